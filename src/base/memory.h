@@ -1,0 +1,42 @@
+/* Aligned memory: single blocks, and an arena that is measured first and allocated once. */
+#ifndef SN_BASE_MEMORY_H
+#define SN_BASE_MEMORY_H
+
+#include <stddef.h>
+
+enum { SN_ALIGNMENT = 64 }; /* bytes: a cache line and an AVX-512 vector */
+
+/* bytes rounded up to SN_ALIGNMENT; SIZE_MAX (which no allocation satisfies) when that overflows.
+ */
+size_t sn_align_up(size_t bytes);
+
+/* A zeroed block aligned to SN_ALIGNMENT, or NULL. Owned by the caller: sn_free. bytes may be 0. */
+void *sn_alloc(size_t bytes);
+
+/* As sn_alloc(count * size), NULL when the product overflows. */
+void *sn_alloc_array(size_t count, size_t size);
+
+/* Releases a block of sn_alloc; NULL is fine. */
+void sn_free(void *block);
+
+/* A region handed out front to back. The same code measures and carves: with base == NULL,
+ * sn_arena_take only counts, and `used` is afterwards the size to provide. */
+typedef struct sn_arena {
+    unsigned char *base; /* NULL while measuring; otherwise aligned to SN_ALIGNMENT */
+    size_t size;         /* bytes at base */
+    size_t used;         /* bytes taken so far, a multiple of SN_ALIGNMENT */
+} sn_arena;
+
+/* Takes `bytes`, aligned. NULL while measuring or when the arena is too small (then `used` exceeds
+ * `size`, which the caller checks once at the end). Contents are as they were. Under
+ * AddressSanitizer every piece is followed by a poisoned redzone. */
+void *sn_arena_take(sn_arena *arena, size_t bytes);
+
+/* Lifts the redzones, so that the memory behind the arena can be freed or carved anew. */
+void sn_arena_release(sn_arena *arena);
+
+/* Marks a span as unusable under AddressSanitizer (no-op otherwise), and usable again. */
+void sn_memory_poison(void *block, size_t bytes);
+void sn_memory_unpoison(void *block, size_t bytes);
+
+#endif

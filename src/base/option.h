@@ -1,0 +1,51 @@
+/* A table of named values: one description that drives defaults, the command line, --help and the
+ * JSON form of a configuration. Each entry names a field of a plain struct ("the object").
+ */
+#ifndef SN_BASE_OPTION_H
+#define SN_BASE_OPTION_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { SN_OPTION_TEXT_SIZE = 1024 }; /* bytes of a text field, final NUL included */
+
+typedef enum sn_option_kind {
+    SN_OPTION_FLAG,  /* bool; on the command line `--name`, takes no value */
+    SN_OPTION_COUNT, /* uint64_t, within minimum .. maximum */
+    SN_OPTION_REAL,  /* double, finite, within minimum .. maximum */
+    SN_OPTION_TEXT,  /* char[SN_OPTION_TEXT_SIZE] */
+    SN_OPTION_CHOICE /* int: index into the names that choice_name gives */
+} sn_option_kind;
+
+typedef struct sn_option {
+    const char *name;       /* without dashes, e.g. "weight-decay" */
+    const char *value_name; /* shown in help, e.g. "N", "DIR"; NULL for flags */
+    const char *fallback;   /* default value as text; NULL for flags (false) and empty texts */
+    const char *group;      /* heading in help, e.g. "Optimisation" */
+    const char *help;       /* one line */
+    /* For choices: the name with this index, NULL past the last. */
+    const char *(*choice_name)(int index);
+    sn_option_kind kind;
+    size_t offset; /* of the field in the object */
+    double minimum, maximum;
+} sn_option;
+
+/* Sets every field of the object to its default. Fails only on a table with a bad default. */
+sn_status sn_option_defaults(const sn_option *table, size_t count, void *object, sn_error *error);
+
+/* The entry with this name, NULL when there is none. */
+const sn_option *sn_option_find(const sn_option *table, size_t count, const char *name);
+
+/* Parses text into the entry's field; the whole text must be the value ("1e9x", "", " 3", "-1",
+ * "nan" are errors, overflow too). SN_ERROR_ARGUMENT with a message such as
+ *   --epochs: '1e9x' is not a whole number from 1 to 1000000
+ *   --quant: unknown 'foo'; known: fp32, signed-binary, signed-binary-centered
+ * and the field untouched. For flags text is "true" or "false". */
+sn_status sn_option_set(const sn_option *option, void *object, const char *text, sn_error *error);
+
+/* Writes the field's value as text that sn_option_set reads back to the same value. */
+void sn_option_format(const sn_option *option, const void *object, char text[SN_OPTION_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,60 @@
+/* Image classification data sets, held in memory as bytes.
+ *
+ * Images are 8-bit, planar: [channels][height][width], RGB. Labels are 0 .. classes - 1.
+ */
+#ifndef SN_DATA_DATASET_H
+#define SN_DATA_DATASET_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SN_DATASET_MAX_CHANNELS = 4 };
+
+typedef enum sn_split { SN_SPLIT_TRAIN, SN_SPLIT_TEST } sn_split;
+
+typedef struct sn_dataset sn_dataset;
+
+/* Per-channel mean and standard deviation of pixel values scaled to 0..1. */
+typedef struct sn_pixel_statistics {
+    float mean[SN_DATASET_MAX_CHANNELS];
+    float deviation[SN_DATASET_MAX_CHANNELS];
+} sn_pixel_statistics;
+
+/* The name of the data set with this index in the table, NULL past the last: cifar10, shapes,
+ * folder. */
+const char *sn_dataset_name(int index);
+
+/* Opens one split of the data set with this index. `directory` is where its files are (ignored by
+ * shapes): for cifar10 a folder that holds data_batch_1.bin .. or cifar-10-batches-bin/; for folder
+ * DIR with train/CLASS/x.png and test/CLASS/x.png. limit > 0 keeps only the first `limit` images
+ * (folder: of an order that mixes the classes). *dataset is the caller's: sn_dataset_free.
+ * Errors: SN_ERROR_IO for missing files, SN_ERROR_DATA for wrong sizes, labels out of range,
+ * pictures that are no PNG or differ in size; the message names the file. */
+sn_status sn_dataset_open(int index, sn_split split, const char *directory, size_t limit,
+                          sn_dataset **dataset, sn_error *error);
+
+/* NULL is fine. */
+void sn_dataset_free(sn_dataset *dataset);
+
+size_t sn_dataset_count(const sn_dataset *dataset);
+int sn_dataset_classes(const sn_dataset *dataset);
+const char *sn_dataset_class_name(const sn_dataset *dataset, int label);
+int sn_dataset_channels(const sn_dataset *dataset);
+int sn_dataset_height(const sn_dataset *dataset);
+int sn_dataset_width(const sn_dataset *dataset);
+
+/* The pixels of one image, [channels][height][width]; valid as long as the data set. */
+const uint8_t *sn_dataset_image(const sn_dataset *dataset, size_t index);
+int sn_dataset_label(const sn_dataset *dataset, size_t index);
+
+/* Mean and deviation over all images; exact integer sums, so independent of order and threads. A
+ * channel that never varies gets deviation 1. */
+sn_pixel_statistics sn_dataset_statistics(const sn_dataset *dataset);
+
+/* (pixel / 255 - mean) / deviation for image `index`, into out[channels][height][width]. */
+void sn_dataset_normalised(const sn_dataset *dataset, size_t index,
+                           const sn_pixel_statistics *statistics, float *out);
+
+#endif

@@ -1,0 +1,87 @@
+/* Builds a packed model, layer by layer. Tool side: allocates, uses status codes of base.
+ *
+ * Values are handles of activations: the input, then the output of every call. All weights are
+ * copied at the call.
+ */
+#ifndef SN_INFER_PACKER_H
+#define SN_INFER_PACKER_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct sn_packer sn_packer;
+typedef int sn_packer_value;
+
+typedef enum sn_packer_activation {
+    SN_PACKER_LINEAR,
+    SN_PACKER_RELU,
+    SN_PACKER_HARDTANH, /* clamp to [-1, 1] */
+    SN_PACKER_PRELU     /* x < 0 ? slope[channel] * x : x */
+} sn_packer_activation;
+
+typedef struct sn_packer_conv {
+    int filters, kernel_height, kernel_width, stride, padding;
+} sn_packer_conv;
+
+/* What follows the sums of a layer with K outputs: y = activation(scale * sum + bias). */
+typedef struct sn_packer_epilogue {
+    const float *scale; /* [K], NULL for 1 */
+    const float *bias;  /* [K], NULL for 0 */
+    sn_packer_activation activation;
+    const float *slope; /* [K] for PReLU, otherwise NULL */
+} sn_packer_epilogue;
+
+/* Signed-binary weights (plum.md, "Inference"): w = sign[k] * (mask - (centered ? density_k : 0)),
+ * density_k being the mean of filter k's mask. The filter's alpha belongs into the epilogue's
+ * scale. */
+typedef struct sn_packer_signed_binary {
+    const uint8_t *mask; /* [K][C][R][S], 0 or 1 */
+    const int8_t *sign;  /* [K], +1 or -1 */
+    bool centered;
+} sn_packer_signed_binary;
+
+sn_status sn_packer_create(int channels, int height, int width, sn_packer **packer,
+                           sn_packer_value *input, sn_error *error);
+void sn_packer_free(sn_packer *packer);
+
+/* Convolution with weights[K][C][R][S]. */
+sn_status sn_packer_add_conv_fp32(sn_packer *packer, sn_packer_value input,
+                                  const sn_packer_conv *conv, const float *weights,
+                                  const sn_packer_epilogue *epilogue, sn_packer_value *output,
+                                  sn_error *error);
+
+sn_status sn_packer_add_conv_signed_binary(sn_packer *packer, sn_packer_value input,
+                                           const sn_packer_conv *conv,
+                                           const sn_packer_signed_binary *weights,
+                                           const sn_packer_epilogue *epilogue,
+                                           sn_packer_value *output, sn_error *error);
+
+/* activation(a + b), equal shapes; slope[C] for PReLU, otherwise NULL. */
+sn_status sn_packer_add_sum(sn_packer *packer, sn_packer_value a, sn_packer_value b,
+                            sn_packer_activation activation, const float *slope,
+                            sn_packer_value *output, sn_error *error);
+
+/* Max pooling ignores the padding; average pooling counts it as zeros (PyTorch's defaults). */
+sn_status sn_packer_add_max_pool(sn_packer *packer, sn_packer_value input, int kernel, int stride,
+                                 int padding, sn_packer_value *output, sn_error *error);
+sn_status sn_packer_add_average_pool(sn_packer *packer, sn_packer_value input, int kernel,
+                                     int stride, int padding, sn_packer_value *output,
+                                     sn_error *error);
+
+/* Mean over all pixels: [C][H][W] to [C][1][1]. */
+sn_status sn_packer_add_global_average_pool(sn_packer *packer, sn_packer_value input,
+                                            sn_packer_value *output, sn_error *error);
+
+/* weights[outputs][C*H*W], epilogue over outputs; the result is [outputs][1][1]. */
+sn_status sn_packer_add_linear(sn_packer *packer, sn_packer_value input, int outputs,
+                               const float *weights, const sn_packer_epilogue *epilogue,
+                               sn_packer_value *output, sn_error *error);
+
+/* Ends the model: `output` holds the logits. *packed (sn_free) gets the bytes. */
+sn_status sn_packer_finish(sn_packer *packer, sn_packer_value output, void **packed, size_t *bytes,
+                           sn_error *error);
+
+#endif
