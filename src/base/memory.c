@@ -4,19 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SN_HAS_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SN_HAS_ASAN 1
-#endif
-#endif
-
-#ifdef SN_HAS_ASAN
+#if SN_HAS_ASAN
 #include <sanitizer/asan_interface.h>
-enum { REDZONE = SN_ALIGNMENT };
-#else
-enum { REDZONE = 0 };
 #endif
 
 size_t sn_align_up(size_t bytes) {
@@ -48,14 +37,14 @@ void sn_free(void *block) {
 void *sn_arena_take(sn_arena *arena, size_t bytes) {
     const size_t rounded = sn_align_up(bytes);
     const size_t start = arena->used;
-    if (rounded > SIZE_MAX - REDZONE - start) {
+    if (rounded > SIZE_MAX - SN_REDZONE - start) {
         arena->used = SIZE_MAX;
         return NULL;
     }
-    arena->used = start + rounded + REDZONE;
+    arena->used = start + rounded + SN_REDZONE;
     if (!arena->base || arena->used > arena->size)
         return NULL;
-    sn_memory_poison(arena->base + start + bytes, rounded - bytes + REDZONE);
+    sn_memory_poison(arena->base + start + bytes, rounded - bytes + SN_REDZONE);
     return arena->base + start;
 }
 
@@ -65,7 +54,7 @@ void sn_arena_release(sn_arena *arena) {
 }
 
 void sn_memory_poison(void *block, size_t bytes) {
-#ifdef SN_HAS_ASAN
+#if SN_HAS_ASAN
     __asan_poison_memory_region(block, bytes);
 #else
     (void)block;
@@ -74,7 +63,7 @@ void sn_memory_poison(void *block, size_t bytes) {
 }
 
 void sn_memory_unpoison(void *block, size_t bytes) {
-#ifdef SN_HAS_ASAN
+#if SN_HAS_ASAN
     __asan_unpoison_memory_region(block, bytes);
 #else
     (void)block;

@@ -4,7 +4,21 @@
 
 #include <stddef.h>
 
-enum { SN_ALIGNMENT = 64 }; /* bytes: a cache line and an AVX-512 vector */
+#if defined(__SANITIZE_ADDRESS__)
+#define SN_HAS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SN_HAS_ASAN 1
+#endif
+#endif
+#ifndef SN_HAS_ASAN
+#define SN_HAS_ASAN 0
+#endif
+
+enum {
+    SN_ALIGNMENT = 64,                          /* bytes: a cache line and an AVX-512 vector */
+    SN_REDZONE = SN_HAS_ASAN ? SN_ALIGNMENT : 0 /* bytes after each piece of a larger block */
+};
 
 /* bytes rounded up to SN_ALIGNMENT; SIZE_MAX (which no allocation satisfies) when that overflows.
  */

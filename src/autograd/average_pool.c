@@ -1,0 +1,78 @@
+#include "autograd/ops.h"
+#include "autograd/window.h"
+
+#include <string.h>
+
+static sn_status average_pool_shape(sn_node *node, int threads, sn_error *error) {
+    (void)threads;
+    return sn_window_shape(node, error);
+}
+
+static sn_real window_share(const sn_node *node) {
+    const sn_pool_attributes *attributes = (const void *)node->attributes;
+    return (sn_real)1 / (sn_real)(attributes->kernel * attributes->kernel);
+}
+
+static void forward_plane(const sn_node *node, size_t plane) {
+    const size_t *in = node->input[0]->shape.size, *out = node->output->shape.size;
+    const sn_real *x = node->input[0]->value + plane * in[2] * in[3];
+    sn_real *y = node->output->value + plane * out[2] * out[3];
+    const sn_real share = window_share(node);
+    for (size_t oy = 0; oy < out[2]; oy++) {
+        for (size_t ox = 0; ox < out[3]; ox++) {
+            const sn_window window = sn_window_at(node, oy, ox);
+            sn_real sum = 0;
+            for (size_t iy = window.y0; iy < window.y1; iy++)
+                for (size_t ix = window.x0; ix < window.x1; ix++)
+                    sum += x[iy * in[3] + ix];
+            y[oy * out[3] + ox] = sum * share;
+        }
+    }
+}
+
+static void backward_plane(const sn_node *node, size_t plane) {
+    const size_t *in = node->input[0]->shape.size, *out = node->output->shape.size;
+    const sn_real *dy = node->output->gradient + plane * out[2] * out[3];
+    sn_real *dx = node->input[0]->gradient + plane * in[2] * in[3];
+    const sn_real share = window_share(node);
+    if (!node->add[0])
+        memset(dx, 0, in[2] * in[3] * sizeof *dx);
+    for (size_t oy = 0; oy < out[2]; oy++) {
+        for (size_t ox = 0; ox < out[3]; ox++) {
+            const sn_window window = sn_window_at(node, oy, ox);
+            const sn_real part = dy[oy * out[3] + ox] * share;
+            for (size_t iy = window.y0; iy < window.y1; iy++)
+                for (size_t ix = window.x0; ix < window.x1; ix++)
+                    dx[iy * in[3] + ix] += part;
+        }
+    }
+}
+
+static void average_pool_forward(const sn_node *node, const sn_run *run) {
+    const size_t planes = node->input[0]->shape.size[0] * node->input[0]->shape.size[1];
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (size_t plane = 0; plane < planes; plane++)
+        forward_plane(node, plane);
+}
+
+static void average_pool_backward(const sn_node *node, const sn_run *run) {
+    const size_t planes = node->input[0]->shape.size[0] * node->input[0]->shape.size[1];
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (size_t plane = 0; plane < planes; plane++)
+        backward_plane(node, plane);
+}
+
+const sn_op sn_op_average_pool = {
+    .name = "average_pool",
+    .attributes_size = sizeof(sn_pool_attributes),
+    .shape = average_pool_shape,
+    .forward = average_pool_forward,
+    .backward = average_pool_backward,
+};
+
+sn_status sn_average_pool(sn_graph *graph, sn_tensor *x, int kernel, int stride, int padding,
+                          sn_tensor **y, sn_error *error) {
+    const sn_pool_attributes attributes = {kernel, stride, padding};
+    sn_tensor *const inputs[SN_MAX_INPUTS] = {x};
+    return sn_graph_apply(graph, &sn_op_average_pool, &attributes, inputs, NULL, y, error);
+}

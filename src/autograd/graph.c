@@ -1,0 +1,198 @@
+#include "autograd/graph_internal.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+sn_status sn_graph_create(sn_parameters *parameters, sn_graph_mode mode, int threads,
+                          sn_graph **graph, sn_error *error) {
+    SN_RETURN_IF(threads < 1, error, SN_ERROR_ARGUMENT, "a graph needs at least 1 thread, not %d",
+                 threads);
+    *graph = calloc(1, sizeof **graph);
+    SN_RETURN_IF(!*graph, error, SN_ERROR_MEMORY, "out of memory for the graph");
+    (*graph)->parameters = parameters;
+    (*graph)->run = (sn_run){.threads = threads, .training = mode == SN_GRAPH_TRAIN};
+    /* Ops call GEMM from their own threads: OpenBLAS must not start more. */
+    openblas_set_num_threads(1);
+    return SN_OK;
+}
+
+void sn_graph_free(sn_graph *graph) {
+    if (!graph)
+        return;
+    for (size_t i = 0; i < graph->tensor_count; i++)
+        free(graph->tensors[i]);
+    for (size_t i = 0; i < graph->node_count; i++)
+        free(graph->nodes[i]);
+    free(graph->tensors);
+    free(graph->nodes);
+    if (graph->memory)
+        sn_memory_unpoison(graph->memory, graph->memory_size);
+    sn_free(graph->memory);
+    free(graph);
+}
+
+/* The array of pointers with room for one more, or NULL; the old one is then still valid. */
+static void *grow(void *array, size_t count, size_t *capacity) {
+    if (count < *capacity)
+        return array;
+    const size_t grown = *capacity ? 2 * *capacity : 64;
+    void *moved = realloc(array, grown * sizeof(void *));
+    if (moved)
+        *capacity = grown;
+    return moved;
+}
+
+static sn_status add_tensor(sn_graph *graph, sn_shape shape, sn_format format, sn_tensor **tensor,
+                            sn_error *error) {
+    sn_tensor **tensors = grow(graph->tensors, graph->tensor_count, &graph->tensor_capacity);
+    if (tensors)
+        graph->tensors = tensors;
+    *tensor = tensors ? calloc(1, sizeof **tensor) : NULL;
+    SN_RETURN_IF(!*tensor, error, SN_ERROR_MEMORY, "out of memory for the graph");
+    graph->tensors[graph->tensor_count++] = *tensor;
+    (*tensor)->shape = shape;
+    (*tensor)->format = format;
+    return SN_OK;
+}
+
+sn_status sn_graph_input(sn_graph *graph, sn_shape shape, sn_tensor **tensor, sn_error *error) {
+    char text[SN_SHAPE_TEXT_SIZE];
+    SN_RETURN_IF(sn_shape_count(&shape) == 0, error, SN_ERROR_ARGUMENT, "input shape %s is empty",
+                 sn_shape_text(&shape, text));
+    SN_TRY(add_tensor(graph, shape, SN_FORMAT_PLAIN, tensor, error));
+    (*tensor)->is_input = true;
+    return SN_OK;
+}
+
+sn_status sn_graph_labels(sn_graph *graph, size_t count, sn_tensor **tensor, sn_error *error) {
+    SN_TRY(add_tensor(graph, sn_shape_1(count), SN_FORMAT_LABELS, tensor, error));
+    (*tensor)->is_input = true;
+    return SN_OK;
+}
+
+sn_status sn_graph_parameter(sn_graph *graph, const char *name, sn_shape shape, sn_role role,
+                             sn_init init, sn_tensor **tensor, sn_error *error) {
+    size_t index;
+    SN_TRY(sn_parameters_add(graph->parameters, name, shape, role, init, &index, error));
+    SN_TRY(add_tensor(graph, shape, SN_FORMAT_PLAIN, tensor, error));
+    (*tensor)->is_parameter = true;
+    (*tensor)->parameter_index = index;
+    return SN_OK;
+}
+
+void sn_tensor_require_gradient(sn_tensor *tensor) {
+    assert(tensor->is_input);
+    tensor->wants_gradient = true;
+}
+
+void sn_tensor_keep(sn_tensor *tensor) {
+    tensor->keep = true;
+}
+
+sn_status sn_graph_apply(sn_graph *graph, const sn_op *op, const void *attributes,
+                         sn_tensor *const *inputs, sn_tensor *const *states, sn_tensor **output,
+                         sn_error *error) {
+    assert(op->attributes_size <= SN_MAX_ATTRIBUTES_SIZE && !graph->memory);
+    sn_node **nodes = grow(graph->nodes, graph->node_count, &graph->node_capacity);
+    if (nodes)
+        graph->nodes = nodes;
+    sn_node *node = nodes ? calloc(1, sizeof *node) : NULL;
+    SN_RETURN_IF(!node, error, SN_ERROR_MEMORY, "out of memory for the graph");
+    graph->nodes[graph->node_count++] = node;
+    node->op = op;
+    if (op->attributes_size)
+        memcpy(node->attributes, attributes, op->attributes_size);
+    memcpy(node->input, inputs, sizeof node->input);
+    if (states)
+        memcpy(node->state, states, sizeof node->state);
+    SN_TRY(add_tensor(graph, (sn_shape){0}, SN_FORMAT_PLAIN, &node->output, error));
+    node->output->producer = node;
+    SN_TRY(op->shape(node, graph->run.threads, error));
+    *output = node->output;
+    return SN_OK;
+}
+
+sn_status sn_graph_plan(sn_graph *graph, sn_tensor *root, sn_error *error) {
+    assert(!graph->memory && root->producer);
+    graph->root = root;
+    root->keep = true;
+    SN_TRY(sn_parameters_allocate(graph->parameters, error));
+    for (size_t i = 0; i < graph->tensor_count; i++) {
+        sn_tensor *tensor = graph->tensors[i];
+        if (tensor->is_parameter) {
+            tensor->parameter = sn_parameters_at(graph->parameters, tensor->parameter_index);
+            tensor->value = tensor->parameter->value;
+        }
+    }
+    return sn_plan_memory(graph, error);
+}
+
+void sn_graph_set_progress(sn_graph *graph, double progress) {
+    graph->run.progress = progress;
+}
+
+void sn_graph_forward(sn_graph *graph) {
+    for (size_t i = 0; i < graph->node_count; i++)
+        graph->nodes[i]->op->forward(graph->nodes[i], &graph->run);
+}
+
+void sn_graph_backward(sn_graph *graph, const sn_real *root_gradient) {
+    assert(graph->run.training);
+    sn_tensor *root = graph->root;
+    if (!root->gradient)
+        return; /* nothing that wants a gradient stands behind the root */
+    const size_t count = sn_shape_count(&root->shape);
+    for (size_t i = 0; i < count; i++)
+        root->gradient[i] = root_gradient ? root_gradient[i] : 1;
+    for (size_t i = graph->node_count; i-- > 0;)
+        if (graph->nodes[i]->output->gradient)
+            graph->nodes[i]->op->backward(graph->nodes[i], &graph->run);
+}
+
+size_t sn_graph_memory(const sn_graph *graph) {
+    return graph->memory_size;
+}
+
+size_t sn_graph_node_count(const sn_graph *graph) {
+    return graph->node_count;
+}
+
+const sn_node *sn_graph_node(const sn_graph *graph, size_t index) {
+    return graph->nodes[index];
+}
+
+const sn_shape *sn_tensor_shape(const sn_tensor *tensor) {
+    return &tensor->shape;
+}
+
+/* Elements in one entry of the outermost dimension. */
+static size_t row_length(const sn_tensor *tensor) {
+    return sn_shape_count(&tensor->shape) / tensor->shape.size[0];
+}
+
+void sn_tensor_write(sn_tensor *tensor, const sn_real *source, size_t rows) {
+    assert(tensor->format == SN_FORMAT_PLAIN && rows <= tensor->shape.size[0]);
+    const size_t written = rows * row_length(tensor);
+    memcpy(tensor->value, source, written * sizeof(sn_real));
+    memset(tensor->value + written, 0,
+           (sn_shape_count(&tensor->shape) - written) * sizeof(sn_real));
+}
+
+void sn_tensor_write_labels(sn_tensor *tensor, const int32_t *labels, size_t rows) {
+    assert(tensor->format == SN_FORMAT_LABELS && rows <= tensor->shape.size[0]);
+    memcpy(tensor->labels, labels, rows * sizeof *labels);
+    memset(tensor->labels + rows, 0, (tensor->shape.size[0] - rows) * sizeof *labels);
+}
+
+void sn_tensor_read(const sn_tensor *tensor, sn_real *target, size_t rows) {
+    assert(tensor->format == SN_FORMAT_PLAIN && rows <= tensor->shape.size[0]);
+    memcpy(target, tensor->value, rows * row_length(tensor) * sizeof(sn_real));
+}
+
+void sn_tensor_read_gradient(const sn_tensor *tensor, sn_real *target) {
+    assert(tensor->gradient);
+    memcpy(target, tensor->gradient, sn_shape_count(&tensor->shape) * sizeof(sn_real));
+}

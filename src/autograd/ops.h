@@ -1,0 +1,80 @@
+/* The ops of the engine, each with a function that adds it to a graph.
+ *
+ * Shapes are N C H W. All return SN_ERROR_ARGUMENT when shapes do not fit, and say which.
+ */
+#ifndef SN_AUTOGRAD_OPS_H
+#define SN_AUTOGRAD_OPS_H
+
+#include "autograd/graph.h"
+
+/* Attributes, as stored in the nodes. */
+typedef struct sn_conv2d_attributes {
+    int stride, padding;
+} sn_conv2d_attributes;
+
+typedef struct sn_pool_attributes {
+    int kernel, stride, padding;
+} sn_pool_attributes;
+
+typedef struct sn_batch_norm_attributes {
+    double momentum, epsilon;
+} sn_batch_norm_attributes;
+
+typedef struct sn_cross_entropy_attributes {
+    double label_smoothing;
+} sn_cross_entropy_attributes;
+
+/* Cross-correlation with zero padding: x[N][C][H][W], weight[K][C][R][S], bias[K] or NULL, to
+ * [N][K][(H + 2 padding - R) / stride + 1][...]. */
+sn_status sn_conv2d(sn_graph *graph, sn_tensor *x, sn_tensor *weight, sn_tensor *bias, int stride,
+                    int padding, sn_tensor **y, sn_error *error);
+
+/* Batch normalisation over N, H, W (Ioffe and Szegedy 2015), as PyTorch: biased variance
+ * normalises, running = (1 - momentum) running + momentum batch, with the unbiased variance. All of
+ * gamma, beta, running_mean, running_variance are [C]. An eval graph uses the running statistics.
+ */
+sn_status sn_batch_norm(sn_graph *graph, sn_tensor *x, sn_tensor *gamma, sn_tensor *beta,
+                        sn_tensor *running_mean, sn_tensor *running_variance, double momentum,
+                        double epsilon, sn_tensor **y, sn_error *error);
+
+/* max(x, 0); the gradient at 0 is 0. */
+sn_status sn_relu(sn_graph *graph, sn_tensor *x, sn_tensor **y, sn_error *error);
+
+/* x clamped to [-1, 1]; the gradient at the ends is 0. */
+sn_status sn_hardtanh(sn_graph *graph, sn_tensor *x, sn_tensor **y, sn_error *error);
+
+/* x > 0 ? x : slope[c] x, slope[C] (He et al. 2015). */
+sn_status sn_prelu(sn_graph *graph, sn_tensor *x, sn_tensor *slope, sn_tensor **y, sn_error *error);
+
+/* a + b, equal shapes. */
+sn_status sn_add(sn_graph *graph, sn_tensor *a, sn_tensor *b, sn_tensor **y, sn_error *error);
+
+/* Padding never wins; of equal values the first in row-major order gets the gradient. */
+sn_status sn_max_pool(sn_graph *graph, sn_tensor *x, int kernel, int stride, int padding,
+                      sn_tensor **y, sn_error *error);
+
+/* Padding counts as zeros: the divisor is always kernel * kernel. */
+sn_status sn_average_pool(sn_graph *graph, sn_tensor *x, int kernel, int stride, int padding,
+                          sn_tensor **y, sn_error *error);
+
+/* [N][C][H][W] to [N][C]. */
+sn_status sn_global_average_pool(sn_graph *graph, sn_tensor *x, sn_tensor **y, sn_error *error);
+
+/* x[N][I] weight[O][I]^T + bias[O] (or NULL), to [N][O]. */
+sn_status sn_linear(sn_graph *graph, sn_tensor *x, sn_tensor *weight, sn_tensor *bias,
+                    sn_tensor **y, sn_error *error);
+
+/* Mean over the batch of the cross-entropy of softmax(logits[N][classes]) with labels[N]; with
+ * label smoothing e the target is 1 - e + e / classes for the label and e / classes for the others
+ * (Szegedy et al. 2016). To [1]. Labels must be 0 .. classes - 1. */
+sn_status sn_cross_entropy(sn_graph *graph, sn_tensor *logits, sn_tensor *labels,
+                           double label_smoothing, sn_tensor **loss, sn_error *error);
+
+#define SN_OP(name) extern const sn_op sn_op_##name;
+#include "autograd/ops.def"
+#undef SN_OP
+
+/* All of them, in the order of ops.def; NULL past the last. */
+const sn_op *sn_op_at(size_t index);
+
+#endif
