@@ -1,0 +1,98 @@
+#include "layers/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_STAGES = 4, SMALL_IMAGE = 64, NAME_SIZE = SN_PARAMETER_NAME_SIZE };
+
+typedef struct arch {
+    const char *name;
+    int stages;
+    int blocks[MAX_STAGES]; /* basic blocks of two 3x3 convolutions, by stage */
+    size_t filters;         /* of the first stage; every further stage doubles them */
+    bool imagenet;          /* large images get the 7x7 stem */
+} arch;
+
+static const arch archs[] = {
+    {"resnet20", 3, {3, 3, 3}, 16, false},     {"resnet32", 3, {5, 5, 5}, 16, false},
+    {"resnet44", 3, {7, 7, 7}, 16, false},     {"resnet56", 3, {9, 9, 9}, 16, false},
+    {"resnet110", 3, {18, 18, 18}, 16, false}, {"resnet18", 4, {2, 2, 2, 2}, 64, true},
+    {"resnet34", 4, {3, 4, 6, 3}, 64, true},
+};
+
+enum { ARCHS = sizeof archs / sizeof *archs };
+
+const char *sn_arch_name(int index) {
+    return index >= 0 && index < ARCHS ? archs[index].name : NULL;
+}
+
+int sn_arch_find(const char *name) {
+    for (int i = 0; i < ARCHS; i++)
+        if (strcmp(archs[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+/* "<block>.<leaf>" */
+static const char *join(char name[NAME_SIZE], const char *block, const char *leaf) {
+    snprintf(name, NAME_SIZE, "%s.%s", block, leaf);
+    return name;
+}
+
+static sn_status stem(const sn_builder *builder, bool large, size_t filters, sn_tensor *x,
+                      sn_tensor **y, sn_error *error) {
+    const sn_conv_options small_conv = {filters, 3, 1, 1, false};
+    const sn_conv_options large_conv = {filters, 7, 2, 3, false};
+    SN_TRY(sn_module_conv(builder, "conv1", large ? &large_conv : &small_conv, x, y, error));
+    SN_TRY(sn_module_batch_norm(builder, "bn1", *y, y, error));
+    SN_TRY(sn_module_activation(builder, "act1", *y, y, error));
+    return large ? sn_max_pool(builder->graph, *y, 3, 2, 1, y, error) : SN_OK;
+}
+
+static sn_status basic_block(const sn_builder *builder, const char *block, size_t filters,
+                             int stride, sn_tensor *x, sn_tensor **y, sn_error *error) {
+    char name[NAME_SIZE];
+    const sn_conv_options conv1 = {filters, 3, stride, 1, true};
+    const sn_conv_options conv2 = {filters, 3, 1, 1, true};
+    const sn_conv_options projection = {filters, 1, stride, 0, false};
+    sn_tensor *main_path, *shortcut = x;
+    SN_TRY(sn_module_conv(builder, join(name, block, "conv1"), &conv1, x, &main_path, error));
+    SN_TRY(sn_module_batch_norm(builder, join(name, block, "bn1"), main_path, &main_path, error));
+    SN_TRY(sn_module_activation(builder, join(name, block, "act1"), main_path, &main_path, error));
+    SN_TRY(
+        sn_module_conv(builder, join(name, block, "conv2"), &conv2, main_path, &main_path, error));
+    SN_TRY(sn_module_batch_norm(builder, join(name, block, "bn2"), main_path, &main_path, error));
+    if (stride != 1 || sn_tensor_shape(x)->size[1] != filters) {
+        SN_TRY(sn_module_conv(builder, join(name, block, "downsample.0"), &projection, x, &shortcut,
+                              error));
+        SN_TRY(sn_module_batch_norm(builder, join(name, block, "downsample.1"), shortcut, &shortcut,
+                                    error));
+    }
+    SN_TRY(sn_add(builder->graph, main_path, shortcut, y, error));
+    return sn_module_activation(builder, join(name, block, "act2"), *y, y, error);
+}
+
+sn_status sn_model_build(const sn_model_options *options, sn_graph *graph, sn_tensor *images,
+                         sn_tensor **logits, sn_error *error) {
+    SN_RETURN_IF(!sn_arch_name(options->arch), error, SN_ERROR_ARGUMENT, "unknown architecture %d",
+                 options->arch);
+    const arch *a = &archs[options->arch];
+    const sn_builder builder = {graph, &options->quant, options->activation};
+    const bool large =
+        a->imagenet && (options->height > SMALL_IMAGE || options->image_width > SMALL_IMAGE);
+    const double first = floor((double)a->filters * options->width + 0.5);
+    size_t filters = first < 1 ? 1 : (size_t)first;
+    sn_tensor *x = images;
+    SN_TRY(stem(&builder, large, filters, x, &x, error));
+    for (int stage = 0; stage < a->stages; stage++, filters *= 2) {
+        for (int block = 0; block < a->blocks[stage]; block++) {
+            char name[NAME_SIZE];
+            snprintf(name, sizeof name, "layer%d.%d", stage + 1, block);
+            const int stride = stage > 0 && block == 0 ? 2 : 1;
+            SN_TRY(basic_block(&builder, name, filters, stride, x, &x, error));
+        }
+    }
+    SN_TRY(sn_global_average_pool(graph, x, &x, error));
+    return sn_module_linear(&builder, "fc", options->classes, x, logits, error);
+}

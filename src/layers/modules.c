@@ -1,0 +1,82 @@
+#include "layers/modules.h"
+
+#include "layers/quantize.h"
+
+#include <math.h>
+#include <stdio.h>
+
+const char *sn_activation_name(int index) {
+    static const char *const names[] = {[SN_ACTIVATION_RELU] = "relu",
+                                        [SN_ACTIVATION_PRELU] = "prelu",
+                                        [SN_ACTIVATION_HARDTANH] = "hardtanh"};
+    return index >= 0 && index < (int)(sizeof names / sizeof *names) ? names[index] : NULL;
+}
+
+static sn_status parameter(const sn_builder *builder, const char *module, const char *leaf,
+                           sn_shape shape, sn_role role, sn_init init, sn_tensor **tensor,
+                           sn_error *error) {
+    char name[SN_PARAMETER_NAME_SIZE];
+    const int length = snprintf(name, sizeof name, "%s.%s", module, leaf);
+    SN_RETURN_IF(length >= (int)sizeof name, error, SN_ERROR_INTERNAL,
+                 "parameter name %s.%s is too long", module, leaf);
+    return sn_graph_parameter(builder->graph, name, shape, role, init, tensor, error);
+}
+
+static sn_init constant(double value) {
+    return (sn_init){SN_INIT_CONSTANT, value};
+}
+
+sn_status sn_module_conv(const sn_builder *builder, const char *name,
+                         const sn_conv_options *options, sn_tensor *x, sn_tensor **y,
+                         sn_error *error) {
+    const size_t kernel = (size_t)options->kernel;
+    const sn_shape shape =
+        sn_shape_4(options->filters, sn_tensor_shape(x)->size[1], kernel, kernel);
+    const double fan_out = (double)(options->filters * kernel * kernel);
+    const sn_init init = {SN_INIT_NORMAL, sqrt(2 / fan_out)};
+    const bool quantized =
+        options->quantized && sn_quantizer_at(builder->quant->quantizer)->quantize;
+    sn_tensor *weight;
+    SN_TRY(parameter(builder, name, "weight", shape, quantized ? SN_ROLE_LATENT : SN_ROLE_WEIGHT,
+                     init, &weight, error));
+    if (quantized)
+        SN_TRY(sn_quantize(builder->graph, weight, builder->quant, &weight, error));
+    return sn_conv2d(builder->graph, x, weight, NULL, options->stride, options->padding, y, error);
+}
+
+sn_status sn_module_batch_norm(const sn_builder *builder, const char *name, sn_tensor *x,
+                               sn_tensor **y, sn_error *error) {
+    const sn_shape shape = sn_shape_1(sn_tensor_shape(x)->size[1]);
+    sn_tensor *gamma, *beta, *mean, *variance;
+    SN_TRY(
+        parameter(builder, name, "weight", shape, SN_ROLE_NORM_SCALE, constant(1), &gamma, error));
+    SN_TRY(parameter(builder, name, "bias", shape, SN_ROLE_NORM_SHIFT, constant(0), &beta, error));
+    SN_TRY(parameter(builder, name, "running_mean", shape, SN_ROLE_RUNNING_MEAN, constant(0), &mean,
+                     error));
+    SN_TRY(parameter(builder, name, "running_var", shape, SN_ROLE_RUNNING_VARIANCE, constant(1),
+                     &variance, error));
+    return sn_batch_norm(builder->graph, x, gamma, beta, mean, variance, 0.1, 1e-5, y, error);
+}
+
+sn_status sn_module_activation(const sn_builder *builder, const char *name, sn_tensor *x,
+                               sn_tensor **y, sn_error *error) {
+    if (builder->activation == SN_ACTIVATION_RELU)
+        return sn_relu(builder->graph, x, y, error);
+    if (builder->activation == SN_ACTIVATION_HARDTANH)
+        return sn_hardtanh(builder->graph, x, y, error);
+    sn_tensor *slope;
+    SN_TRY(parameter(builder, name, "weight", sn_shape_1(sn_tensor_shape(x)->size[1]),
+                     SN_ROLE_SLOPE, constant(0.25), &slope, error));
+    return sn_prelu(builder->graph, x, slope, y, error);
+}
+
+sn_status sn_module_linear(const sn_builder *builder, const char *name, size_t outputs,
+                           sn_tensor *x, sn_tensor **y, sn_error *error) {
+    const size_t inputs = sn_tensor_shape(x)->size[1];
+    const sn_init init = {SN_INIT_UNIFORM, 1 / sqrt((double)inputs)};
+    sn_tensor *weight, *bias;
+    SN_TRY(parameter(builder, name, "weight", sn_shape_2(outputs, inputs), SN_ROLE_WEIGHT, init,
+                     &weight, error));
+    SN_TRY(parameter(builder, name, "bias", sn_shape_1(outputs), SN_ROLE_BIAS, init, &bias, error));
+    return sn_linear(builder->graph, x, weight, bias, y, error);
+}

@@ -1,0 +1,50 @@
+/* Modules: ops together with their parameters, named as torchvision names them.
+ *
+ * `name` is the module's full name ("layer1.0.conv1"); parameters append ".weight", ".bias" and so
+ * on. All add to builder->graph and return the output in *y.
+ */
+#ifndef SN_LAYERS_MODULES_H
+#define SN_LAYERS_MODULES_H
+
+#include "autograd/ops.h"
+#include "quant/quant.h"
+
+typedef enum sn_activation {
+    SN_ACTIVATION_RELU,
+    SN_ACTIVATION_PRELU,
+    SN_ACTIVATION_HARDTANH
+} sn_activation;
+
+const char *sn_activation_name(int index); /* NULL past the last */
+
+/* What all modules of a network have in common. */
+typedef struct sn_builder {
+    sn_graph *graph;
+    const sn_quant_options *quant;
+    sn_activation activation;
+} sn_builder;
+
+typedef struct sn_conv_options {
+    size_t filters;
+    int kernel, stride, padding;
+    bool quantized; /* weights pass through builder->quant */
+} sn_conv_options;
+
+/* Bias-free convolution, He initialisation over fan-out (He et al. 2015). */
+sn_status sn_module_conv(const sn_builder *builder, const char *name,
+                         const sn_conv_options *options, sn_tensor *x, sn_tensor **y,
+                         sn_error *error);
+
+/* Batch-norm with momentum 0.1 and epsilon 1e-5; gamma 1, beta 0. */
+sn_status sn_module_batch_norm(const sn_builder *builder, const char *name, sn_tensor *x,
+                               sn_tensor **y, sn_error *error);
+
+/* The network's activation. PReLU has one slope per channel, from 0.25. */
+sn_status sn_module_activation(const sn_builder *builder, const char *name, sn_tensor *x,
+                               sn_tensor **y, sn_error *error);
+
+/* Fully connected with bias, both uniform within 1 / sqrt(inputs) as in PyTorch. */
+sn_status sn_module_linear(const sn_builder *builder, const char *name, size_t outputs,
+                           sn_tensor *x, sn_tensor **y, sn_error *error);
+
+#endif

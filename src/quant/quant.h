@@ -1,0 +1,76 @@
+/* Quantizers and gradient estimators: pure functions on the weights of one region.
+ *
+ * A region is the piece of a convolution's weights that shares a sign and a scale: here one filter,
+ * C x R x S numbers in a row. A quantizer maps latent weights W to quantized weights Wq; an
+ * estimator is the surrogate for its derivative, which is zero almost everywhere. The definitions
+ * are those of docs/method.md (PLUM, arXiv 2312.01581).
+ *
+ * A further quantizer is one file with a table sn_quantizer_<name> and one line in quantizers.def.
+ */
+#ifndef SN_QUANT_QUANT_H
+#define SN_QUANT_QUANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum sn_scale_rule {
+    SN_SCALE_MEAN, /* alpha = mean |W| over the effectual weights */
+    SN_SCALE_ONE   /* alpha = 1: batch-norm absorbs the scale */
+} sn_scale_rule;
+
+typedef struct sn_quant_options {
+    int quantizer;            /* index of sn_quantizer_at */
+    int estimator;            /* index of sn_estimator_at */
+    int scale_rule;           /* sn_scale_rule */
+    double delta_ratio;       /* threshold delta = delta_ratio max |W| */
+    double positive_fraction; /* share of filters with sign +1 */
+} sn_quant_options;
+
+/* What a quantizer found out about a region. */
+typedef struct sn_region {
+    float sign;       /* +1 or -1; set by the caller */
+    float scale;      /* alpha */
+    float threshold;  /* where the quantizer steps: the centre c of EDE */
+    size_t effectual; /* weights whose mask is 1 */
+} sn_region;
+
+/* How the weights of a quantizer are written in a packed model. */
+typedef enum sn_code {
+    SN_CODE_FULL,                  /* not quantized */
+    SN_CODE_SIGNED_BINARY,         /* alpha sign mask */
+    SN_CODE_SIGNED_BINARY_CENTERED /* alpha sign (mask - density) */
+} sn_code;
+
+typedef struct sn_quantizer {
+    const char *name; /* as given to --quant */
+    sn_code code;
+    /* From latent[count] and region->sign: weight[count] = Wq, mask[count] = 0 or 1 (either may be
+     * NULL), and the rest of *region. NULL for full precision. */
+    void (*quantize)(const sn_quant_options *options, const float *latent, size_t count,
+                     sn_region *region, float *weight, uint8_t *mask);
+} sn_quantizer;
+
+typedef struct sn_estimator {
+    const char *name; /* as given to --estimator */
+    /* dlatent[i] += dweight[i] * surrogate derivative at latent[i]; progress is the share of the
+     * training that lies behind, in [0, 1). */
+    void (*backward)(const float *latent, size_t count, const sn_region *region, double progress,
+                     const float *dweight, float *dlatent);
+} sn_estimator;
+
+/* The tables; NULL past the last entry. Names alone, for option tables. */
+const sn_quantizer *sn_quantizer_at(int index);
+const sn_estimator *sn_estimator_at(int index);
+const char *sn_quantizer_name(int index);
+const char *sn_estimator_name(int index);
+const char *sn_scale_rule_name(int index);
+
+/* The sign of region `index` of `count`: +1 for the first round(positive_fraction * count). */
+float sn_region_sign(size_t index, size_t count, double positive_fraction);
+
+/* Temperature t = 0.1 * 100^progress and gain k = max(1 / t, 1) of EDE (IR-Net, arXiv 1909.10788).
+ */
+void sn_ede_schedule(double progress, double *t, double *k);
+
+#endif
