@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_STAGES = 4, SMALL_IMAGE = 64, NAME_SIZE = SN_PARAMETER_NAME_SIZE };
+enum { MAX_STAGES = 4, SMALL_IMAGE = 64, NAME_SIZE = 64, BLOCK_NAME_SIZE = 32 };
 
 typedef struct arch {
     const char *name;
@@ -87,7 +87,7 @@ sn_status sn_model_build(const sn_model_options *options, sn_graph *graph, sn_te
     SN_TRY(stem(&builder, large, filters, x, &x, error));
     for (int stage = 0; stage < a->stages; stage++, filters *= 2) {
         for (int block = 0; block < a->blocks[stage]; block++) {
-            char name[NAME_SIZE];
+            char name[BLOCK_NAME_SIZE];
             snprintf(name, sizeof name, "layer%d.%d", stage + 1, block);
             const int stride = stage > 0 && block == 0 ? 2 : 1;
             SN_TRY(basic_block(&builder, name, filters, stride, x, &x, error));

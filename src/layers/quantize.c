@@ -59,3 +59,22 @@ sn_status sn_quantize(sn_graph *graph, sn_tensor *latent, const sn_quant_options
     sn_tensor *const inputs[SN_MAX_INPUTS] = {latent};
     return sn_graph_apply(graph, &sn_op_quantize, options, inputs, NULL, weight, error);
 }
+
+sn_weight_counts sn_count_effectual(const sn_parameters *parameters,
+                                    const sn_quant_options *options) {
+    sn_weight_counts counts = {0, 0};
+    for (size_t i = 0; i < sn_parameters_count(parameters); i++) {
+        const sn_parameter *entry = sn_parameters_at(parameters, i);
+        if (entry->role != SN_ROLE_LATENT)
+            continue;
+        const size_t filters = entry->shape.size[0], count = entry->count / filters;
+        for (size_t k = 0; k < filters; k++) {
+            sn_region region = {.sign = sn_region_sign(k, filters, options->positive_fraction)};
+            sn_quantizer_at(options->quantizer)
+                ->quantize(options, entry->value + k * count, count, &region, NULL, NULL);
+            counts.effectual += region.effectual;
+        }
+        counts.total += entry->count;
+    }
+    return counts;
+}

@@ -1,0 +1,47 @@
+/* Checkpoints: one HDF5 file holds a network, how it was configured and, for resuming, everything
+ * that the next step depends on. The layout is described in docs/checkpoint.md. */
+#ifndef SN_TRAIN_CHECKPOINT_H
+#define SN_TRAIN_CHECKPOINT_H
+
+#include "train/config.h"
+#include "train/h5.h"
+#include "train/optimizer.h"
+
+/* Where a run stands. Random draws are named by seed, epoch and image (base/rng.h): together with
+ * the seed this is the random state too. */
+typedef struct sn_train_state {
+    uint64_t epoch;      /* finished epochs */
+    uint64_t step;       /* finished steps of the epoch after those */
+    double loss_sum;     /* over the images of those steps */
+    uint64_t correct;    /* likewise: images whose label had the largest logit */
+    double seconds;      /* spent on those steps */
+    double best_top1;    /* percent; -1 before the first evaluation */
+    uint64_t best_epoch; /* finished epochs then */
+} sn_train_state;
+
+/* Writes a checkpoint so that `path` holds either the old file or the whole new one. */
+sn_status sn_checkpoint_write(const char *path, const sn_train_config *config,
+                              const sn_input_info *input, const sn_parameters *parameters,
+                              sn_optimizer *optimizer, const sn_train_state *state,
+                              sn_error *error);
+
+typedef struct sn_checkpoint sn_checkpoint;
+
+/* Opens a checkpoint and reads its configuration. SN_ERROR_DATA when it is none. */
+sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint, sn_error *error);
+void sn_checkpoint_free(sn_checkpoint *checkpoint);
+const sn_train_config *sn_checkpoint_config(const sn_checkpoint *checkpoint);
+const sn_input_info *sn_checkpoint_input(const sn_checkpoint *checkpoint);
+
+/* Reads every parameter and running statistic of the table. SN_ERROR_DATA when one is missing, has
+ * another shape or is not finite, or when the file holds others: a checkpoint of another
+ * architecture. */
+sn_status sn_checkpoint_read_parameters(const sn_checkpoint *checkpoint, sn_parameters *parameters,
+                                        sn_error *error);
+
+/* Reads what resuming needs besides. */
+sn_status sn_checkpoint_read_training(const sn_checkpoint *checkpoint,
+                                      const sn_parameters *parameters, sn_optimizer *optimizer,
+                                      sn_train_state *state, sn_error *error);
+
+#endif

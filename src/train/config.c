@@ -1,0 +1,265 @@
+#include "train/config.h"
+
+#include <jansson.h>
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FIELD(member) .offset = offsetof(sn_train_config, member)
+#define COUNT(low, high, standard)                                                                 \
+    .kind = SN_OPTION_COUNT, .value_name = "N", .minimum = (low), .maximum = (high),               \
+    .fallback = (standard)
+#define REAL(low, high, standard)                                                                  \
+    .kind = SN_OPTION_REAL, .value_name = "X", .minimum = (low), .maximum = (high),                \
+    .fallback = (standard)
+#define CHOICE(names, standard)                                                                    \
+    .kind = SN_OPTION_CHOICE, .value_name = "NAME", .choice_name = (names), .fallback = (standard)
+#define TEXT(what) .kind = SN_OPTION_TEXT, .value_name = (what)
+
+static const char transient_group[] = "This invocation";
+
+/* Any whole number up to here is exact in JSON and in a double. */
+#define LARGEST_SEED 9007199254740991.0
+
+static const sn_option options[] = {
+    {"dataset", FIELD(dataset), CHOICE(sn_dataset_name, "cifar10"), .group = "Data",
+     .help = "data set; shapes needs no files"},
+    {"data-dir", FIELD(data_dir), TEXT("DIR"), .group = "Data",
+     .help = "where its files are; otherwise $SIGNET_DATA, then data/"},
+    {"limit-train", FIELD(limit_train), COUNT(0, 1e9, "0"), .group = "Data",
+     .help = "use only the first N training images; 0: all"},
+    {"limit-test", FIELD(limit_test), COUNT(0, 1e9, "0"), .group = "Data",
+     .help = "use only the first N test images; 0: all"},
+    {"no-augment", FIELD(no_augment), .kind = SN_OPTION_FLAG, .group = "Data",
+     .help = "no random crop and flip"},
+
+    {"arch", FIELD(arch), CHOICE(sn_arch_name, "resnet20"), .group = "Network",
+     .help = "architecture"},
+    {"width", FIELD(width), REAL(0.01, 100, "1"), .group = "Network",
+     .help = "multiplier for the number of filters"},
+    {"activation", FIELD(activation), CHOICE(sn_activation_name, "relu"), .group = "Network",
+     .help = "non-linearity"},
+
+    {"quant", FIELD(quant.quantizer), CHOICE(sn_quantizer_name, "signed-binary"),
+     .group = "Quantization", .help = "quantizer of the 3x3 convolutions in the blocks"},
+    {"estimator", FIELD(quant.estimator), CHOICE(sn_estimator_name, "ede"), .group = "Quantization",
+     .help = "gradient estimator"},
+    {"delta-ratio", FIELD(quant.delta_ratio), REAL(0, 1, "0.05"), .group = "Quantization",
+     .help = "threshold as a share of a filter's largest |weight|"},
+    {"positive-fraction", FIELD(quant.positive_fraction), REAL(0, 1, "0.5"),
+     .group = "Quantization", .help = "share of filters with weights {0,+a}"},
+    {"scale", FIELD(quant.scale_rule), CHOICE(sn_scale_rule_name, "mean"), .group = "Quantization",
+     .help = "a: mean of the effectual |weights|, or one"},
+
+    {"epochs", FIELD(epochs), COUNT(1, 1e6, "100"), .group = "Optimisation",
+     .help = "passes over the training images"},
+    {"batch", FIELD(batch), COUNT(1, 65536, "128"), .group = "Optimisation",
+     .help = "images per step"},
+    {"optimizer", FIELD(optimizer.kind), CHOICE(sn_optimizer_name, "sgd"), .group = "Optimisation",
+     .help = "optimizer"},
+    {"lr", FIELD(schedule.learning_rate), REAL(0, 1000, "0"), .group = "Optimisation",
+     .help = "learning rate; 0: 0.1 for sgd, 0.002 for adam and adamw"},
+    {"schedule", FIELD(schedule.kind), CHOICE(sn_schedule_name, "cosine"), .group = "Optimisation",
+     .help = "learning-rate schedule over the whole run"},
+    {"warmup", FIELD(schedule.warmup), REAL(0, 1e6, "1"), .group = "Optimisation",
+     .help = "epochs over which the rate first rises linearly"},
+    {"step-epochs", FIELD(schedule.step_epochs), COUNT(0, 1e6, "0"), .group = "Optimisation",
+     .help = "schedule step: epochs between drops; 0: at 1/2 and 3/4 of the run"},
+    {"step-factor", FIELD(schedule.step_factor), REAL(0, 1, "0.1"), .group = "Optimisation",
+     .help = "schedule step: factor of each drop"},
+    {"momentum", FIELD(optimizer.momentum), REAL(0, 1, "0.9"), .group = "Optimisation",
+     .help = "sgd: momentum, with Nesterov's correction"},
+    {"plain-momentum", FIELD(plain_momentum), .kind = SN_OPTION_FLAG, .group = "Optimisation",
+     .help = "sgd: momentum without the correction"},
+    {"beta1", FIELD(optimizer.beta1), REAL(0, 0.999999, "0.9"), .group = "Optimisation",
+     .help = "adam, adamw: decay of the first moment"},
+    {"beta2", FIELD(optimizer.beta2), REAL(0, 0.999999, "0.999"), .group = "Optimisation",
+     .help = "adam, adamw: decay of the second moment"},
+    {"epsilon", FIELD(optimizer.epsilon), REAL(0, 1, "1e-08"), .group = "Optimisation",
+     .help = "adam, adamw: added to the root of the second moment"},
+    {"weight-decay", FIELD(optimizer.decay_weight), REAL(0, 10, "0.0001"), .group = "Optimisation",
+     .help = "decay of full-precision weights"},
+    {"weight-decay-latent", FIELD(optimizer.decay_latent), REAL(-1, 10, "-1"),
+     .group = "Optimisation", .help = "decay of latent weights; -1: as --weight-decay"},
+    {"weight-decay-norm", FIELD(optimizer.decay_others), REAL(0, 10, "0"), .group = "Optimisation",
+     .help = "decay of batch-norm, biases and slopes"},
+    {"label-smoothing", FIELD(label_smoothing), REAL(0, 0.999, "0"), .group = "Optimisation",
+     .help = "share of the target spread over all classes"},
+
+    {"seed", FIELD(seed), COUNT(0, LARGEST_SEED, "0"), .group = "Execution",
+     .help = "same seed and threads, same bits"},
+    {"threads", FIELD(threads), COUNT(0, 1024, "0"), .group = "Execution",
+     .help = "threads; 0: one for each processor"},
+
+    {"out", FIELD(out), TEXT("DIR"), .group = transient_group,
+     .help = "output folder; otherwise runs/DATASET-ARCH-QUANT-SEED[-n]"},
+    {"resume", FIELD(resume), TEXT("DIR"), .group = transient_group,
+     .help = "continue the run in this folder; --epochs, --threads and --data-dir may change"},
+    {"stop-after", FIELD(stop_after), COUNT(0, 1e6, "0"), .group = transient_group,
+     .help = "stop cleanly after N epochs of this invocation; --resume goes on; 0: never"},
+};
+
+enum { OPTION_COUNT = sizeof options / sizeof *options };
+
+const sn_option *sn_config_table(size_t *count) {
+    *count = OPTION_COUNT;
+    return options;
+}
+
+bool sn_config_is_transient(const sn_option *option) {
+    return option->group == transient_group;
+}
+
+void sn_config_resolve(sn_train_config *config) {
+    if (config->schedule.learning_rate == 0)
+        config->schedule.learning_rate = config->optimizer.kind == SN_OPTIMIZER_SGD ? 0.1 : 0.002;
+    if (config->optimizer.decay_latent < 0)
+        config->optimizer.decay_latent = config->optimizer.decay_weight;
+    if (config->threads == 0)
+        config->threads = (uint64_t)omp_get_num_procs();
+    config->optimizer.nesterov = !config->plain_momentum;
+}
+
+/* Numbers and flags as such, all else as text. */
+static json_t *option_to_json(const sn_option *option, const sn_train_config *config) {
+    const void *field = (const char *)config + option->offset;
+    char text[SN_OPTION_TEXT_SIZE];
+    switch (option->kind) {
+    case SN_OPTION_FLAG:
+        return json_boolean(*(const bool *)field);
+    case SN_OPTION_COUNT:
+        return json_integer((json_int_t) * (const uint64_t *)field);
+    case SN_OPTION_REAL:
+        return json_real(*(const double *)field);
+    case SN_OPTION_TEXT:
+    case SN_OPTION_CHOICE:
+        break;
+    }
+    sn_option_format(option, config, text);
+    return json_string(text);
+}
+
+static json_t *input_to_json(const sn_input_info *input) {
+    json_t *mean = json_array(), *deviation = json_array();
+    for (int c = 0; c < input->channels; c++) {
+        json_array_append_new(mean, json_real((double)input->statistics.mean[c]));
+        json_array_append_new(deviation, json_real((double)input->statistics.deviation[c]));
+    }
+    return json_pack("{s:i, s:i, s:i, s:i, s:o, s:o}", "classes", input->classes, "channels",
+                     input->channels, "height", input->height, "width", input->width, "mean", mean,
+                     "std", deviation);
+}
+
+char *sn_config_to_json(const sn_train_config *config, const sn_input_info *input) {
+    json_t *root = json_object();
+    json_object_set_new(root, "format", json_string("signet configuration 1"));
+    json_t *values = json_object();
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (!sn_config_is_transient(&options[i]))
+            json_object_set_new(values, options[i].name, option_to_json(&options[i], config));
+    json_object_set_new(root, "options", values);
+    json_object_set_new(root, "input", input_to_json(input));
+    char *text = json_dumps(root, JSON_INDENT(2));
+    json_decref(root);
+    return text;
+}
+
+static sn_status option_from_json(const sn_option *option, const json_t *value, const char *source,
+                                  sn_train_config *config, sn_error *error) {
+    char text[SN_OPTION_TEXT_SIZE];
+    if (json_is_string(value))
+        snprintf(text, sizeof text, "%s", json_string_value(value));
+    else if (json_is_boolean(value))
+        snprintf(text, sizeof text, "%s", json_is_true(value) ? "true" : "false");
+    else if (json_is_integer(value))
+        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
+    else if (json_is_real(value))
+        snprintf(text, sizeof text, "%.17g", json_real_value(value));
+    else
+        return sn_error_set(error, SN_ERROR_DATA, "%s: configuration lacks '%s'", source,
+                            option->name);
+    if (option->kind == SN_OPTION_TEXT && text[0] == '\0')
+        return SN_OK;
+    sn_error inner;
+    SN_RETURN_IF(sn_option_set(option, config, text, &inner) != SN_OK, error, SN_ERROR_DATA,
+                 "%s: in its configuration: %.900s", source, inner.message);
+    return SN_OK;
+}
+
+static bool number_in(const json_t *object, const char *name, int minimum, int maximum,
+                      int *value) {
+    const json_t *member = json_object_get(object, name);
+    if (!json_is_integer(member) || json_integer_value(member) < minimum ||
+        json_integer_value(member) > maximum)
+        return false;
+    *value = (int)json_integer_value(member);
+    return true;
+}
+
+static sn_status input_from_json(const json_t *object, const char *source, sn_input_info *input,
+                                 sn_error *error) {
+    const bool complete =
+        number_in(object, "classes", 2, 1000000, &input->classes) &&
+        number_in(object, "channels", 1, SN_DATASET_MAX_CHANNELS, &input->channels) &&
+        number_in(object, "height", 1, 65536, &input->height) &&
+        number_in(object, "width", 1, 65536, &input->width);
+    SN_RETURN_IF(!complete, error, SN_ERROR_DATA,
+                 "%s: configuration lacks a valid 'input' (classes, channels, height, width)",
+                 source);
+    const json_t *mean = json_object_get(object, "mean"), *std = json_object_get(object, "std");
+    for (int c = 0; c < input->channels; c++) {
+        const json_t *m = json_array_get(mean, (size_t)c), *s = json_array_get(std, (size_t)c);
+        SN_RETURN_IF(!json_is_number(m) || !json_is_number(s) || !(json_number_value(s) > 0), error,
+                     SN_ERROR_DATA,
+                     "%s: configuration lacks pixel statistics ('mean' and 'std' of each channel)",
+                     source);
+        input->statistics.mean[c] = (float)json_number_value(m);
+        input->statistics.deviation[c] = (float)json_number_value(s);
+    }
+    return SN_OK;
+}
+
+static sn_status read_root(const json_t *root, const char *source, sn_train_config *config,
+                           sn_input_info *input, sn_error *error) {
+    const char *format = json_string_value(json_object_get(root, "format"));
+    SN_RETURN_IF(!format || strcmp(format, "signet configuration 1") != 0, error, SN_ERROR_DATA,
+                 "%s: configuration format is '%.60s'; need 'signet configuration 1'", source,
+                 format ? format : "missing");
+    const json_t *values = json_object_get(root, "options");
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (!sn_config_is_transient(&options[i]))
+            SN_TRY(option_from_json(&options[i], json_object_get(values, options[i].name), source,
+                                    config, error));
+    sn_config_resolve(config);
+    return input_from_json(json_object_get(root, "input"), source, input, error);
+}
+
+sn_status sn_config_from_json(const char *text, const char *source, sn_train_config *config,
+                              sn_input_info *input, sn_error *error) {
+    *input = (sn_input_info){0};
+    SN_TRY(sn_option_defaults(options, OPTION_COUNT, config, error));
+    json_error_t where;
+    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &where);
+    SN_RETURN_IF(!root, error, SN_ERROR_DATA, "%s: configuration is no JSON: %s, line %d", source,
+                 where.text, where.line);
+    const sn_status status = read_root(root, source, config, input, error);
+    json_decref(root);
+    return status;
+}
+
+sn_model_options sn_config_model(const sn_train_config *config, const sn_input_info *input) {
+    return (sn_model_options){.arch = config->arch,
+                              .width = config->width,
+                              .classes = (size_t)input->classes,
+                              .channels = (size_t)input->channels,
+                              .height = (size_t)input->height,
+                              .image_width = (size_t)input->width,
+                              .activation = (sn_activation)config->activation,
+                              .quant = config->quant};
+}
+
+void sn_config_run_name(const sn_train_config *config, char name[SN_OPTION_TEXT_SIZE]) {
+    snprintf(name, SN_OPTION_TEXT_SIZE, "%s-%s-%s-%llu", sn_dataset_name(config->dataset),
+             sn_arch_name(config->arch), sn_quantizer_name(config->quant.quantizer),
+             (unsigned long long)config->seed);
+}

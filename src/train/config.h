@@ -1,0 +1,66 @@
+/* The configuration of a training run: one table of options (base/option.h) drives the command
+ * line,
+ * --help, and config.json. */
+#ifndef SN_TRAIN_CONFIG_H
+#define SN_TRAIN_CONFIG_H
+
+#include "base/option.h"
+#include "data/dataset.h"
+#include "layers/model.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+
+typedef struct sn_train_config {
+    /* data */
+    int dataset;
+    char data_dir[SN_OPTION_TEXT_SIZE];
+    uint64_t limit_train, limit_test; /* 0: all */
+    bool no_augment;
+    /* network */
+    int arch, activation;
+    double width;
+    sn_quant_options quant;
+    /* optimisation */
+    uint64_t epochs, batch;
+    double label_smoothing;
+    sn_optimizer_options optimizer;
+    bool plain_momentum;
+    sn_schedule_options schedule;
+    /* execution */
+    uint64_t seed, threads;
+    /* this invocation only: not part of a checkpoint */
+    char out[SN_OPTION_TEXT_SIZE];
+    char resume[SN_OPTION_TEXT_SIZE];
+    uint64_t stop_after;
+} sn_train_config;
+
+/* What the data decides about a network. */
+typedef struct sn_input_info {
+    int classes, channels, height, width;
+    sn_pixel_statistics statistics; /* used to normalise */
+} sn_input_info;
+
+/* The option table; *count receives its length. */
+const sn_option *sn_config_table(size_t *count);
+
+/* Whether an option belongs to one invocation, not to the run (--out, --resume, --stop-after). */
+bool sn_config_is_transient(const sn_option *option);
+
+/* Replaces "as the other" and "automatic" values by what they stand for. */
+void sn_config_resolve(sn_train_config *config);
+
+/* The configuration as JSON text (malloc'd; free), transient options left out. NULL: out of memory.
+ */
+char *sn_config_to_json(const sn_train_config *config, const sn_input_info *input);
+
+/* The reverse; every option must be there. `source` names the origin in messages. */
+sn_status sn_config_from_json(const char *text, const char *source, sn_train_config *config,
+                              sn_input_info *input, sn_error *error);
+
+/* The network that configuration and data ask for. */
+sn_model_options sn_config_model(const sn_train_config *config, const sn_input_info *input);
+
+/* "cifar10-resnet20-signed-binary-0" */
+void sn_config_run_name(const sn_train_config *config, char name[SN_OPTION_TEXT_SIZE]);
+
+#endif
