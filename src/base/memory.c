@@ -48,7 +48,7 @@ void sn_free(void *block) {
 void *sn_arena_take(sn_arena *arena, size_t bytes) {
     const size_t rounded = sn_align_up(bytes);
     const size_t start = arena->used;
-    if (rounded > SIZE_MAX - REDZONE - start) {
+    if (rounded > SIZE_MAX - REDZONE || start > SIZE_MAX - REDZONE - rounded) {
         arena->used = SIZE_MAX;
         return NULL;
     }
