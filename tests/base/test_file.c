@@ -202,8 +202,10 @@ START_TEST(pipes_are_read_to_their_end) {
     size_t size;
     ck_assert_int_eq(sn_file_read("pipe", BYTES, &data, &size, NULL), SN_OK);
     ck_assert_uint_eq(size, BYTES);
+    int right = 0;
     for (int i = 0; i < BYTES; i++)
-        ck_assert_uint_eq(data[i], (unsigned)(i % 251));
+        right += data[i] == i % 251;
+    ck_assert_int_eq(right, BYTES);
     ck_assert_uint_eq(data[size], 0);
     sn_free(data);
 }
