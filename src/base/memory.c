@@ -37,7 +37,7 @@ void sn_free(void *block) {
 void *sn_arena_take(sn_arena *arena, size_t bytes) {
     const size_t rounded = sn_align_up(bytes);
     const size_t start = arena->used;
-    if (rounded > SIZE_MAX - SN_REDZONE - start) {
+    if (rounded > SIZE_MAX - SN_REDZONE || start > SIZE_MAX - SN_REDZONE - rounded) {
         arena->used = SIZE_MAX;
         return NULL;
     }

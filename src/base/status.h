@@ -28,7 +28,8 @@ typedef struct sn_error {
 /* A short text for a status code, e.g. "bad argument". Never NULL. */
 const char *sn_status_text(sn_status status);
 
-/* Fills *error (if not NULL) with a printf-formatted message, cut to fit, and returns status. */
+/* Fills *error (if not NULL) with a printf-formatted message, cut to fit, and returns status.
+ * Control characters become '?', so that the message stays one line whatever it quotes. */
 sn_status sn_error_set(sn_error *error, sn_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -17,10 +17,13 @@ typedef struct sn_arguments {
     bool help;               /* out: --help or -h was given */
 } sn_arguments;
 
-/* Reads argv[1..argc-1]: `--name value`, `--name=value`, `--flag`, `--` ends the options. An option
- * given twice keeps the last value. Defaults are the caller's to set before. Errors
- * (SN_ERROR_ARGUMENT): unknown option, naming the closest known one; value missing; value bad; too
- * many positional arguments. */
+/* Reads argv[1..argc-1]: `--name value`, `--name=value`, `--flag` (or `--flag=true`,
+ * `--flag=false`, to override a configuration that sets it), `--` ends the options; "-" is
+ * positional. An option given twice keeps the last value. Defaults are the caller's to set before.
+ * A value that begins with "--" must be written with "=": otherwise it is taken for the next
+ * option. --help ends the reading, whatever follows. Errors (SN_ERROR_ARGUMENT): unknown option,
+ * naming the closest known one; value missing; value bad; too many positional arguments. After an
+ * error the fields read so far are set. */
 sn_status sn_arguments_parse(sn_arguments *arguments, int argc, char **argv, sn_error *error);
 
 /* Prints the usage text, then every option with its default, grouped, to `out`, at most 100

@@ -10,8 +10,20 @@ typedef struct sn_progress {
     double started;   /* seconds, sn_clock_seconds */
     double shown;     /* when the line was last drawn */
     bool enabled;     /* stderr is a terminal */
-    size_t width;     /* characters on the line now */
+    size_t width;     /* bytes on the line now */
 } sn_progress;
+
+/* What a line says. */
+typedef struct sn_progress_state {
+    const char *label, *unit, *extra; /* extra may be NULL */
+    size_t done, total;               /* items of the whole, those of an earlier process included */
+    size_t skipped;                   /* items that were done before this process began */
+    double seconds;                   /* since this process began with the others */
+} sn_progress_state;
+
+/* Writes the line of sn_progress_update, cut to size - 1 bytes; size > 0. Returns its length. Rate
+ * and time left are missing until one item is done. */
+size_t sn_progress_format(char *line, size_t size, const sn_progress_state *state);
 
 /* Starts a line; `unit` must outlive it. */
 void sn_progress_start(sn_progress *progress, const char *unit);

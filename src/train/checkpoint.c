@@ -1,8 +1,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "train/checkpoint.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include "base/file.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,17 +78,6 @@ static sn_status write_all(sn_h5 *h5, const sn_train_config *config, const sn_in
     return write_state(h5, config, state, optimizer, error);
 }
 
-/* Waits until the file is on disk, so that the rename cannot overtake its content. */
-static sn_status sync_file(const char *path, sn_error *error) {
-    const int file = open(path, O_RDONLY);
-    const bool synced = file >= 0 && fsync(file) == 0;
-    const int problem = errno;
-    if (file >= 0)
-        close(file);
-    SN_RETURN_IF(!synced, error, SN_ERROR_IO, "%s: cannot write: %s", path, strerror(problem));
-    return SN_OK;
-}
-
 sn_status sn_checkpoint_write(const char *path, const sn_train_config *config,
                               const sn_input_info *input, const sn_parameters *parameters,
                               sn_optimizer *optimizer, const sn_train_state *state,
@@ -103,11 +92,8 @@ sn_status sn_checkpoint_write(const char *path, const sn_train_config *config,
     if (status == SN_OK)
         status = closed;
     if (status == SN_OK)
-        status = sync_file(temporary, error);
-    if (status == SN_OK && rename(temporary, path) != 0)
-        status = sn_error_set(error, SN_ERROR_IO, "%s: cannot write: %s", path, strerror(errno));
-    if (status != SN_OK)
-        unlink(temporary);
+        return sn_file_replace(temporary, path, error);
+    unlink(temporary);
     return status;
 }
 

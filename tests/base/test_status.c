@@ -1,0 +1,81 @@
+#include "base/status.h"
+
+#include <check.h>
+#include <string.h>
+
+START_TEST(every_status_has_its_own_text) {
+    for (int a = 0; a < SN_STATUS_COUNT; a++) {
+        ck_assert_ptr_nonnull(sn_status_text((sn_status)a));
+        ck_assert_uint_gt(strlen(sn_status_text((sn_status)a)), 0);
+        for (int b = 0; b < a; b++)
+            ck_assert_str_ne(sn_status_text((sn_status)a), sn_status_text((sn_status)b));
+    }
+    ck_assert_str_eq(sn_status_text(SN_STATUS_COUNT), "unknown status");
+    ck_assert_str_eq(sn_status_text((sn_status)-1), "unknown status");
+}
+END_TEST
+
+START_TEST(set_formats_and_returns_the_status) {
+    sn_error error;
+    ck_assert_int_eq(sn_error_set(&error, SN_ERROR_DATA, "%s: %d", "file", 7), SN_ERROR_DATA);
+    ck_assert_int_eq(error.status, SN_ERROR_DATA);
+    ck_assert_str_eq(error.message, "file: 7");
+    ck_assert_int_eq(sn_error_set(NULL, SN_ERROR_IO, "nobody listens"), SN_ERROR_IO);
+}
+END_TEST
+
+START_TEST(messages_are_cut_to_fit) {
+    char text[2 * SN_ERROR_MESSAGE_SIZE];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    sn_error error;
+    sn_error_set(&error, SN_ERROR_DATA, "%s", text);
+    ck_assert_uint_eq(strlen(error.message), SN_ERROR_MESSAGE_SIZE - 1);
+}
+END_TEST
+
+START_TEST(messages_stay_one_line) {
+    sn_error error;
+    sn_error_set(&error, SN_ERROR_DATA, "cannot read '%s'", "a\nb\033[2J\x7f\xc3\xa4");
+    ck_assert_str_eq(error.message, "cannot read 'a?b?[2J?\xc3\xa4'");
+}
+END_TEST
+
+static sn_status half_of(int number, int *half, sn_error *error) {
+    SN_RETURN_IF(number % 2, error, SN_ERROR_ARGUMENT, "%d is odd", number);
+    *half = number / 2;
+    return SN_OK;
+}
+
+static sn_status quarter_of(int number, int *quarter, sn_error *error) {
+    int half = 0;
+    SN_TRY(half_of(number, &half, error));
+    SN_TRY(half_of(half, quarter, error));
+    return SN_OK;
+}
+
+START_TEST(macros_hand_errors_on) {
+    sn_error error = {SN_OK, ""};
+    int quarter = 0;
+    ck_assert_int_eq(quarter_of(12, &quarter, &error), SN_OK);
+    ck_assert_int_eq(quarter, 3);
+    ck_assert_int_eq(quarter_of(6, &quarter, &error), SN_ERROR_ARGUMENT);
+    ck_assert_str_eq(error.message, "3 is odd");
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("status");
+    TCase *tests = tcase_create("status");
+    tcase_add_test(tests, every_status_has_its_own_text);
+    tcase_add_test(tests, set_formats_and_returns_the_status);
+    tcase_add_test(tests, messages_are_cut_to_fit);
+    tcase_add_test(tests, messages_stay_one_line);
+    tcase_add_test(tests, macros_hand_errors_on);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
