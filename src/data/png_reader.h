@@ -1,0 +1,20 @@
+/* PNG pictures of any kind as 8-bit RGB. */
+#ifndef SN_DATA_PNG_READER_H
+#define SN_DATA_PNG_READER_H
+
+#include "base/status.h"
+
+#include <stdint.h>
+
+enum { SN_PNG_MAX_SIDE = 4096 };
+
+/* Reads only the size of the picture. SN_ERROR_IO when the file cannot be read, SN_ERROR_DATA when
+ * it is no PNG, broken, or larger than SN_PNG_MAX_SIDE pixels a side. */
+sn_status sn_png_size(const char *path, int *width, int *height, sn_error *error);
+
+/* Reads a picture into the planes rgb[3][height][width]. Grey, palette and 16-bit pictures are
+ * converted, alpha is composited over black, without regard to gamma. SN_ERROR_DATA also when the
+ * picture has another size (the caller has asked for it with sn_png_size, but files change). */
+sn_status sn_png_read(const char *path, int width, int height, uint8_t *rgb, sn_error *error);
+
+#endif
