@@ -1,0 +1,63 @@
+#define _POSIX_C_SOURCE 200809L
+#include "cli/data_source.h"
+
+#include "data/dataset.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 2 * SN_OPTION_TEXT_SIZE };
+
+extern char **environ;
+
+static bool has_cifar10(const char *directory) {
+    static const char *const places[] = {"data_batch_1.bin", "cifar-10-batches-bin"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char path[PATH_SIZE];
+        snprintf(path, sizeof path, "%s/%s", directory, places[i]);
+        if (access(path, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+static sn_status fetch_cifar10(const char *directory, sn_error *error) {
+    const char *root = getenv("SN_ROOT");
+    char script[PATH_SIZE];
+    snprintf(script, sizeof script, "%s/scripts/fetch-cifar10", root ? root : ".");
+    SN_RETURN_IF(access(script, X_OK) != 0, error, SN_ERROR_IO,
+                 "no CIFAR-10 in %s and no %s to fetch it; give its folder with --data-dir, or use "
+                 "--dataset shapes, which needs no files",
+                 directory, script);
+    char *const arguments[] = {script, (char *)directory, NULL};
+    pid_t child;
+    const int problem = posix_spawn(&child, script, NULL, NULL, arguments, environ);
+    SN_RETURN_IF(problem != 0, error, SN_ERROR_IO, "%s: cannot run: %s", script, strerror(problem));
+    int result = 0;
+    while (waitpid(child, &result, 0) < 0 && errno == EINTR) {
+    }
+    SN_RETURN_IF(!WIFEXITED(result) || WEXITSTATUS(result) != 0, error, SN_ERROR_IO,
+                 "no CIFAR-10: see above, or use --dataset shapes, which needs no files");
+    return SN_OK;
+}
+
+sn_status sn_cli_find_data(int dataset, const char *given, char directory[SN_OPTION_TEXT_SIZE],
+                           sn_error *error) {
+    const char *environment = getenv("SIGNET_DATA");
+    const char *chosen = "data";
+    if (given[0])
+        chosen = given;
+    else if (environment && environment[0])
+        chosen = environment;
+    SN_RETURN_IF(snprintf(directory, SN_OPTION_TEXT_SIZE, "%s", chosen) >= SN_OPTION_TEXT_SIZE,
+                 error, SN_ERROR_ARGUMENT, "the path in $SIGNET_DATA is too long");
+    const bool is_cifar10 = strcmp(sn_dataset_name(dataset), "cifar10") == 0;
+    if (is_cifar10 && !given[0] && !has_cifar10(directory))
+        return fetch_cifar10(directory, error);
+    return SN_OK;
+}

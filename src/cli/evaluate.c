@@ -1,0 +1,180 @@
+#include "cli/evaluate.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "train/freeze.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { PIECE = 64 }; /* images for each thread between two looks at the progress line */
+
+typedef struct evaluator {
+    const sn_evaluate_options *options;
+    const sn_dataset *dataset;
+    const sn_input_info *input;
+    sn_parameters *parameters;
+    sn_network network;
+    void *packed;
+    size_t packed_bytes;
+    sn_predictor *predictor;
+    float *logits;        /* of one piece */
+    float *parity_logits; /* [parity images][classes], by the inference library */
+    float *graph_logits;  /* of one batch of the training graph */
+    size_t first, first_five;
+    double loss;
+} evaluator;
+
+static sn_status prepare(evaluator *e, const sn_checkpoint *checkpoint,
+                         const sn_evaluate_result *result, sn_error *error) {
+    const sn_network_options network = {
+        .model = sn_config_model(sn_checkpoint_config(checkpoint), e->input),
+        .mode = SN_GRAPH_EVAL,
+        .batch = PIECE,
+        .threads = e->options->threads};
+    const size_t classes = (size_t)e->input->classes;
+    SN_TRY(sn_parameters_create(&e->parameters, error));
+    SN_TRY(sn_network_create(&network, e->parameters, &e->network, error));
+    SN_TRY(sn_checkpoint_read_parameters(checkpoint, e->parameters, error));
+    SN_TRY(sn_freeze(&e->network, &e->packed, &e->packed_bytes, error));
+    SN_TRY(
+        sn_predictor_create(e->packed, e->packed_bytes, e->options->threads, &e->predictor, error));
+    e->logits = sn_alloc_array(PIECE * (size_t)e->options->threads, classes * sizeof(float));
+    e->parity_logits = sn_alloc_array(result->parity_images, classes * sizeof(float));
+    e->graph_logits = sn_alloc_array(PIECE, classes * sizeof(float));
+    SN_RETURN_IF(!e->logits || !e->parity_logits || !e->graph_logits, error, SN_ERROR_MEMORY,
+                 "out of memory for logits");
+    return SN_OK;
+}
+
+static size_t prediction(const float *logits, size_t classes) {
+    size_t best = 0;
+    for (size_t i = 1; i < classes; i++)
+        if (logits[i] > logits[best])
+            best = i;
+    return best;
+}
+
+static void write_prediction(FILE *file, size_t index, int label, const float *logits,
+                             size_t classes) {
+    fprintf(file, "%zu,%d,%zu", index, label, prediction(logits, classes));
+    for (size_t i = 0; i < classes; i++)
+        fprintf(file, ",%.9g", (double)logits[i]);
+    putc('\n', file);
+}
+
+/* Counts one image, whose logits the inference library computed. */
+static void take_image(evaluator *e, const sn_evaluate_result *result, size_t index,
+                       const float *logits) {
+    const size_t classes = (size_t)e->input->classes;
+    const int label = sn_dataset_label(e->dataset, index);
+    const size_t rank = sn_label_rank(logits, classes, label);
+    e->first += rank == 0;
+    e->first_five += rank < 5;
+    e->loss += sn_label_loss(logits, classes, label);
+    if (index < result->parity_images)
+        for (size_t i = 0; i < classes; i++)
+            e->parity_logits[index * classes + i] = logits[i];
+    if (e->options->predictions)
+        write_prediction(e->options->predictions, index, label, logits, classes);
+}
+
+static sn_status run_inference(evaluator *e, sn_evaluate_result *result, sn_error *error) {
+    const size_t count = sn_dataset_count(e->dataset), classes = (size_t)e->input->classes;
+    const size_t piece = PIECE * (size_t)e->options->threads;
+    double seconds = 0;
+    sn_progress_start(e->options->progress, "images");
+    for (size_t first = 0; first < count; first += piece) {
+        const size_t images = count - first < piece ? count - first : piece;
+        const double started = sn_clock_seconds();
+        SN_TRY(sn_predictor_run(e->predictor, e->dataset, &e->input->statistics, first, images,
+                                e->logits, error));
+        seconds += sn_clock_seconds() - started;
+        for (size_t i = 0; i < images; i++)
+            take_image(e, result, first + i, e->logits + i * classes);
+        sn_progress_update(e->options->progress, "inference", first + images, count, 0, NULL);
+    }
+    result->accuracy = (sn_evaluation){.images = count,
+                                       .loss = e->loss / (double)count,
+                                       .top1 = 100 * (double)e->first / (double)count,
+                                       .top5 = 100 * (double)e->first_five / (double)count};
+    result->images_per_second = (double)count / seconds;
+    result->model = *sn_predictor_info(e->predictor);
+    return SN_OK;
+}
+
+static void compare_image(sn_evaluate_result *result, const float *packed, const float *graph,
+                          size_t classes) {
+    for (size_t i = 0; i < classes; i++)
+        result->parity_max_abs =
+            fmax(result->parity_max_abs, fabs((double)packed[i] - (double)graph[i]));
+    result->parity_mismatches += prediction(packed, classes) != prediction(graph, classes);
+}
+
+/* Runs the training graph, in eval mode, on the first images. */
+static sn_status run_graph(evaluator *e, sn_evaluate_result *result, sn_error *error) {
+    const size_t classes = (size_t)e->input->classes;
+    const size_t pixels =
+        (size_t)e->input->channels * (size_t)e->input->height * (size_t)e->input->width;
+    float *images = sn_alloc_array(PIECE * pixels, sizeof *images);
+    SN_RETURN_IF(!images, error, SN_ERROR_MEMORY, "out of memory for images");
+    sn_progress_start(e->options->progress, "images");
+    for (size_t first = 0; first < result->parity_images; first += PIECE) {
+        const size_t left = result->parity_images - first, rows = left < PIECE ? left : PIECE;
+        for (size_t i = 0; i < rows; i++)
+            sn_dataset_normalised(e->dataset, first + i, &e->input->statistics,
+                                  images + i * pixels);
+        sn_tensor_write(e->network.images, images, rows);
+        sn_graph_forward(e->network.graph);
+        sn_tensor_read(e->network.logits, e->graph_logits, rows);
+        for (size_t i = 0; i < rows; i++)
+            compare_image(result, e->parity_logits + (first + i) * classes,
+                          e->graph_logits + i * classes, classes);
+        sn_progress_update(e->options->progress, "training graph", first + rows,
+                           result->parity_images, 0, NULL);
+    }
+    sn_free(images);
+    return SN_OK;
+}
+
+static sn_status check_dataset(const sn_input_info *input, const sn_dataset *dataset,
+                               sn_error *error) {
+    SN_RETURN_IF(input->classes != sn_dataset_classes(dataset) ||
+                     input->channels != sn_dataset_channels(dataset) ||
+                     input->height != sn_dataset_height(dataset) ||
+                     input->width != sn_dataset_width(dataset),
+                 error, SN_ERROR_DATA,
+                 "the network takes %dx%dx%d images of %d classes, the data has %dx%dx%d of %d",
+                 input->channels, input->height, input->width, input->classes,
+                 sn_dataset_channels(dataset), sn_dataset_height(dataset),
+                 sn_dataset_width(dataset), sn_dataset_classes(dataset));
+    return SN_OK;
+}
+
+static sn_status evaluate(evaluator *e, const sn_checkpoint *checkpoint, sn_evaluate_result *result,
+                          sn_error *error) {
+    SN_TRY(check_dataset(e->input, e->dataset, error));
+    SN_TRY(prepare(e, checkpoint, result, error));
+    SN_TRY(run_inference(e, result, error));
+    return run_graph(e, result, error);
+}
+
+sn_status sn_evaluate(const sn_checkpoint *checkpoint, const sn_dataset *dataset,
+                      const sn_evaluate_options *options, sn_evaluate_result *result,
+                      sn_error *error) {
+    evaluator e = {
+        .options = options, .dataset = dataset, .input = sn_checkpoint_input(checkpoint)};
+    const size_t count = sn_dataset_count(dataset);
+    *result = (sn_evaluate_result){
+        .parity_images = options->parity_images < count ? options->parity_images : count};
+    const sn_status status = evaluate(&e, checkpoint, result, error);
+    sn_progress_clear(options->progress);
+    sn_predictor_free(e.predictor);
+    sn_free(e.packed);
+    sn_network_free(&e.network);
+    sn_parameters_free(e.parameters);
+    sn_free(e.logits);
+    sn_free(e.parity_logits);
+    sn_free(e.graph_logits);
+    return status;
+}

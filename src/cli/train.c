@@ -1,0 +1,200 @@
+/* ./train: trains a network. Results on stdout, progress and messages on stderr. */
+#define _POSIX_C_SOURCE 200809L
+#include "cli/arguments.h"
+#include "cli/data_source.h"
+#include "cli/failure.h"
+#include "cli/progress.h"
+#include "train/trainer.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_OPTIONS = 64 };
+
+static const char usage[] =
+    "usage: train [OPTION...]\n"
+    "       train --resume DIR [--epochs N] [--threads N] [--data-dir DIR] [--stop-after N]\n"
+    "\n"
+    "Trains a network and writes config.json, metrics.jsonl, last.h5 and best.h5 to a folder of "
+    "its\n"
+    "own. Ctrl-C stops after the current step; --resume continues with the very next one.";
+
+/* Set by a signal: nothing else can reach a handler. */
+static volatile sig_atomic_t stop_signal;
+
+static void request_stop(int signal_number) {
+    stop_signal = signal_number;
+}
+
+static void catch_signals(void) {
+    /* The second signal has its usual effect. */
+    struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- configuration ---- */
+
+/* Options that may differ when a run is resumed. */
+static bool may_change(const sn_option *option) {
+    static const char *const names[] = {"epochs", "threads", "data-dir", "resume", "stop-after"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(option->name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Takes the configuration from the checkpoint and the options that were given from *config. */
+static sn_status merge_resumed(const sn_checkpoint *checkpoint, const bool *given,
+                               sn_train_config *config, sn_error *error) {
+    size_t count;
+    const sn_option *table = sn_config_table(&count);
+    sn_train_config merged = *sn_checkpoint_config(checkpoint);
+    for (size_t i = 0; i < count; i++) {
+        if (!given[i])
+            continue;
+        char text[SN_OPTION_TEXT_SIZE];
+        sn_option_format(&table[i], config, text);
+        SN_RETURN_IF(!may_change(&table[i]), error, SN_ERROR_ARGUMENT,
+                     "--%s cannot change when a run is resumed (given: %.200s); only --epochs, "
+                     "--threads, --data-dir and --stop-after can",
+                     table[i].name, text);
+        SN_TRY(sn_option_set(&table[i], &merged, text, error));
+    }
+    *config = merged;
+    sn_config_resolve(config);
+    return SN_OK;
+}
+
+static sn_status open_resumed(const bool *given, sn_train_config *config,
+                              sn_checkpoint **checkpoint, sn_error *error) {
+    char path[SN_RUN_PATH_SIZE];
+    snprintf(path, sizeof path, "%s/last.h5", config->resume);
+    SN_TRY(sn_checkpoint_open(path, checkpoint, error));
+    return merge_resumed(*checkpoint, given, config, error);
+}
+
+/* ---- output ---- */
+
+typedef struct display {
+    sn_progress progress;
+    const sn_trainer *trainer;
+    uint64_t line_epoch; /* whose progress line was begun; 0: none */
+    bool announced;
+} display;
+
+static void announce(display *d) {
+    if (d->announced)
+        return;
+    d->announced = true;
+    printf("writing to %s\n", sn_trainer_directory(d->trainer));
+    fflush(stdout);
+}
+
+static void show_step(void *context, const sn_step_report *report) {
+    display *d = context;
+    announce(d);
+    if (d->line_epoch != report->epoch)
+        sn_progress_start(&d->progress, "images");
+    d->line_epoch = report->epoch;
+    char label[64], extra[32];
+    snprintf(label, sizeof label, "epoch %llu/%llu", (unsigned long long)report->epoch,
+             (unsigned long long)report->epochs);
+    snprintf(extra, sizeof extra, "loss %.4f", report->loss);
+    sn_progress_update(&d->progress, label, report->images_done, report->images_total,
+                       report->images_before, extra);
+}
+
+static void show_evaluating(void *context) {
+    display *d = context;
+    sn_progress_clear(&d->progress);
+}
+
+static void show_epoch(void *context, const sn_epoch_metrics *m) {
+    (void)context;
+    printf("epoch %3llu  loss %.4f  train %5.2f %%  test %5.2f %%  density %.3f  lr %.3g  "
+           "%.0f images/s  %.1f s%s\n",
+           (unsigned long long)m->epoch, m->loss, m->train_top1, m->test.top1, m->density,
+           m->learning_rate, m->images_per_second, m->seconds, m->best ? "  best" : "");
+    fflush(stdout);
+}
+
+static int report_end(const sn_trainer *trainer, const sn_train_config *config) {
+    const sn_train_state *state = sn_trainer_state(trainer);
+    const char *directory = sn_trainer_directory(trainer);
+    if (state->best_top1 >= 0)
+        printf("best top-1 %.2f %% after epoch %llu: %s/best.h5\n", state->best_top1,
+               (unsigned long long)state->best_epoch, directory);
+    if (state->epoch < config->epochs)
+        fprintf(stderr, "train: stopped in epoch %llu of %llu; continue with --resume %s\n",
+                (unsigned long long)state->epoch + 1, (unsigned long long)config->epochs,
+                directory);
+    if (state->epoch == config->epochs || stop_signal == 0)
+        return EXIT_SUCCESS;
+    return stop_signal == SIGINT ? SN_EXIT_INTERRUPTED : SN_EXIT_TERMINATED;
+}
+
+/* ---- the program ---- */
+
+static sn_status train(const sn_train_config *config, const sn_checkpoint *resume,
+                       const sn_dataset *train_data, const sn_dataset *test_data, int *exit_status,
+                       sn_error *error) {
+    sn_trainer *trainer;
+    SN_TRY(sn_trainer_create(config, train_data, test_data, resume, &trainer, error));
+    display d = {.trainer = trainer};
+    const sn_train_observer observer = {&d, show_step, show_evaluating, show_epoch};
+    catch_signals();
+    const sn_status status = sn_trainer_run(trainer, &observer, &stop_signal, error);
+    sn_progress_clear(&d.progress);
+    if (status == SN_OK)
+        *exit_status = report_end(trainer, config);
+    sn_trainer_free(trainer);
+    return status;
+}
+
+static sn_status open_and_train(sn_train_config *config, const bool *given, int *exit_status,
+                                sn_error *error) {
+    sn_checkpoint *resume = NULL;
+    sn_dataset *train_data = NULL, *test_data = NULL;
+    char directory[SN_OPTION_TEXT_SIZE];
+    sn_status status = SN_OK;
+    sn_config_resolve(config);
+    if (config->resume[0])
+        status = open_resumed(given, config, &resume, error);
+    if (status == SN_OK)
+        status = sn_cli_find_data(config->dataset, config->data_dir, directory, error);
+    if (status == SN_OK)
+        status = sn_dataset_open(config->dataset, SN_SPLIT_TRAIN, directory,
+                                 (size_t)config->limit_train, &train_data, error);
+    if (status == SN_OK)
+        status = sn_dataset_open(config->dataset, SN_SPLIT_TEST, directory,
+                                 (size_t)config->limit_test, &test_data, error);
+    if (status == SN_OK)
+        status = train(config, resume, train_data, test_data, exit_status, error);
+    sn_dataset_free(train_data);
+    sn_dataset_free(test_data);
+    sn_checkpoint_free(resume);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    size_t count;
+    const sn_option *table = sn_config_table(&count);
+    bool given[MAX_OPTIONS] = {false};
+    sn_train_config config = {0};
+    sn_arguments arguments = {.table = table, .count = count, .object = &config, .given = given};
+    sn_error error = {0};
+    int exit_status = EXIT_SUCCESS;
+    if (sn_option_defaults(table, count, &config, &error) != SN_OK ||
+        sn_arguments_parse(&arguments, argc, argv, &error) != SN_OK)
+        return sn_cli_fail("train", &error);
+    if (arguments.help) {
+        sn_arguments_help(table, count, usage, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (open_and_train(&config, given, &exit_status, &error) != SN_OK)
+        return sn_cli_fail("train", &error);
+    return exit_status;
+}

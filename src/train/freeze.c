@@ -1,0 +1,275 @@
+/* Walks a graph in its order of execution. Every convolution takes the batch-norm and the
+ * activation behind it along when nothing else reads what lies between. */
+#include "train/freeze.h"
+
+#include "autograd/op.h"
+#include "base/memory.h"
+#include "infer/packer.h"
+#include "layers/quantize.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct freezer {
+    const sn_graph *graph;
+    sn_packer *packer;
+    size_t node_count;
+    const sn_tensor **tensors; /* what has a packed value so far ... */
+    sn_packer_value *values;   /* ... and which */
+    size_t value_count;
+    bool *taken;         /* by node: part of an instruction already */
+    float *scale, *bias; /* workspace for one layer's epilogue */
+} freezer;
+
+static void map_value(freezer *f, const sn_tensor *tensor, sn_packer_value value) {
+    f->tensors[f->value_count] = tensor;
+    f->values[f->value_count++] = value;
+}
+
+static sn_status find_value(const freezer *f, const sn_tensor *tensor, sn_packer_value *value,
+                            sn_error *error) {
+    for (size_t i = 0; i < f->value_count; i++) {
+        if (f->tensors[i] == tensor) {
+            *value = f->values[i];
+            return SN_OK;
+        }
+    }
+    return sn_error_set(error, SN_ERROR_ARGUMENT,
+                        "cannot freeze: an op reads what no packed instruction computes");
+}
+
+/* The index of the only node that reads this tensor; node_count when there are none or several. */
+static size_t only_reader(const freezer *f, const sn_tensor *tensor) {
+    size_t reader = f->node_count;
+    for (size_t i = 0; i < f->node_count; i++) {
+        for (int k = 0; k < SN_MAX_INPUTS; k++) {
+            if (sn_graph_node(f->graph, i)->input[k] != tensor)
+                continue;
+            if (reader != f->node_count)
+                return f->node_count;
+            reader = i;
+        }
+    }
+    return reader;
+}
+
+/* If only an activation reads *tensor, takes it along and moves *tensor behind it. */
+static void take_activation(freezer *f, const sn_tensor **tensor, sn_packer_activation *activation,
+                            const float **slope) {
+    *activation = SN_PACKER_LINEAR;
+    *slope = NULL;
+    const size_t reader = only_reader(f, *tensor);
+    if (reader == f->node_count)
+        return;
+    const sn_node *node = sn_graph_node(f->graph, reader);
+    if (node->op == &sn_op_relu)
+        *activation = SN_PACKER_RELU;
+    else if (node->op == &sn_op_hardtanh)
+        *activation = SN_PACKER_HARDTANH;
+    else if (node->op == &sn_op_prelu)
+        *activation = SN_PACKER_PRELU;
+    else
+        return;
+    if (node->op == &sn_op_prelu)
+        *slope = node->input[1]->value;
+    f->taken[reader] = true;
+    *tensor = node->output;
+}
+
+/* If only a batch-norm reads *tensor, folds it into scale and bias:
+ *     gamma (scale s + bias - mean) / sqrt(variance + epsilon) + beta */
+static void take_batch_norm(freezer *f, const sn_tensor **tensor) {
+    const size_t reader = only_reader(f, *tensor);
+    if (reader == f->node_count)
+        return;
+    const sn_node *node = sn_graph_node(f->graph, reader);
+    if (node->op != &sn_op_batch_norm)
+        return;
+    const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
+    const float *gamma = node->input[1]->value, *beta = node->input[2]->value;
+    const float *mean = node->state[0]->value, *variance = node->state[1]->value;
+    for (size_t k = 0; k < node->input[1]->shape.size[0]; k++) {
+        const double factor = (double)gamma[k] / sqrt((double)variance[k] + attributes->epsilon);
+        f->scale[k] = (float)((double)f->scale[k] * factor);
+        f->bias[k] = (float)(((double)f->bias[k] - (double)mean[k]) * factor + (double)beta[k]);
+    }
+    f->taken[reader] = true;
+    *tensor = node->output;
+}
+
+/* Masks and signs of a quantized weight; multiplies f->scale by the filters' alpha. */
+static void encode_signed_binary(freezer *f, const sn_node *quantize, uint8_t *mask, int8_t *sign) {
+    const sn_quant_options *options = (const void *)quantize->attributes;
+    const sn_tensor *latent = quantize->input[0];
+    const size_t filters = latent->shape.size[0];
+    const size_t count = sn_shape_count(&latent->shape) / filters;
+    for (size_t k = 0; k < filters; k++) {
+        sn_region region = {.sign = sn_region_sign(k, filters, options->positive_fraction)};
+        sn_quantizer_at(options->quantizer)
+            ->quantize(options, latent->value + k * count, count, &region, NULL, mask + k * count);
+        sign[k] = region.sign > 0 ? 1 : -1;
+        f->scale[k] *= region.scale;
+    }
+}
+
+static sn_status pack_conv(freezer *f, const sn_node *node, sn_packer_value input,
+                           const sn_packer_epilogue *epilogue, sn_packer_signed_binary *codes,
+                           sn_packer_value *output, sn_error *error) {
+    const sn_conv2d_attributes *attributes = (const void *)node->attributes;
+    const size_t *size = node->input[1]->shape.size;
+    const sn_packer_conv conv = {.filters = (int)size[0],
+                                 .kernel_height = (int)size[2],
+                                 .kernel_width = (int)size[3],
+                                 .stride = attributes->stride,
+                                 .padding = attributes->padding};
+    if (codes)
+        return sn_packer_add_conv_signed_binary(f->packer, input, &conv, codes, epilogue, output,
+                                                error);
+    return sn_packer_add_conv_fp32(f->packer, input, &conv, node->input[1]->value, epilogue, output,
+                                   error);
+}
+
+static sn_status freeze_conv(freezer *f, const sn_node *node, sn_error *error) {
+    const sn_node *producer = node->input[1]->producer;
+    const size_t filters = node->input[1]->shape.size[0];
+    const sn_tensor *behind = node->output;
+    sn_packer_epilogue epilogue = {.scale = f->scale, .bias = f->bias};
+    sn_packer_signed_binary codes = {0};
+    sn_packer_value input, output;
+    SN_TRY(find_value(f, node->input[0], &input, error));
+    SN_RETURN_IF(producer && producer->op != &sn_op_quantize, error, SN_ERROR_ARGUMENT,
+                 "cannot freeze: a convolution's weight comes from %s", producer->op->name);
+    for (size_t k = 0; k < filters; k++) {
+        f->scale[k] = 1;
+        f->bias[k] = node->input[2] ? node->input[2]->value[k] : 0;
+    }
+    /* The bias belongs behind alpha, so batch-norm is folded first. */
+    take_batch_norm(f, &behind);
+    take_activation(f, &behind, &epilogue.activation, &epilogue.slope);
+    uint8_t *mask = NULL;
+    int8_t *sign = NULL;
+    sn_status status = SN_OK;
+    if (producer) {
+        const sn_quant_options *options = (const void *)producer->attributes;
+        const sn_code code = sn_quantizer_at(options->quantizer)->code;
+        mask = sn_alloc(sn_shape_count(&node->input[1]->shape));
+        sign = sn_alloc(filters);
+        if (mask && sign) {
+            encode_signed_binary(f, producer, mask, sign);
+            codes = (sn_packer_signed_binary){mask, sign, code == SN_CODE_SIGNED_BINARY_CENTERED};
+        } else {
+            status = sn_error_set(error, SN_ERROR_MEMORY, "out of memory for packing");
+        }
+    }
+    if (status == SN_OK)
+        status = pack_conv(f, node, input, &epilogue, producer ? &codes : NULL, &output, error);
+    sn_free(mask);
+    sn_free(sign);
+    SN_TRY(status);
+    map_value(f, behind, output);
+    return SN_OK;
+}
+
+static sn_status freeze_add(freezer *f, const sn_node *node, sn_error *error) {
+    sn_packer_value a, b, output;
+    sn_packer_activation activation;
+    const float *slope;
+    const sn_tensor *behind = node->output;
+    SN_TRY(find_value(f, node->input[0], &a, error));
+    SN_TRY(find_value(f, node->input[1], &b, error));
+    take_activation(f, &behind, &activation, &slope);
+    SN_TRY(sn_packer_add_sum(f->packer, a, b, activation, slope, &output, error));
+    map_value(f, behind, output);
+    return SN_OK;
+}
+
+static sn_status freeze_pool(freezer *f, const sn_node *node, sn_error *error) {
+    const sn_pool_attributes *pool = (const void *)node->attributes;
+    sn_packer_value input, output;
+    SN_TRY(find_value(f, node->input[0], &input, error));
+    if (node->op == &sn_op_max_pool)
+        SN_TRY(sn_packer_add_max_pool(f->packer, input, pool->kernel, pool->stride, pool->padding,
+                                      &output, error));
+    else if (node->op == &sn_op_average_pool)
+        SN_TRY(sn_packer_add_average_pool(f->packer, input, pool->kernel, pool->stride,
+                                          pool->padding, &output, error));
+    else
+        SN_TRY(sn_packer_add_global_average_pool(f->packer, input, &output, error));
+    map_value(f, node->output, output);
+    return SN_OK;
+}
+
+static sn_status freeze_linear(freezer *f, const sn_node *node, sn_error *error) {
+    const sn_packer_epilogue epilogue = {.bias = node->input[2] ? node->input[2]->value : NULL};
+    sn_packer_value input, output;
+    SN_TRY(find_value(f, node->input[0], &input, error));
+    SN_TRY(sn_packer_add_linear(f->packer, input, (int)node->output->shape.size[1],
+                                node->input[1]->value, &epilogue, &output, error));
+    map_value(f, node->output, output);
+    return SN_OK;
+}
+
+static sn_status freeze_node(freezer *f, const sn_node *node, sn_error *error) {
+    if (node->op == &sn_op_quantize)
+        return SN_OK; /* read when its convolution comes */
+    if (node->op == &sn_op_conv2d)
+        return freeze_conv(f, node, error);
+    if (node->op == &sn_op_add)
+        return freeze_add(f, node, error);
+    if (node->op == &sn_op_linear)
+        return freeze_linear(f, node, error);
+    if (node->op == &sn_op_max_pool || node->op == &sn_op_average_pool ||
+        node->op == &sn_op_global_average_pool)
+        return freeze_pool(f, node, error);
+    return sn_error_set(error, SN_ERROR_ARGUMENT,
+                        "cannot freeze: the packed format has no %s of its own", node->op->name);
+}
+
+static sn_status freeze_graph(freezer *f, const sn_network *network, void **packed, size_t *bytes,
+                              sn_error *error) {
+    const sn_shape *shape = sn_tensor_shape(network->images);
+    sn_packer_value input, output;
+    SN_TRY(sn_packer_create((int)shape->size[1], (int)shape->size[2], (int)shape->size[3],
+                            &f->packer, &input, error));
+    map_value(f, network->images, input);
+    for (size_t i = 0; i < f->node_count; i++)
+        if (!f->taken[i])
+            SN_TRY(freeze_node(f, sn_graph_node(f->graph, i), error));
+    SN_TRY(find_value(f, network->logits, &output, error));
+    return sn_packer_finish(f->packer, output, packed, bytes, error);
+}
+
+/* The widest layer decides how long an epilogue can be. */
+static size_t most_filters(const sn_graph *graph) {
+    size_t most = 1;
+    for (size_t i = 0; i < sn_graph_node_count(graph); i++) {
+        const sn_shape *shape = &sn_graph_node(graph, i)->output->shape;
+        if (shape->rank > 1 && shape->size[1] > most)
+            most = shape->size[1];
+    }
+    return most;
+}
+
+sn_status sn_freeze(const sn_network *network, void **packed, size_t *bytes, sn_error *error) {
+    const size_t nodes = sn_graph_node_count(network->graph);
+    const size_t filters = most_filters(network->graph);
+    freezer f = {.graph = network->graph,
+                 .node_count = nodes,
+                 .tensors = calloc(nodes + 1, sizeof(sn_tensor *)),
+                 .values = calloc(nodes + 1, sizeof(sn_packer_value)),
+                 .taken = calloc(nodes, sizeof(bool)),
+                 .scale = calloc(filters, sizeof(float)),
+                 .bias = calloc(filters, sizeof(float))};
+    sn_status status = SN_OK;
+    if (!f.tensors || !f.values || !f.taken || !f.scale || !f.bias)
+        status = sn_error_set(error, SN_ERROR_MEMORY, "out of memory for packing");
+    else
+        status = freeze_graph(&f, network, packed, bytes, error);
+    sn_packer_free(f.packer);
+    free(f.tensors);
+    free(f.values);
+    free(f.taken);
+    free(f.scale);
+    free(f.bias);
+    return status;
+}

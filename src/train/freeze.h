@@ -1,0 +1,12 @@
+/* From a trained network to the packed model that the inference library runs. */
+#ifndef SN_TRAIN_FREEZE_H
+#define SN_TRAIN_FREEZE_H
+
+#include "train/network.h"
+
+/* Packs the network: quantized convolutions as masks, signs and scales, batch-norm folded into
+ * scale and bias, activations fused. *packed is the caller's: sn_free. SN_ERROR_ARGUMENT for a
+ * network that the packed format cannot express. */
+sn_status sn_freeze(const sn_network *network, void **packed, size_t *bytes, sn_error *error);
+
+#endif

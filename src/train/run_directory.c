@@ -1,0 +1,137 @@
+#define _POSIX_C_SOURCE 200809L
+#include "train/run_directory.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LAST_SUFFIX = 100000, METRICS_LIMIT = 1 << 30 };
+
+void sn_run_directory_file(const sn_run_directory *directory, const char *name,
+                           char path[SN_RUN_PATH_SIZE]) {
+    snprintf(path, SN_RUN_PATH_SIZE, "%s/%s", directory->path, name);
+}
+
+static bool holds_run(const sn_run_directory *directory) {
+    static const char *const names[] = {"config.json", "metrics.jsonl", "last.h5", "best.h5"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[SN_RUN_PATH_SIZE];
+        sn_run_directory_file(directory, names[i], path);
+        if (access(path, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+static sn_status use_given(const char *out, sn_run_directory *directory, sn_error *error) {
+    snprintf(directory->path, sizeof directory->path, "%s", out);
+    SN_RETURN_IF(holds_run(directory), error, SN_ERROR_ARGUMENT,
+                 "--out: %s holds a run already; continue it with --resume %s or choose another "
+                 "folder",
+                 out, out);
+    SN_TRY(sn_file_make_directory(out, error));
+    return sn_file_check_directory(out, error);
+}
+
+static sn_status use_free_name(const sn_train_config *config, sn_run_directory *directory,
+                               sn_error *error) {
+    char name[SN_OPTION_TEXT_SIZE];
+    sn_config_run_name(config, name);
+    SN_TRY(sn_file_make_directory("runs", error));
+    for (int n = 1; n < LAST_SUFFIX; n++) {
+        char suffix[16] = "";
+        if (n > 1)
+            snprintf(suffix, sizeof suffix, "-%d", n);
+        SN_RETURN_IF(snprintf(directory->path, sizeof directory->path, "runs/%s%s", name, suffix) >=
+                         (int)sizeof directory->path,
+                     error, SN_ERROR_ARGUMENT, "runs/%s%s: name too long", name, suffix);
+        if (mkdir(directory->path, 0777) == 0)
+            return SN_OK;
+        SN_RETURN_IF(errno != EEXIST, error, SN_ERROR_IO, "%s: cannot make this folder: %s",
+                     directory->path, strerror(errno));
+    }
+    return sn_error_set(error, SN_ERROR_IO, "runs/%s: too many runs of that name", name);
+}
+
+static sn_status open_metrics(sn_run_directory *directory, sn_error *error) {
+    char path[SN_RUN_PATH_SIZE];
+    sn_run_directory_file(directory, "metrics.jsonl", path);
+    directory->metrics = fopen(path, "a");
+    SN_RETURN_IF(!directory->metrics, error, SN_ERROR_IO, "%s: cannot open: %s", path,
+                 strerror(errno));
+    return SN_OK;
+}
+
+sn_status sn_run_directory_create(const sn_train_config *config, sn_run_directory *directory,
+                                  sn_error *error) {
+    directory->metrics = NULL;
+    if (config->out[0])
+        SN_TRY(use_given(config->out, directory, error));
+    else
+        SN_TRY(use_free_name(config, directory, error));
+    return open_metrics(directory, error);
+}
+
+/* Length of the leading lines of `text` that describe epochs up to `epoch`. */
+static size_t kept_length(const char *text, uint64_t epoch) {
+    size_t kept = 0;
+    for (const char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        json_t *object = json_loadb(line, (size_t)(end - line), 0, NULL);
+        const json_int_t number = json_integer_value(json_object_get(object, "epoch"));
+        json_decref(object);
+        if (number < 1 || (uint64_t)number > epoch)
+            break;
+        kept = (size_t)(end + 1 - text);
+    }
+    return kept;
+}
+
+sn_status sn_run_directory_reopen(const char *path, uint64_t epoch, sn_run_directory *directory,
+                                  sn_error *error) {
+    directory->metrics = NULL;
+    snprintf(directory->path, sizeof directory->path, "%s", path);
+    SN_TRY(sn_file_check_directory(path, error));
+    char metrics[SN_RUN_PATH_SIZE];
+    sn_run_directory_file(directory, "metrics.jsonl", metrics);
+    if (access(metrics, F_OK) == 0) {
+        unsigned char *text;
+        size_t size;
+        SN_TRY(sn_file_read(metrics, METRICS_LIMIT, &text, &size, error));
+        const size_t kept = kept_length((const char *)text, epoch);
+        const sn_status status = kept < size ? sn_file_write(metrics, text, kept, error) : SN_OK;
+        sn_free(text);
+        SN_TRY(status);
+    }
+    return open_metrics(directory, error);
+}
+
+void sn_run_directory_close(sn_run_directory *directory) {
+    if (directory->metrics)
+        fclose(directory->metrics);
+    directory->metrics = NULL;
+}
+
+sn_status sn_run_directory_write_config(const sn_run_directory *directory,
+                                        const sn_train_config *config, const sn_input_info *input,
+                                        sn_error *error) {
+    char path[SN_RUN_PATH_SIZE], *text = sn_config_to_json(config, input);
+    SN_RETURN_IF(!text, error, SN_ERROR_MEMORY, "out of memory for the configuration");
+    sn_run_directory_file(directory, "config.json", path);
+    const sn_status status = sn_file_write(path, text, strlen(text), error);
+    free(text);
+    return status;
+}
+
+sn_status sn_run_directory_append(sn_run_directory *directory, const char *line, sn_error *error) {
+    const bool written = fprintf(directory->metrics, "%s\n", line) > 0 &&
+                         fflush(directory->metrics) == 0 && fsync(fileno(directory->metrics)) == 0;
+    SN_RETURN_IF(!written, error, SN_ERROR_IO, "%s/metrics.jsonl: cannot write: %s",
+                 directory->path, strerror(errno));
+    return SN_OK;
+}

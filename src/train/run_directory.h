@@ -1,0 +1,40 @@
+/* The output folder of a run: config.json, metrics.jsonl, last.h5, best.h5. */
+#ifndef SN_TRAIN_RUN_DIRECTORY_H
+#define SN_TRAIN_RUN_DIRECTORY_H
+
+#include "train/config.h"
+
+#include <stdio.h>
+
+enum { SN_RUN_PATH_SIZE = SN_OPTION_TEXT_SIZE + 64 };
+
+typedef struct sn_run_directory {
+    char path[SN_OPTION_TEXT_SIZE];
+    FILE *metrics; /* NULL until opened */
+} sn_run_directory;
+
+/* Chooses and makes the folder: config->out, or runs/NAME, runs/NAME-2, ... An existing --out
+ * folder must not hold a run. Nothing is left behind on an error. */
+sn_status sn_run_directory_create(const sn_train_config *config, sn_run_directory *directory,
+                                  sn_error *error);
+
+/* Opens the folder of a run that is resumed after `epoch` finished epochs: lines of metrics.jsonl
+ * that lie behind that point, and a half-written last one, are dropped. */
+sn_status sn_run_directory_reopen(const char *path, uint64_t epoch, sn_run_directory *directory,
+                                  sn_error *error);
+
+void sn_run_directory_close(sn_run_directory *directory);
+
+/* DIR/name */
+void sn_run_directory_file(const sn_run_directory *directory, const char *name,
+                           char path[SN_RUN_PATH_SIZE]);
+
+/* Writes config.json, whole or not at all. */
+sn_status sn_run_directory_write_config(const sn_run_directory *directory,
+                                        const sn_train_config *config, const sn_input_info *input,
+                                        sn_error *error);
+
+/* Appends a line to metrics.jsonl and sees it to the disk. */
+sn_status sn_run_directory_append(sn_run_directory *directory, const char *line, sn_error *error);
+
+#endif

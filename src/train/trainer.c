@@ -1,0 +1,300 @@
+#include "train/trainer.h"
+
+#include "base/clock.h"
+#include "layers/quantize.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EVALUATION_BATCH = 100, PREFETCH = 4 };
+
+struct sn_trainer {
+    sn_train_config config;
+    sn_input_info input;
+    sn_parameters *parameters;
+    sn_network training, evaluation;
+    sn_loader *train_loader, *test_loader;
+    sn_optimizer *optimizer;
+    float *logits; /* of one batch, of either network */
+    sn_train_state state;
+    sn_run_directory directory;
+    bool resumed;
+    double learning_rate; /* of the latest step */
+};
+
+/* ---- preparation ---- */
+
+static sn_status check_resumed_data(const sn_input_info *stored, const sn_dataset *train,
+                                    sn_error *error) {
+    SN_RETURN_IF(
+        stored->classes != sn_dataset_classes(train) ||
+            stored->channels != sn_dataset_channels(train) ||
+            stored->height != sn_dataset_height(train) || stored->width != sn_dataset_width(train),
+        error, SN_ERROR_DATA,
+        "the run was trained on %d classes of %dx%dx%d images, the data has %d of "
+        "%dx%dx%d",
+        stored->classes, stored->channels, stored->height, stored->width, sn_dataset_classes(train),
+        sn_dataset_channels(train), sn_dataset_height(train), sn_dataset_width(train));
+    return SN_OK;
+}
+
+static sn_status prepare_input(sn_trainer *t, const sn_dataset *train, const sn_checkpoint *resume,
+                               sn_error *error) {
+    if (resume) {
+        t->input = *sn_checkpoint_input(resume);
+        return check_resumed_data(&t->input, train, error);
+    }
+    t->input = (sn_input_info){.classes = sn_dataset_classes(train),
+                               .channels = sn_dataset_channels(train),
+                               .height = sn_dataset_height(train),
+                               .width = sn_dataset_width(train),
+                               .statistics = sn_dataset_statistics(train)};
+    return SN_OK;
+}
+
+static sn_status prepare_networks(sn_trainer *t, sn_error *error) {
+    const int threads = (int)t->config.threads;
+    const size_t batch = (size_t)t->config.batch;
+    const sn_model_options model = sn_config_model(&t->config, &t->input);
+    const sn_network_options training = {model, SN_GRAPH_TRAIN, batch, threads,
+                                         t->config.label_smoothing};
+    const sn_network_options evaluation = {model, SN_GRAPH_EVAL, EVALUATION_BATCH, threads, 0};
+    SN_TRY(sn_parameters_create(&t->parameters, error));
+    SN_TRY(sn_network_create(&training, t->parameters, &t->training, error));
+    SN_TRY(sn_network_create(&evaluation, t->parameters, &t->evaluation, error));
+    const size_t rows = batch > EVALUATION_BATCH ? batch : EVALUATION_BATCH;
+    t->logits = calloc(rows * model.classes, sizeof *t->logits);
+    SN_RETURN_IF(!t->logits, error, SN_ERROR_MEMORY, "out of memory for logits");
+    return sn_optimizer_create(&t->config.optimizer, t->parameters, threads, &t->optimizer, error);
+}
+
+static sn_status prepare_loaders(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
+                                 sn_error *error) {
+    SN_RETURN_IF(t->config.batch > sn_dataset_count(train), error, SN_ERROR_ARGUMENT,
+                 "--batch %llu is more than the %zu training images",
+                 (unsigned long long)t->config.batch, sn_dataset_count(train));
+    sn_loader_options options = {.batch = (size_t)t->config.batch,
+                                 .shuffle = true,
+                                 .augment = !t->config.no_augment,
+                                 .drop_last = true,
+                                 .threads = 1,
+                                 .prefetch = PREFETCH,
+                                 .seed = t->config.seed,
+                                 .statistics = t->input.statistics};
+    SN_TRY(sn_loader_create(train, &options, &t->train_loader, error));
+    options.batch = EVALUATION_BATCH;
+    options.shuffle = options.augment = options.drop_last = false;
+    return sn_loader_create(test, &options, &t->test_loader, error);
+}
+
+static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
+                         const sn_checkpoint *resume, sn_error *error) {
+    SN_TRY(prepare_input(t, train, resume, error));
+    SN_TRY(prepare_loaders(t, train, test, error));
+    SN_TRY(prepare_networks(t, error));
+    t->state = (sn_train_state){.best_top1 = -1};
+    if (!resume) {
+        sn_parameters_initialise(t->parameters, t->config.seed);
+        return SN_OK;
+    }
+    t->resumed = true;
+    SN_TRY(sn_checkpoint_read_parameters(resume, t->parameters, error));
+    SN_TRY(sn_checkpoint_read_training(resume, t->parameters, t->optimizer, &t->state, error));
+    const size_t steps = sn_loader_batches(t->train_loader);
+    SN_RETURN_IF(t->state.step >= steps, error, SN_ERROR_DATA,
+                 "the run stopped after step %llu of an epoch, but this data gives %zu",
+                 (unsigned long long)t->state.step, steps);
+    return SN_OK;
+}
+
+sn_status sn_trainer_create(const sn_train_config *config, const sn_dataset *train,
+                            const sn_dataset *test, const sn_checkpoint *resume,
+                            sn_trainer **trainer, sn_error *error) {
+    sn_trainer *t = calloc(1, sizeof *t);
+    SN_RETURN_IF(!t, error, SN_ERROR_MEMORY, "out of memory for the trainer");
+    t->config = *config;
+    const sn_status status = prepare(t, train, test, resume, error);
+    if (status == SN_OK)
+        *trainer = t;
+    else
+        sn_trainer_free(t);
+    return status;
+}
+
+void sn_trainer_free(sn_trainer *trainer) {
+    if (!trainer)
+        return;
+    sn_run_directory_close(&trainer->directory);
+    sn_loader_free(trainer->train_loader);
+    sn_loader_free(trainer->test_loader);
+    sn_optimizer_free(trainer->optimizer);
+    sn_network_free(&trainer->training);
+    sn_network_free(&trainer->evaluation);
+    sn_parameters_free(trainer->parameters);
+    free(trainer->logits);
+    free(trainer);
+}
+
+/* ---- the loop ---- */
+
+static sn_status write_checkpoint(sn_trainer *t, const char *name, sn_error *error) {
+    char path[SN_RUN_PATH_SIZE];
+    sn_run_directory_file(&t->directory, name, path);
+    return sn_checkpoint_write(path, &t->config, &t->input, t->parameters, t->optimizer, &t->state,
+                               error);
+}
+
+static sn_status check_loss(const sn_trainer *t, double loss, sn_error *error) {
+    SN_RETURN_IF(!isfinite(loss), error, SN_ERROR_DIVERGED,
+                 "the loss is not finite in epoch %llu, step %llu, at learning rate %g; the state "
+                 "before this epoch is in %s/last.h5 (if it was not the first); try a lower --lr "
+                 "or a longer --warmup",
+                 (unsigned long long)t->state.epoch + 1, (unsigned long long)t->state.step + 1,
+                 t->learning_rate, t->directory.path);
+    return SN_OK;
+}
+
+static sn_status train_step(sn_trainer *t, const sn_batch *batch, sn_error *error) {
+    const uint64_t steps = sn_loader_batches(t->train_loader);
+    const uint64_t step = t->state.epoch * steps + t->state.step;
+    const size_t classes = t->training.classes;
+    t->learning_rate = sn_schedule_rate(&t->config.schedule, step, steps, t->config.epochs);
+    sn_tensor_write(t->training.images, batch->images, batch->count);
+    sn_tensor_write_labels(t->training.labels, batch->labels, batch->count);
+    sn_parameters_zero_gradients(t->parameters);
+    sn_graph_forward(t->training.graph);
+    float loss;
+    sn_tensor_read(t->training.loss, &loss, 1);
+    SN_TRY(check_loss(t, (double)loss, error));
+    sn_graph_backward(t->training.graph, NULL);
+    sn_optimizer_step(t->optimizer, t->learning_rate);
+    sn_tensor_read(t->training.logits, t->logits, batch->count);
+    for (size_t i = 0; i < batch->count; i++)
+        t->state.correct += sn_label_rank(t->logits + i * classes, classes, batch->labels[i]) == 0;
+    t->state.loss_sum += (double)loss * (double)batch->count;
+    t->state.step++;
+    return SN_OK;
+}
+
+static void report_step(const sn_trainer *t, const sn_train_observer *observer, uint64_t first) {
+    const size_t batch = (size_t)t->config.batch;
+    if (!observer->step)
+        return;
+    const sn_step_report report = {.epoch = t->state.epoch + 1,
+                                   .epochs = t->config.epochs,
+                                   .images_done = (size_t)t->state.step * batch,
+                                   .images_before = (size_t)first * batch,
+                                   .images_total = sn_loader_batches(t->train_loader) * batch,
+                                   .loss =
+                                       t->state.loss_sum / ((double)t->state.step * (double)batch)};
+    observer->step(observer->context, &report);
+}
+
+/* Runs the steps that are left of the current epoch, or until *stop. */
+static sn_status train_epoch(sn_trainer *t, const sn_train_observer *observer,
+                             const volatile sig_atomic_t *stop, sn_error *error) {
+    const uint64_t first = t->state.step;
+    const double before = t->state.seconds;
+    const double started = sn_clock_seconds();
+    sn_graph_set_progress(t->training.graph, (double)t->state.epoch / (double)t->config.epochs);
+    sn_loader_start(t->train_loader, t->state.epoch, (size_t)first);
+    for (const sn_batch *batch; (batch = sn_loader_next(t->train_loader)) != NULL;) {
+        SN_TRY(train_step(t, batch, error));
+        t->state.seconds = before + sn_clock_seconds() - started;
+        report_step(t, observer, first);
+        if (*stop)
+            break;
+    }
+    return SN_OK;
+}
+
+static char *metrics_line(const sn_epoch_metrics *m) {
+    json_t *object =
+        json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:b, s:f, s:f}", "epoch",
+                  (json_int_t)m->epoch, "loss", m->loss, "train_top1", m->train_top1, "test_loss",
+                  m->test.loss, "top1", m->test.top1, "top5", m->test.top5, "learning_rate",
+                  m->learning_rate, "density", m->density, "best", (int)m->best,
+                  "images_per_second", m->images_per_second, "seconds", m->seconds);
+    char *line = json_dumps(object, JSON_REAL_PRECISION(9));
+    json_decref(object);
+    return line;
+}
+
+/* Evaluates, then moves the state behind the epoch. */
+static void finish_epoch(sn_trainer *t, sn_epoch_metrics *m) {
+    const double images = (double)(t->state.step * t->config.batch);
+    const double started = sn_clock_seconds();
+    sn_network_evaluate(&t->evaluation, t->test_loader, t->logits, &m->test);
+    const sn_weight_counts counts = sn_count_effectual(t->parameters, &t->config.quant);
+    m->epoch = t->state.epoch + 1;
+    m->loss = t->state.loss_sum / images;
+    m->train_top1 = 100 * (double)t->state.correct / images;
+    m->learning_rate = t->learning_rate;
+    m->density = counts.total ? (double)counts.effectual / (double)counts.total : 1;
+    m->images_per_second = images / t->state.seconds;
+    m->seconds = t->state.seconds + sn_clock_seconds() - started;
+    m->best = m->test.top1 > t->state.best_top1;
+    t->state = (sn_train_state){.epoch = m->epoch,
+                                .best_top1 = m->best ? m->test.top1 : t->state.best_top1,
+                                .best_epoch = m->best ? m->epoch : t->state.best_epoch};
+}
+
+/* metrics.jsonl first: a line whose checkpoint was never written is dropped when resuming. */
+static sn_status save_epoch(sn_trainer *t, const sn_epoch_metrics *m, sn_error *error) {
+    char *line = metrics_line(m);
+    SN_RETURN_IF(!line, error, SN_ERROR_MEMORY, "out of memory for metrics");
+    const sn_status status = sn_run_directory_append(&t->directory, line, error);
+    free(line);
+    SN_TRY(status);
+    if (m->best)
+        SN_TRY(write_checkpoint(t, "best.h5", error));
+    return write_checkpoint(t, "last.h5", error);
+}
+
+static sn_status open_directory(sn_trainer *t, sn_error *error) {
+    if (t->resumed)
+        SN_TRY(sn_run_directory_reopen(t->config.resume, t->state.epoch, &t->directory, error));
+    else
+        SN_TRY(sn_run_directory_create(&t->config, &t->directory, error));
+    return sn_run_directory_write_config(&t->directory, &t->config, &t->input, error);
+}
+
+sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
+                         const volatile sig_atomic_t *stop, sn_error *error) {
+    sn_trainer *t = trainer;
+    const uint64_t steps = sn_loader_batches(t->train_loader);
+    SN_TRY(open_directory(t, error));
+    for (uint64_t run = 0; t->state.epoch < t->config.epochs && !*stop; run++) {
+        if (t->config.stop_after && run == t->config.stop_after)
+            return SN_OK;
+        SN_TRY(train_epoch(t, observer, stop, error));
+        if (t->state.step < steps)
+            return write_checkpoint(t, "last.h5", error);
+        if (observer->evaluating)
+            observer->evaluating(observer->context);
+        sn_epoch_metrics metrics;
+        finish_epoch(t, &metrics);
+        SN_TRY(save_epoch(t, &metrics, error));
+        if (observer->epoch)
+            observer->epoch(observer->context, &metrics);
+    }
+    return SN_OK;
+}
+
+const char *sn_trainer_directory(const sn_trainer *trainer) {
+    return trainer->directory.path;
+}
+
+const sn_train_state *sn_trainer_state(const sn_trainer *trainer) {
+    return &trainer->state;
+}
+
+const sn_parameters *sn_trainer_parameters(const sn_trainer *trainer) {
+    return trainer->parameters;
+}
+
+size_t sn_trainer_memory(const sn_trainer *trainer) {
+    return sn_graph_memory(trainer->training.graph) + sn_graph_memory(trainer->evaluation.graph);
+}

@@ -1,0 +1,63 @@
+/* The training loop. */
+#ifndef SN_TRAIN_TRAINER_H
+#define SN_TRAIN_TRAINER_H
+
+#include "train/checkpoint.h"
+#include "train/network.h"
+#include "train/run_directory.h"
+
+#include <signal.h>
+
+/* One finished epoch, as a line of metrics.jsonl. */
+typedef struct sn_epoch_metrics {
+    uint64_t epoch;          /* from 1 */
+    double loss, train_top1; /* mean over the epoch's training images; percent */
+    sn_evaluation test;
+    double learning_rate;     /* of the last step */
+    double density;           /* effectual / all quantized weights; 1 in full precision */
+    double seconds;           /* training and evaluation */
+    double images_per_second; /* training alone */
+    bool best;                /* best top-1 so far */
+} sn_epoch_metrics;
+
+/* What the loop is doing, after every step. */
+typedef struct sn_step_report {
+    uint64_t epoch, epochs;                          /* from 1 */
+    size_t images_done, images_before, images_total; /* of this epoch; before this invocation */
+    double loss;                                     /* mean over the epoch so far */
+} sn_step_report;
+
+/* Callbacks of the caller; any may be NULL. */
+typedef struct sn_train_observer {
+    void *context;
+    void (*step)(void *context, const sn_step_report *report);
+    void (*evaluating)(void *context);
+    void (*epoch)(void *context, const sn_epoch_metrics *metrics);
+} sn_train_observer;
+
+typedef struct sn_trainer sn_trainer;
+
+/* Prepares a run: network, optimizer, loaders. The data sets must outlive the trainer. Nothing is
+ * written. `resume` is an open checkpoint to continue from, or NULL for a new run; it is read here
+ * and may be closed afterwards. */
+sn_status sn_trainer_create(const sn_train_config *config, const sn_dataset *train,
+                            const sn_dataset *test, const sn_checkpoint *resume,
+                            sn_trainer **trainer, sn_error *error);
+void sn_trainer_free(sn_trainer *trainer);
+
+/* Trains until the configured epochs are done, config->stop_after epochs have been run, or *stop is
+ * not 0, which is looked at after every step. In the latter cases last.h5 is written so that the
+ * run goes on with the very next step. SN_ERROR_DIVERGED when the loss is not finite: last.h5 then
+ * holds the state before that epoch. */
+sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
+                         const volatile sig_atomic_t *stop, sn_error *error);
+
+/* The folder that sn_trainer_run writes to; valid once it has begun, as from the first callback. */
+const char *sn_trainer_directory(const sn_trainer *trainer);
+const sn_train_state *sn_trainer_state(const sn_trainer *trainer);
+const sn_parameters *sn_trainer_parameters(const sn_trainer *trainer);
+
+/* Bytes of activations, gradients and workspaces: training graph and evaluation graph. */
+size_t sn_trainer_memory(const sn_trainer *trainer);
+
+#endif
