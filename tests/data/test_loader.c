@@ -182,20 +182,53 @@ START_TEST(epochs_resume_in_the_middle) {
 END_TEST
 
 START_TEST(restarts_at_any_time) {
+    enum { EPOCHS = 3, BATCHES = 11 };
     sn_loader_options options = training_options();
     options.threads = 4;
     options.prefetch = 3;
-    const uint64_t expected = digest(options, 9, 2);
+    uint64_t expected[EPOCHS][BATCHES];
+    for (uint64_t epoch = 0; epoch < EPOCHS; epoch++)
+        for (size_t first = 0; first < BATCHES; first++)
+            expected[epoch][first] = digest(options, epoch, first);
     sn_loader *loader = create_loader(options);
     sn_rng rng;
     sn_rng_init(&rng, 1, SN_RNG_TEST, 0);
-    for (int round = 0; round < 200; round++) {
-        sn_loader_start(loader, sn_rng_below(&rng, 5), (size_t)sn_rng_below(&rng, 12));
+    for (int round = 0; round < 300; round++) {
+        sn_loader_start(loader, sn_rng_below(&rng, EPOCHS), (size_t)sn_rng_below(&rng, BATCHES));
         for (uint64_t reads = sn_rng_below(&rng, 4); reads > 0; reads--)
             sn_loader_next(loader);
+        const uint64_t epoch = sn_rng_below(&rng, EPOCHS);
+        const size_t first = (size_t)sn_rng_below(&rng, BATCHES);
+        sn_loader_start(loader, epoch, first);
+        ck_assert_uint_eq(digest_rest(loader), expected[epoch][first]);
     }
-    sn_loader_start(loader, 9, 2);
-    ck_assert_uint_eq(digest_rest(loader), expected);
+    sn_loader_free(loader);
+}
+END_TEST
+
+/* Long enough for the threads to have gone as far ahead as they may. */
+static void dawdle(void) {
+    volatile double spin = 0;
+    for (int i = 0; i < 300000; i++)
+        spin = spin + sqrt(i);
+}
+
+START_TEST(a_restart_drops_what_was_ready) {
+    sn_loader *loader = create_loader(training_options());
+    for (uint64_t epoch = 0; epoch < 20; epoch++) {
+        uint32_t order[COUNT];
+        for (uint32_t i = 0; i < COUNT; i++)
+            order[i] = i;
+        sn_rng rng;
+        sn_rng_init(&rng, 7, SN_RNG_SHUFFLE, epoch);
+        sn_rng_shuffle(&rng, order, COUNT);
+        sn_loader_start(loader, epoch, 0);
+        const sn_batch *batch = sn_loader_next(loader);
+        /* at once, before a thread could replace what should not be there */
+        ck_assert_uint_eq(batch->index[9], order[9]);
+        ck_assert_mem_eq(batch->index, order, 10 * sizeof *order);
+        dawdle();
+    }
     sn_loader_free(loader);
 }
 END_TEST
@@ -208,10 +241,7 @@ START_TEST(a_batch_stays_until_the_next_call) {
     for (const sn_batch *batch; (batch = sn_loader_next(loader));) {
         float copy[IMAGE];
         memcpy(copy, batch->images, sizeof copy);
-        /* long enough for the threads to have gone as far ahead as they may */
-        volatile double spin = 0;
-        for (int i = 0; i < 300000; i++)
-            spin = spin + sqrt(i);
+        dawdle();
         ck_assert_mem_eq(batch->images, copy, sizeof copy);
     }
     sn_loader_free(loader);
@@ -356,6 +386,7 @@ Suite *loader_suite(void) {
     tcase_add_test(tests, seed_and_epoch_change_everything);
     tcase_add_test(tests, epochs_resume_in_the_middle);
     tcase_add_test(tests, restarts_at_any_time);
+    tcase_add_test(tests, a_restart_drops_what_was_ready);
     tcase_add_test(tests, a_batch_stays_until_the_next_call);
     tcase_add_test(tests, is_freed_while_threads_are_busy);
     tcase_add_test(tests, a_batch_may_be_larger_than_the_data_set);
