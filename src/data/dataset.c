@@ -55,8 +55,8 @@ sn_status sn_dataset_allocate(sn_dataset *dataset, size_t count, int channels, i
     assert(channels > 0 && channels <= SN_DATASET_MAX_CHANNELS && height > 0 && width > 0);
     const size_t image_size = (size_t)channels * (size_t)height * (size_t)width;
     dataset->pixels = sn_alloc_array(count, image_size);
-    dataset->labels = sn_alloc_array(count, sizeof *dataset->labels);
-    SN_RETURN_IF(!dataset->pixels || !dataset->labels, error, SN_ERROR_MEMORY,
+    dataset->labels = dataset->pixels ? sn_alloc_array(count, sizeof *dataset->labels) : NULL;
+    SN_RETURN_IF(!dataset->labels, error, SN_ERROR_MEMORY,
                  "no memory for %zu images of %d x %d pixels; a limit on their number helps", count,
                  width, height);
     dataset->count = count;

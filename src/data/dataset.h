@@ -29,9 +29,11 @@ const char *sn_dataset_name(int index);
 /* Opens one split of the data set with this index. `directory` is where its files are (ignored by
  * shapes): for cifar10 a folder that holds data_batch_1.bin .. or cifar-10-batches-bin/; for folder
  * DIR with train/CLASS/x.png and test/CLASS/x.png. limit > 0 keeps only the first `limit` images
- * (folder: of an order that mixes the classes). *dataset is the caller's: sn_dataset_free.
- * Errors: SN_ERROR_IO for missing files, SN_ERROR_DATA for wrong sizes, labels out of range,
- * pictures that are no PNG or differ in size; the message names the file. */
+ * (folder: the classes take turns, so that they are mixed; the first picture of the train split
+ * sets the size for both splits, and the test split needs the same classes as train). *dataset is
+ * the caller's: sn_dataset_free. Errors: SN_ERROR_IO for missing files, SN_ERROR_DATA for wrong
+ * sizes, labels out of range, pictures that are no PNG or differ in size; the message names the
+ * file. */
 sn_status sn_dataset_open(int index, sn_split split, const char *directory, size_t limit,
                           sn_dataset **dataset, sn_error *error);
 

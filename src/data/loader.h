@@ -14,7 +14,7 @@ typedef struct sn_loader_options {
     size_t batch;   /* images per batch, > 0 */
     bool shuffle;   /* a new order every epoch; otherwise data set order */
     bool augment;   /* zero-pad 4 and random crop to the same size, random horizontal flip */
-    bool drop_last; /* leave out a final batch that is not full */
+    bool drop_last; /* leave out a final batch that is not full; then one must be full */
     int threads;    /* > 0 */
     int prefetch;   /* batches kept ready, > 0 */
     uint64_t seed;
@@ -41,10 +41,12 @@ void sn_loader_free(sn_loader *loader);
 /* Batches in an epoch. */
 size_t sn_loader_batches(const sn_loader *loader);
 
-/* Begins epoch `epoch` (from 0) at batch `first`; what was being prepared is dropped. */
+/* Begins epoch `epoch` (from 0, below 2^32) at batch `first`; what was being prepared is dropped.
+ */
 void sn_loader_start(sn_loader *loader, uint64_t epoch, size_t first);
 
-/* The next batch in order, NULL after the last. It stays valid until the next call. */
+/* The next batch in order, NULL after the last and before the first sn_loader_start. It stays valid
+ * until the next call. */
 const sn_batch *sn_loader_next(sn_loader *loader);
 
 #endif

@@ -1,0 +1,335 @@
+/* Folders of PNG pictures: every kind of picture, and every way to get them wrong. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "data_tests.h"
+
+#include <png.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char directory[TEST_PATH_SIZE];
+
+/* A picture as libpng writes it: rows of packed bytes as they are in the file. */
+typedef struct picture {
+    int width, height, depth, kind;
+    bool interlaced;
+    const uint8_t *rows;
+    size_t row_size;
+    const png_color *palette; /* of 2 */
+    const uint8_t *alpha;     /* of the palette */
+    const png_color_16 *hole; /* the colour that is transparent */
+} picture;
+
+static void full_path(const char *name, char path[2 * TEST_PATH_SIZE]) {
+    snprintf(path, 2 * TEST_PATH_SIZE, "%s/%s", directory, name);
+}
+
+/* Makes the folders on the way, then opens the file. */
+static FILE *create(const char *name) {
+    char path[2 * TEST_PATH_SIZE];
+    full_path(name, path);
+    for (char *slash = path + strlen(directory) + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = 0;
+        mkdir(path, 0777);
+        *slash = '/';
+    }
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    return file;
+}
+
+static void write_picture(const char *name, const picture *p) {
+    FILE *file = create(name);
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    if (setjmp(png_jmpbuf(png)))
+        ck_abort_msg("%s cannot be written", name);
+    png_init_io(png, file);
+    png_set_IHDR(png, info, (png_uint_32)p->width, (png_uint_32)p->height, p->depth, p->kind,
+                 p->interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    if (p->palette)
+        png_set_PLTE(png, info, p->palette, 2);
+    if (p->alpha)
+        png_set_tRNS(png, info, p->alpha, 2, NULL);
+    if (p->hole)
+        png_set_tRNS(png, info, NULL, 0, p->hole);
+    png_write_info(png, info);
+    for (int pass = png_set_interlace_handling(png); pass > 0; pass--)
+        for (int y = 0; y < p->height; y++)
+            png_write_row(png, p->rows + (size_t)y * p->row_size);
+    png_write_end(png, NULL);
+    png_destroy_write_struct(&png, &info);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* width x height pixels of one grey */
+static void write_grey(const char *name, int width, int height, uint8_t value) {
+    uint8_t rows[4097];
+    ck_assert(width * height <= 4097);
+    memset(rows, value, sizeof rows);
+    write_picture(name, &(picture){.width = width,
+                                   .height = height,
+                                   .depth = 8,
+                                   .kind = PNG_COLOR_TYPE_GRAY,
+                                   .rows = rows,
+                                   .row_size = (size_t)width});
+}
+
+static void write_bytes(const char *name, const void *bytes, size_t size) {
+    FILE *file = create(name);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* Two classes, a and b, in train and test; a has three pictures and b two. */
+static void write_small_set(void) {
+    write_grey("train/a/3.png", 4, 3, 13);
+    write_grey("train/a/1.png", 4, 3, 11);
+    write_grey("train/a/2.PNG", 4, 3, 12);
+    write_grey("train/b/x.png", 4, 3, 21);
+    write_grey("train/b/y.png", 4, 3, 22);
+    write_grey("test/b/z.png", 4, 3, 41);
+    write_grey("test/a/z.png", 4, 3, 31);
+}
+
+static void set_up(void) {
+    make_directory(directory);
+}
+
+static void tear_down(void) {
+    remove_directory(directory);
+}
+
+static void expect_order(const sn_dataset *dataset, const int *greys, size_t count) {
+    ck_assert_uint_eq(sn_dataset_count(dataset), count);
+    for (size_t i = 0; i < count; i++) {
+        for (int p = 0; p < 3 * 4 * 3; p++)
+            ck_assert_int_eq(sn_dataset_image(dataset, i)[p], greys[i]);
+        ck_assert_int_eq(sn_dataset_label(dataset, i), greys[i] / 10 % 2 == 0);
+    }
+}
+
+START_TEST(classes_take_turns) {
+    static const int train[] = {11, 21, 12, 22, 13}, test[] = {31, 41};
+    write_small_set();
+    write_bytes("train/a/notes.txt", "no picture", 10);
+    write_bytes("train/a/.hidden.png", "no picture", 10);
+    write_bytes("train/README", "no class", 8);
+    sn_dataset *dataset = open_dataset("folder", SN_SPLIT_TRAIN, directory, 0);
+    ck_assert_int_eq(sn_dataset_classes(dataset), 2);
+    ck_assert_str_eq(sn_dataset_class_name(dataset, 0), "a");
+    ck_assert_str_eq(sn_dataset_class_name(dataset, 1), "b");
+    ck_assert_int_eq(sn_dataset_channels(dataset), 3);
+    ck_assert_int_eq(sn_dataset_height(dataset), 3);
+    ck_assert_int_eq(sn_dataset_width(dataset), 4);
+    expect_order(dataset, train, 5);
+    sn_dataset_free(dataset);
+    dataset = open_dataset("folder", SN_SPLIT_TRAIN, directory, 2);
+    expect_order(dataset, train, 2);
+    sn_dataset_free(dataset);
+    dataset = open_dataset("folder", SN_SPLIT_TEST, directory, 100);
+    expect_order(dataset, test, 2);
+    sn_dataset_free(dataset);
+}
+END_TEST
+
+/* Writes the picture as the only one of class a, 2 x 2, and compares what comes back. */
+static void expect_pixels(const picture *p, const uint8_t expected[3][4]) {
+    write_picture("train/a/1.png", p);
+    write_grey("train/b/1.png", 2, 2, 0);
+    sn_dataset *dataset = open_dataset("folder", SN_SPLIT_TRAIN, directory, 0);
+    ck_assert_mem_eq(sn_dataset_image(dataset, 0), expected, 12);
+    sn_dataset_free(dataset);
+}
+
+START_TEST(reads_grey) {
+    static const uint8_t rows[] = {0, 100, 200, 255};
+    expect_pixels(
+        &(picture){2, 2, 8, PNG_COLOR_TYPE_GRAY, false, rows, 2, NULL, NULL, NULL},
+        (const uint8_t[3][4]){{0, 100, 200, 255}, {0, 100, 200, 255}, {0, 100, 200, 255}});
+}
+END_TEST
+
+START_TEST(reads_one_bit_grey) {
+    static const uint8_t rows[] = {0x80, 0x40};
+    expect_pixels(&(picture){2, 2, 1, PNG_COLOR_TYPE_GRAY, false, rows, 1, NULL, NULL, NULL},
+                  (const uint8_t[3][4]){{255, 0, 0, 255}, {255, 0, 0, 255}, {255, 0, 0, 255}});
+}
+END_TEST
+
+START_TEST(reads_colour) {
+    static const uint8_t rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    const uint8_t expected[3][4] = {{1, 4, 7, 10}, {2, 5, 8, 11}, {3, 6, 9, 12}};
+    expect_pixels(&(picture){2, 2, 8, PNG_COLOR_TYPE_RGB, false, rows, 6, NULL, NULL, NULL},
+                  expected);
+    expect_pixels(&(picture){2, 2, 8, PNG_COLOR_TYPE_RGB, true, rows, 6, NULL, NULL, NULL},
+                  expected);
+}
+END_TEST
+
+START_TEST(reads_palettes) {
+    static const png_color palette[] = {{10, 20, 30}, {200, 100, 50}};
+    static const uint8_t rows[] = {0x40, 0x80}, alpha[] = {255, 51};
+    expect_pixels(&(picture){2, 2, 1, PNG_COLOR_TYPE_PALETTE, false, rows, 1, palette, NULL, NULL},
+                  (const uint8_t[3][4]){{10, 200, 200, 10}, {20, 100, 100, 20}, {30, 50, 50, 30}});
+    /* 51 / 255 is one fifth */
+    expect_pixels(&(picture){2, 2, 1, PNG_COLOR_TYPE_PALETTE, false, rows, 1, palette, alpha, NULL},
+                  (const uint8_t[3][4]){{10, 40, 40, 10}, {20, 20, 20, 20}, {30, 10, 10, 30}});
+}
+END_TEST
+
+START_TEST(composites_alpha_over_black) {
+    static const uint8_t rows[] = {255, 100, 50, 255, 255, 100, 50, 0,
+                                   255, 100, 50, 51,  255, 101, 51, 128};
+    expect_pixels(&(picture){2, 2, 8, PNG_COLOR_TYPE_RGB_ALPHA, false, rows, 8, NULL, NULL, NULL},
+                  (const uint8_t[3][4]){{255, 0, 51, 128}, {100, 0, 20, 51}, {50, 0, 10, 26}});
+    static const uint8_t grey[] = {200, 255, 200, 51, 200, 0, 100, 51};
+    expect_pixels(&(picture){2, 2, 8, PNG_COLOR_TYPE_GRAY_ALPHA, false, grey, 4, NULL, NULL, NULL},
+                  (const uint8_t[3][4]){{200, 40, 0, 20}, {200, 40, 0, 20}, {200, 40, 0, 20}});
+}
+END_TEST
+
+START_TEST(transparent_colours_are_black) {
+    static const uint8_t grey[] = {9, 100, 200, 9}, colour[] = {1, 2, 3, 4, 5, 6, 4, 5, 7, 1, 2, 3};
+    const png_color_16 grey_hole = {.gray = 9}, colour_hole = {.red = 4, .green = 5, .blue = 6};
+    expect_pixels(&(picture){2, 2, 8, PNG_COLOR_TYPE_GRAY, false, grey, 2, NULL, NULL, &grey_hole},
+                  (const uint8_t[3][4]){{0, 100, 200, 0}, {0, 100, 200, 0}, {0, 100, 200, 0}});
+    expect_pixels(
+        &(picture){2, 2, 8, PNG_COLOR_TYPE_RGB, false, colour, 6, NULL, NULL, &colour_hole},
+        (const uint8_t[3][4]){{1, 0, 4, 1}, {2, 0, 5, 2}, {3, 0, 7, 3}});
+}
+END_TEST
+
+START_TEST(reads_16_bits) {
+    /* high byte first; 257 in 16 bits is 1 in 8 */
+    static const uint8_t rows[] = {0,    0,    0xff, 0xff, 1,    1,  100,  100, 5,    5, 0,    0,
+                                   0x80, 0x80, 0x40, 0x40, 0x20, 32, 0x10, 16,  0x08, 8, 0x04, 4};
+    expect_pixels(&(picture){2, 2, 16, PNG_COLOR_TYPE_RGB, false, rows, 12, NULL, NULL, NULL},
+                  (const uint8_t[3][4]){{0, 100, 128, 16}, {255, 5, 64, 8}, {1, 0, 32, 4}});
+}
+END_TEST
+
+START_TEST(names_pictures_of_another_size) {
+    write_small_set();
+    write_grey("train/b/y.png", 3, 4, 22);
+    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA,
+                      "train/b/y.png: has 3 x 4 pixels", "train/a/1.png has 4 x 3");
+    sn_dataset_free(open_dataset("folder", SN_SPLIT_TEST, directory, 0));
+    write_grey("test/a/z.png", 8, 8, 22);
+    expect_open_error("folder", SN_SPLIT_TEST, directory, SN_ERROR_DATA,
+                      "test/a/z.png: has 8 x 8 pixels", "train/a/1.png has 4 x 3");
+}
+END_TEST
+
+START_TEST(names_broken_pictures) {
+    write_small_set();
+    write_bytes("train/b/x.png", "GIF89a, or not even that", 24);
+    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "train/b/x.png",
+                      "is not a PNG");
+    write_bytes("train/b/x.png", "", 0);
+    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "train/b/x.png",
+                      "is not a PNG");
+}
+END_TEST
+
+/* Cut after any number of bytes, and with any one byte changed, a picture is refused or read, and
+ * never a crash; cut it is always refused. */
+START_TEST(survives_damaged_pictures) {
+    write_small_set();
+    char path[2 * TEST_PATH_SIZE];
+    full_path("train/b/x.png", path);
+    uint8_t bytes[1024];
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    const size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    ck_assert(size > 60 && size < sizeof bytes);
+    for (size_t kept = 0; kept < size; kept++) {
+        write_bytes("train/b/x.png", bytes, kept);
+        expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "train/b/x.png",
+                          "PNG");
+    }
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] ^= 0x11;
+        write_bytes("train/b/x.png", bytes, size);
+        sn_dataset *dataset;
+        const sn_status status =
+            sn_dataset_open(dataset_index("folder"), SN_SPLIT_TRAIN, directory, 0, &dataset, NULL);
+        ck_assert(status == SN_OK || status == SN_ERROR_DATA);
+        sn_dataset_free(dataset);
+        bytes[i] ^= 0x11;
+    }
+}
+END_TEST
+
+START_TEST(refuses_giant_pictures) {
+    write_small_set();
+    write_grey("train/a/1.png", 4097, 1, 5);
+    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "train/a/1.png",
+                      "at most 4096 x 4096");
+    write_grey("train/a/1.png", 1, 4097, 5);
+    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "train/a/1.png",
+                      "at most 4096 x 4096");
+    write_grey("train/a/1.png", 4096, 1, 5); /* large enough to be another complaint */
+    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "4 x 3", "4096 x 1");
+}
+END_TEST
+
+START_TEST(names_missing_and_extra_classes) {
+    write_small_set();
+    write_grey("train/c/1.png", 4, 3, 1);
+    expect_open_error("folder", SN_SPLIT_TEST, directory, SN_ERROR_DATA, "/test: has no folder 'c'",
+                      "same classes");
+    write_grey("test/c/1.png", 4, 3, 1);
+    sn_dataset_free(open_dataset("folder", SN_SPLIT_TEST, directory, 0));
+    write_grey("test/aa/1.png", 4, 3, 1);
+    expect_open_error("folder", SN_SPLIT_TEST, directory, SN_ERROR_DATA,
+                      "/train: has no folder 'aa'", "same classes");
+}
+END_TEST
+
+START_TEST(names_missing_folders) {
+    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_IO, "/train",
+                      "DIR/train/CLASS/*.png");
+    expect_open_error("folder", SN_SPLIT_TRAIN, NULL, SN_ERROR_ARGUMENT, "directory", "train");
+    write_grey("train/a/1.png", 4, 3, 1);
+    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "has 1 folders",
+                      "at least 2");
+    write_bytes("train/b/README", "", 0);
+    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "train/b",
+                      "has no picture");
+    write_grey("train/b/1.png", 4, 3, 1);
+    expect_open_error("folder", SN_SPLIT_TEST, directory, SN_ERROR_IO, "/test",
+                      "DIR/test/CLASS/*.png");
+}
+END_TEST
+
+Suite *folder_suite(void) {
+    Suite *suite = suite_create("folder");
+    TCase *tests = tcase_create("folder");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, classes_take_turns);
+    tcase_add_test(tests, reads_grey);
+    tcase_add_test(tests, reads_one_bit_grey);
+    tcase_add_test(tests, reads_colour);
+    tcase_add_test(tests, reads_palettes);
+    tcase_add_test(tests, composites_alpha_over_black);
+    tcase_add_test(tests, transparent_colours_are_black);
+    tcase_add_test(tests, reads_16_bits);
+    tcase_add_test(tests, names_pictures_of_another_size);
+    tcase_add_test(tests, names_broken_pictures);
+    tcase_add_test(tests, survives_damaged_pictures);
+    tcase_add_test(tests, refuses_giant_pictures);
+    tcase_add_test(tests, names_missing_and_extra_classes);
+    tcase_add_test(tests, names_missing_folders);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
