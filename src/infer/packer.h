@@ -34,9 +34,9 @@ typedef struct sn_packer_epilogue {
     const float *slope; /* [K] for PReLU, otherwise NULL */
 } sn_packer_epilogue;
 
-/* Signed-binary weights (plum.md, "Inference"): w = sign[k] * (mask - (centered ? density_k : 0)),
- * density_k being the mean of filter k's mask. The filter's alpha belongs into the epilogue's
- * scale. */
+/* Signed-binary weights (docs/method.md, "Inference"): w = sign[k] * (mask - (centered ? density_k
+ * : 0)), density_k being the mean of filter k's mask. The filter's alpha belongs into the
+ * epilogue's scale. */
 typedef struct sn_packer_signed_binary {
     const uint8_t *mask; /* [K][C][R][S], 0 or 1 */
     const int8_t *sign;  /* [K], +1 or -1 */

@@ -23,6 +23,7 @@ typedef enum sn_infer_status {
     SN_INFER_BAD_VERSION,  /* written by another version of the format */
     SN_INFER_TRUNCATED,    /* fewer bytes than the header says */
     SN_INFER_CORRUPT,      /* a field is out of range or contradicts another */
+    SN_INFER_UNSUPPORTED,  /* asks for something that this build of the library cannot run */
     SN_INFER_SMALL_MEMORY, /* the caller's memory is too small */
     SN_INFER_MISALIGNED,   /* the caller's memory is not aligned to 64 bytes */
     SN_INFER_STATUS_COUNT
@@ -31,7 +32,7 @@ typedef enum sn_infer_status {
 /* What a packed model is and needs. */
 typedef struct sn_infer_info {
     int channels, height, width;  /* of the input image */
-    int classes;                  /* logits */
+    int classes;                  /* logits: all elements of the last output */
     size_t packed_bytes;          /* the whole model */
     size_t weight_bytes;          /* of those: weights, masks, signs, scales and biases */
     size_t model_memory;          /* bytes that sn_infer_open needs */

@@ -1,0 +1,146 @@
+/* The packed format as bytes on disk: docs/packed-format.md. Shared by the packer, which writes it,
+ * and the runtime, which reads it. Everything is made of 32-bit little-endian words, floats
+ * included, so one loop decodes a structure on any machine and alignment never matters.
+ */
+#ifndef SN_INFER_FORMAT_H
+#define SN_INFER_FORMAT_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define SN_INFER_MAGIC "signetNN" /* eight bytes, without the final NUL */
+
+enum {
+    SN_INFER_FORMAT_VERSION = 1,
+    SN_INFER_CHECKSUM_OFFSET = 24, /* of the checksum's eight bytes, which it leaves out */
+    SN_INFER_MAX_SLOTS = 256,
+    SN_INFER_MAX_CHANNELS = 1 << 16, /* outputs of a linear layer too */
+    SN_INFER_MAX_SIDE = 1 << 15,     /* height and width */
+    SN_INFER_MAX_WINDOW = 255        /* kernel height and width, stride and padding */
+};
+
+/* Elements of one activation and of one padded workspace: offsets of 32 bits reach everything. */
+#define SN_INFER_MAX_ELEMENTS ((uint64_t)INT32_MAX)
+
+enum sn_infer_opcode {
+    SN_INFER_OP_CONV = 1,
+    SN_INFER_OP_LINEAR,
+    SN_INFER_OP_SUM,
+    SN_INFER_OP_MAX_POOL,
+    SN_INFER_OP_AVERAGE_POOL,
+    SN_INFER_OP_GLOBAL_AVERAGE_POOL
+};
+
+enum sn_infer_weight_kind {
+    SN_INFER_WEIGHTS_NONE = 0,
+    SN_INFER_WEIGHTS_FP32,
+    SN_INFER_WEIGHTS_SIGNED_BINARY
+};
+
+/* How the payload is arranged beyond what the weight kind says; a planner adds codes here. */
+enum sn_infer_plan { SN_INFER_PLAN_PLAIN = 0 };
+
+enum sn_infer_activation {
+    SN_INFER_ACTIVATION_LINEAR = 0,
+    SN_INFER_ACTIVATION_RELU,
+    SN_INFER_ACTIVATION_HARDTANH,
+    SN_INFER_ACTIVATION_PRELU
+};
+
+enum sn_infer_flag { SN_INFER_FLAG_CENTERED = 1 };
+
+typedef struct sn_infer_header {
+    uint32_t magic[2];
+    uint32_t version;
+    uint32_t instruction_count;
+    uint32_t total_bytes[2]; /* low word first, as all pairs */
+    uint32_t checksum[2];
+    uint32_t slot_count;  /* slot 0 is the input image */
+    uint32_t output_slot; /* holds the logits in the end */
+    uint32_t channels, height, width;
+    uint32_t reserved[3]; /* 0 */
+} sn_infer_header;
+
+static_assert(sizeof(sn_infer_header) == 64, "header of the packed format");
+static_assert(offsetof(sn_infer_header, checksum) == SN_INFER_CHECKSUM_OFFSET, "checksum");
+
+/* Fields that an opcode does not use are 0. */
+typedef struct sn_infer_record {
+    uint32_t opcode, weight_kind, plan, flags, activation;
+    uint32_t input_a, input_b, output; /* slots */
+    uint32_t filters;                  /* outputs of a linear layer */
+    uint32_t kernel_height, kernel_width, stride, padding;
+    uint32_t region_channels; /* 0: one region per filter, the only choice so far */
+    uint32_t payload_offset[2], payload_bytes[2];
+    uint32_t reserved[2]; /* 0 */
+} sn_infer_record;
+
+static_assert(sizeof(sn_infer_record) == 80, "instruction of the packed format");
+
+static inline uint32_t sn_infer_load_word(const unsigned char *bytes) {
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+           (uint32_t)bytes[3] << 24;
+}
+
+static inline void sn_infer_store_word(unsigned char *bytes, uint32_t word) {
+    for (int i = 0; i < 4; i++)
+        bytes[i] = (unsigned char)(word >> (8 * i) & 255);
+}
+
+/* `to` is a structure or array of `count` words or floats. */
+static inline void sn_infer_load_words(void *to, const unsigned char *bytes, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t word = sn_infer_load_word(bytes + 4 * i);
+        memcpy((unsigned char *)to + 4 * i, &word, 4);
+    }
+}
+
+static inline void sn_infer_store_words(unsigned char *bytes, const void *from, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t word;
+        memcpy(&word, (const unsigned char *)from + 4 * i, 4);
+        sn_infer_store_word(bytes + 4 * i, word);
+    }
+}
+
+static inline uint64_t sn_infer_join(const uint32_t pair[2]) {
+    return pair[0] | (uint64_t)pair[1] << 32;
+}
+
+static inline void sn_infer_split(uint32_t pair[2], uint64_t value) {
+    pair[0] = (uint32_t)value;
+    pair[1] = (uint32_t)(value >> 32);
+}
+
+/* FNV-1a, 64 bits, over the whole model except the checksum itself. `bytes` holds a header. */
+static inline uint64_t sn_infer_checksum(const unsigned char *bytes, size_t count) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < count; i++) {
+        if (i == SN_INFER_CHECKSUM_OFFSET)
+            i += 8;
+        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+/* Bytes of one filter's mask of `weights` bits; filters start on byte boundaries. */
+static inline uint64_t sn_infer_mask_bytes(uint64_t weights) {
+    return (weights + 7) / 8;
+}
+
+/* Sections start at multiples of four bytes. */
+static inline uint64_t sn_infer_section_bytes(uint64_t bytes) {
+    return (bytes + 3) / 4 * 4;
+}
+
+/* Positions of a window of `kernel` along `side` pixels with padding at both ends; 0 when it does
+ * not fit. stride > 0. */
+static inline uint32_t sn_infer_window_count(uint32_t side, uint32_t kernel, uint32_t stride,
+                                             uint32_t padding) {
+    const uint32_t padded = side + 2 * padding;
+    return padded < kernel ? 0 : (padded - kernel) / stride + 1;
+}
+
+#endif

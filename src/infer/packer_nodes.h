@@ -1,0 +1,30 @@
+/* Inside the packer: the layers added so far. */
+#ifndef SN_INFER_PACKER_NODES_H
+#define SN_INFER_PACKER_NODES_H
+
+#include "infer/format.h"
+#include "infer/packer.h"
+
+typedef struct sn_packer_shape {
+    uint32_t channels, height, width;
+} sn_packer_shape;
+
+/* Node n makes the value n; node 0 is the input image. */
+typedef struct sn_packer_node {
+    sn_infer_record record; /* slots and payload offset are still open */
+    sn_packer_value a, b;   /* inputs; b is -1 but for sums, both are for the input image */
+    sn_packer_shape shape;  /* of the output */
+    unsigned char *payload; /* sn_free */
+    size_t payload_bytes;
+} sn_packer_node;
+
+struct sn_packer {
+    sn_packer_node *nodes;
+    int count, capacity;
+};
+
+static inline uint64_t sn_packer_elements(sn_packer_shape shape) {
+    return (uint64_t)shape.channels * shape.height * shape.width;
+}
+
+#endif

@@ -1,0 +1,29 @@
+/* Inside the runtime: walks the instructions of a packed model and checks all of them. It keeps one
+ * shape per slot, so a model of any length is checked in constant memory.
+ */
+#ifndef SN_INFER_READER_H
+#define SN_INFER_READER_H
+
+#include "infer/layer.h"
+
+typedef struct sn_infer_reader {
+    const unsigned char *bytes;
+    uint64_t total;
+    sn_infer_header header;
+    uint32_t next;                              /* index of the next instruction */
+    uint64_t payload_end;                       /* payloads lie in order and do not overlap */
+    sn_infer_shape shapes[SN_INFER_MAX_SLOTS];  /* of what each slot holds; 0 channels: nothing */
+    uint64_t slot_elements[SN_INFER_MAX_SLOTS]; /* the most that each slot has held */
+} sn_infer_reader;
+
+/* Checks the header and the checksum. */
+sn_infer_status sn_infer_reader_begin(sn_infer_reader *reader, const void *packed, size_t bytes);
+
+/* Checks the next of header.instruction_count instructions and describes it; the kernel is chosen,
+ * epilogue and prepared are left NULL. */
+sn_infer_status sn_infer_reader_next(sn_infer_reader *reader, sn_infer_layer *layer);
+
+/* After the last instruction: checks what concerns the model as a whole. */
+sn_infer_status sn_infer_reader_end(const sn_infer_reader *reader);
+
+#endif

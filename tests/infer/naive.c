@@ -1,0 +1,335 @@
+#include "naive.h"
+#include "base/memory.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+
+static size_t elements(const twin_value *v) {
+    return (size_t)v->channels * v->height * v->width;
+}
+
+static twin_value make_value(int channels, int height, int width) {
+    twin_value v = {channels, height, width, NULL};
+    v.data = sn_alloc_array(elements(&v), sizeof *v.data);
+    ck_assert_ptr_nonnull(v.data);
+    return v;
+}
+
+static float *draw(twin *t, size_t count, double low, double high) {
+    float *values = sn_alloc_array(count, sizeof *values);
+    ck_assert_ptr_nonnull(values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)sn_rng_range(&t->rng, low, high);
+    return values;
+}
+
+static void append(twin *t, sn_packer_value handle, twin_value v) {
+    ck_assert_int_eq(handle, t->count);
+    ck_assert_int_lt(t->count, TWIN_MAX_VALUES);
+    t->values[t->count++] = v;
+}
+
+void twin_init(twin *t, int channels, int height, int width, uint64_t seed) {
+    sn_error error;
+    sn_packer_value input;
+    *t = (twin){0};
+    sn_rng_init(&t->rng, seed, SN_RNG_TEST, 0);
+    ck_assert_msg(sn_packer_create(channels, height, width, &t->packer, &input, &error) == SN_OK,
+                  "%s", error.message);
+    twin_value v = make_value(channels, height, width);
+    t->image = draw(t, elements(&v), -1.5, 1.5);
+    for (size_t i = 0; i < elements(&v); i++)
+        v.data[i] = t->image[i];
+    append(t, input, v);
+}
+
+void twin_free(twin *t) {
+    sn_packer_free(t->packer);
+    sn_free(t->image);
+    for (int i = 0; i < t->count; i++)
+        sn_free(t->values[i].data);
+}
+
+static double activate(sn_packer_activation activation, double x, double slope) {
+    switch (activation) {
+    case SN_PACKER_RELU:
+        return fmax(x, 0);
+    case SN_PACKER_HARDTANH:
+        return fmin(fmax(x, -1), 1);
+    case SN_PACKER_PRELU:
+        return x < 0 ? slope * x : x;
+    default:
+        return x;
+    }
+}
+
+typedef struct drawn_epilogue {
+    sn_packer_epilogue given;
+    float *scale, *bias, *slope;
+} drawn_epilogue;
+
+static drawn_epilogue draw_epilogue(twin *t, int outputs, sn_packer_activation activation,
+                                    bool plain) {
+    drawn_epilogue e = {0};
+    if (!plain) {
+        e.scale = draw(t, (size_t)outputs, 0.2, 1.2);
+        e.bias = draw(t, (size_t)outputs, -0.5, 0.5);
+    }
+    if (activation == SN_PACKER_PRELU)
+        e.slope = draw(t, (size_t)outputs, -0.3, 0.4);
+    e.given = (sn_packer_epilogue){e.scale, e.bias, activation, e.slope};
+    return e;
+}
+
+static double finish(const drawn_epilogue *e, int k, double sum) {
+    const double scaled = e->scale ? (double)e->scale[k] * sum + (double)e->bias[k] : sum;
+    return activate(e->given.activation, scaled, e->slope ? (double)e->slope[k] : 0);
+}
+
+static void free_epilogue(drawn_epilogue *e) {
+    sn_free(e->scale);
+    sn_free(e->bias);
+    sn_free(e->slope);
+}
+
+/* x at (c, y, x) of the zero-padded picture; y and x count from the picture's corner. */
+static double pixel(const twin_value *v, int c, int y, int x) {
+    if (y < 0 || y >= v->height || x < 0 || x >= v->width)
+        return 0;
+    return v->data[((size_t)c * v->height + y) * v->width + x];
+}
+
+/* The definition: sum over c, r, q of W[k][c][r][q] * x[c][y * stride + r - padding][...]. */
+static twin_value convolve(const twin_value *in, const twin_conv *conv, const double *weights,
+                           const drawn_epilogue *e) {
+    const int rows = conv->kernel_height, columns = conv->kernel_width;
+    const int height = (in->height + 2 * conv->padding - rows) / conv->stride + 1;
+    const int width = (in->width + 2 * conv->padding - columns) / conv->stride + 1;
+    twin_value out = make_value(conv->filters, height, width);
+    double *to = out.data;
+    for (int k = 0; k < conv->filters; k++)
+        for (int y = 0; y < height; y++)
+            for (int x = 0; x < width; x++) {
+                double sum = 0;
+                const double *w = weights + (size_t)k * in->channels * rows * columns;
+                for (int c = 0; c < in->channels; c++)
+                    for (int r = 0; r < rows; r++)
+                        for (int q = 0; q < columns; q++)
+                            sum += *w++ * pixel(in, c, y * conv->stride + r - conv->padding,
+                                                x * conv->stride + q - conv->padding);
+                *to++ = finish(e, k, sum);
+            }
+    return out;
+}
+
+/* Draws a mask; the first filter is empty and the last full when there are several, so that every
+ * layer meets both ends. */
+static void draw_mask(twin *t, const twin_conv *conv, size_t taps, uint8_t *mask, int8_t *sign) {
+    for (int k = 0; k < conv->filters; k++) {
+        double density = conv->density;
+        if (conv->filters > 3 && k == 0)
+            density = 0;
+        if (conv->filters > 3 && k == conv->filters - 1)
+            density = 1;
+        sign[k] = sn_rng_below(&t->rng, 2) ? 1 : -1;
+        for (size_t i = 0; i < taps; i++)
+            mask[(size_t)k * taps + i] = sn_rng_uniform(&t->rng) < density;
+    }
+}
+
+sn_packer_value twin_add_conv(twin *t, sn_packer_value input, const twin_conv *conv) {
+    const twin_value *in = &t->values[input];
+    const size_t taps = (size_t)in->channels * conv->kernel_height * conv->kernel_width;
+    const size_t count = taps * conv->filters;
+    const sn_packer_conv given = {conv->filters, conv->kernel_height, conv->kernel_width,
+                                  conv->stride, conv->padding};
+    drawn_epilogue e = draw_epilogue(t, conv->filters, conv->activation, conv->plain);
+    double *weights = sn_alloc_array(count, sizeof *weights);
+    sn_packer_value output;
+    sn_error error = {0};
+    sn_status status;
+    if (conv->density < 0) {
+        const double range = sqrt(6.0 / (double)taps);
+        float *w = draw(t, count, -range, range);
+        for (size_t i = 0; i < count; i++)
+            weights[i] = w[i];
+        status = sn_packer_add_conv_fp32(t->packer, input, &given, w, &e.given, &output, &error);
+        sn_free(w);
+    } else {
+        uint8_t *mask = sn_alloc(count);
+        int8_t *sign = sn_alloc((size_t)conv->filters);
+        draw_mask(t, conv, taps, mask, sign);
+        if (!conv->plain) /* keep activations of order one through deep networks */
+            for (int k = 0; k < conv->filters; k++)
+                e.scale[k] *= (float)(1.5 / sqrt(0.5 * (double)taps + 1));
+        for (int k = 0; k < conv->filters; k++) {
+            double density = 0;
+            for (size_t i = 0; i < taps; i++)
+                density += mask[k * taps + i] / (double)taps;
+            for (size_t i = 0; i < taps; i++)
+                weights[k * taps + i] =
+                    sign[k] * (mask[k * taps + i] - (conv->centered ? density : 0));
+        }
+        const sn_packer_signed_binary w = {mask, sign, conv->centered};
+        status = sn_packer_add_conv_signed_binary(t->packer, input, &given, &w, &e.given, &output,
+                                                  &error);
+        sn_free(mask);
+        sn_free(sign);
+    }
+    ck_assert_msg(status == SN_OK, "%s", error.message);
+    append(t, output, convolve(in, conv, weights, &e));
+    sn_free(weights);
+    free_epilogue(&e);
+    return output;
+}
+
+sn_packer_value twin_add_linear(twin *t, sn_packer_value input, int outputs,
+                                sn_packer_activation activation) {
+    const twin_value *in = &t->values[input];
+    const size_t inputs = elements(in);
+    const double range = sqrt(3.0 / (double)inputs);
+    float *w = draw(t, inputs * outputs, -range, range);
+    drawn_epilogue e = draw_epilogue(t, outputs, activation, false);
+    sn_packer_value output;
+    sn_error error = {0};
+    ck_assert_msg(sn_packer_add_linear(t->packer, input, outputs, w, &e.given, &output, &error) ==
+                      SN_OK,
+                  "%s", error.message);
+    twin_value out = make_value(outputs, 1, 1);
+    for (int k = 0; k < outputs; k++) {
+        double sum = 0;
+        for (size_t i = 0; i < inputs; i++)
+            sum += (double)w[k * inputs + i] * in->data[i];
+        out.data[k] = finish(&e, k, sum);
+    }
+    append(t, output, out);
+    sn_free(w);
+    free_epilogue(&e);
+    return output;
+}
+
+sn_packer_value twin_add_sum(twin *t, sn_packer_value a, sn_packer_value b,
+                             sn_packer_activation activation) {
+    const twin_value *x = &t->values[a], *y = &t->values[b];
+    drawn_epilogue e = draw_epilogue(t, x->channels, activation, true);
+    sn_packer_value output;
+    sn_error error = {0};
+    ck_assert_msg(sn_packer_add_sum(t->packer, a, b, activation, e.slope, &output, &error) == SN_OK,
+                  "%s", error.message);
+    twin_value out = make_value(x->channels, x->height, x->width);
+    const size_t pixels = (size_t)x->height * x->width;
+    for (size_t i = 0; i < elements(&out); i++)
+        out.data[i] = finish(&e, (int)(i / pixels), x->data[i] + y->data[i]);
+    append(t, output, out);
+    free_epilogue(&e);
+    return output;
+}
+
+sn_packer_value twin_add_pool(twin *t, sn_packer_value input, bool max, int kernel, int stride,
+                              int padding) {
+    const twin_value *in = &t->values[input];
+    sn_packer_value output;
+    sn_error error = {0};
+    const sn_status status =
+        max ? sn_packer_add_max_pool(t->packer, input, kernel, stride, padding, &output, &error)
+            : sn_packer_add_average_pool(t->packer, input, kernel, stride, padding, &output,
+                                         &error);
+    ck_assert_msg(status == SN_OK, "%s", error.message);
+    twin_value out = make_value(in->channels, (in->height + 2 * padding - kernel) / stride + 1,
+                                (in->width + 2 * padding - kernel) / stride + 1);
+    double *to = out.data;
+    for (int c = 0; c < out.channels; c++)
+        for (int y = 0; y < out.height; y++)
+            for (int x = 0; x < out.width; x++, to++) {
+                double sum = 0, best = -INFINITY;
+                for (int r = 0; r < kernel; r++)
+                    for (int q = 0; q < kernel; q++) {
+                        const int py = y * stride + r - padding, px = x * stride + q - padding;
+                        const double value = pixel(in, c, py, px);
+                        sum += value;
+                        if (py >= 0 && py < in->height && px >= 0 && px < in->width)
+                            best = fmax(best, value);
+                    }
+                *to = max ? best : sum / (kernel * kernel);
+            }
+    append(t, output, out);
+    return output;
+}
+
+sn_packer_value twin_add_global_pool(twin *t, sn_packer_value input) {
+    const twin_value *in = &t->values[input];
+    sn_packer_value output;
+    sn_error error = {0};
+    ck_assert_msg(sn_packer_add_global_average_pool(t->packer, input, &output, &error) == SN_OK,
+                  "%s", error.message);
+    twin_value out = make_value(in->channels, 1, 1);
+    const size_t pixels = (size_t)in->height * in->width;
+    for (size_t i = 0; i < elements(in); i++)
+        out.data[i / pixels] += in->data[i] / (double)pixels;
+    append(t, output, out);
+    return output;
+}
+
+void *twin_pack(twin *t, sn_packer_value output, size_t *bytes) {
+    void *packed = NULL;
+    sn_error error = {0};
+    ck_assert_msg(sn_packer_finish(t->packer, output, &packed, bytes, &error) == SN_OK, "%s",
+                  error.message);
+    return packed;
+}
+
+void twin_check(twin *t, sn_packer_value output, double tolerance, const char *what) {
+    size_t bytes;
+    void *packed = twin_pack(t, output, &bytes);
+    const twin_value *expected = &t->values[output];
+    sn_infer_info info;
+    ck_assert_int_eq(sn_infer_inspect(packed, bytes, &info), SN_INFER_OK);
+    ck_assert_uint_eq(info.packed_bytes, bytes);
+    ck_assert_uint_eq((size_t)info.classes, elements(expected));
+
+    /* What was in memory before must not matter. */
+    unsigned char *memory = sn_alloc(info.model_memory), *scratch = sn_alloc(info.scratch_memory);
+    memset(memory, 0xff, info.model_memory);
+    memset(scratch, 0xff, info.scratch_memory);
+    float *logits = sn_alloc_array((size_t)info.classes, sizeof *logits);
+    const sn_infer_model *model = NULL;
+    ck_assert_int_eq(sn_infer_open(packed, bytes, memory, info.model_memory, &model), SN_INFER_OK);
+    for (int repeat = 0; repeat < 2; repeat++) {
+        ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory, t->image, logits),
+                         SN_INFER_OK);
+        for (size_t i = 0; i < (size_t)info.classes; i++) {
+            const double want = expected->data[i], got = (double)logits[i];
+            ck_assert_msg(fabs(got - want) <= tolerance * (1 + fabs(want)),
+                          "%s: element %zu of %d x %d x %d is %.9g, not %.9g", what, i,
+                          expected->channels, expected->height, expected->width, got, want);
+        }
+    }
+    sn_free(logits);
+    sn_free(scratch);
+    sn_free(memory);
+    sn_free(packed);
+}
+
+static sn_packer_value add_block(twin *t, sn_packer_value x, int channels, int stride,
+                                 double density, bool centered) {
+    const twin_conv first = {channels, 3, 3, stride, 1, density, centered, SN_PACKER_RELU, false};
+    twin_conv second = first;
+    second.stride = 1;
+    second.activation = SN_PACKER_LINEAR;
+    const sn_packer_value y = twin_add_conv(t, twin_add_conv(t, x, &first), &second);
+    if (stride > 1) {
+        const twin_conv shortcut = {channels, 1, 1, stride, 0, -1, false, SN_PACKER_LINEAR, false};
+        x = twin_add_conv(t, x, &shortcut);
+    }
+    return twin_add_sum(t, y, x, SN_PACKER_RELU);
+}
+
+sn_packer_value twin_add_resnet(twin *t, int width, int blocks, double density, bool centered) {
+    const twin_conv stem = {width, 3, 3, 1, 1, -1, false, SN_PACKER_RELU, false};
+    sn_packer_value x = twin_add_conv(t, 0, &stem);
+    for (int stage = 0; stage < 3; stage++)
+        for (int block = 0; block < blocks; block++)
+            x = add_block(t, x, width << stage, stage && !block ? 2 : 1, density, centered);
+    return twin_add_linear(t, twin_add_global_pool(t, x), 10, SN_PACKER_LINEAR);
+}
