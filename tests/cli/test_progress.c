@@ -30,6 +30,8 @@ START_TEST(lines_tell_share_rate_and_time) {
                "epoch 3/10  0 %  10/50000 images  2.5/s  5:33:16 left");
     check_line((sn_progress_state){.done = 50000, .total = 50000, .seconds = 100.0},
                "epoch 3/10  100 %  50000/50000 images  500/s  0:00 left");
+    check_line((sn_progress_state){.done = 10, .total = 17, .seconds = 5.0},
+               "epoch 3/10  58 %  10/17 images  2.0/s  0:04 left");
     check_line((sn_progress_state){.done = 5, .total = 5, .skipped = 5, .seconds = 1.0},
                "epoch 3/10  100 %  5/5 images");
     check_line((sn_progress_state){.done = 0, .total = 0}, "epoch 3/10  100 %  0/0 images");
