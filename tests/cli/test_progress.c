@@ -69,12 +69,15 @@ static size_t written(bool terminal, char *text, size_t size) {
     sn_progress_clear(&progress);
     dup2(before, STDERR_FILENO);
     close(before);
-    fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    const ssize_t count = read(ends[0], text, size - 1);
+    /* With the writing end closed, reading goes on until everything has arrived: a terminal hands
+     * its text over some time after it was written. */
     close(ends[1]);
+    size_t used = 0;
+    for (ssize_t count; (count = read(ends[0], text + used, size - 1 - used)) > 0;)
+        used += (size_t)count;
     close(ends[0]);
-    text[count > 0 ? count : 0] = '\0';
-    return count > 0 ? (size_t)count : 0;
+    text[used] = '\0';
+    return used;
 }
 
 START_TEST(a_terminal_sees_one_line_and_then_none) {
