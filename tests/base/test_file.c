@@ -120,12 +120,13 @@ START_TEST(write_errors_name_path_and_reason) {
 }
 END_TEST
 
+/* A pipe of the test's own stands for devices: with a broken check, and as root, trying this on
+ * /dev/null would take it away from the whole machine. */
 START_TEST(devices_and_pipes_are_not_replaced) {
     sn_error error;
-    ck_assert_int_eq(sn_file_write("/dev/null", "x", 1, &error), SN_ERROR_IO);
-    ck_assert_str_eq(error.message, "cannot write '/dev/null': is not a regular file");
     ck_assert_int_eq(mkfifo("pipe", 0666), 0);
     ck_assert_int_eq(sn_file_write("pipe", "x", 1, &error), SN_ERROR_IO);
+    ck_assert_str_eq(error.message, "cannot write 'pipe': is not a regular file");
     ck_assert_int_eq(sn_file_write("temporary", "x", 1, &error), SN_OK);
     ck_assert_int_eq(sn_file_replace("temporary", "pipe", &error), SN_ERROR_IO);
     ck_assert_int_ne(access("temporary", F_OK), 0);

@@ -194,6 +194,7 @@ END_TEST
 START_TEST(typos_get_a_suggestion) {
     check_refused(PARSE("--epoch", "3"), "unknown option '--epoch'; did you mean --epochs?");
     check_refused(PARSE("--epcohs=3"), "unknown option '--epcohs'; did you mean --epochs?");
+    check_refused(PARSE("--uqatn"), "unknown option '--uqatn'; did you mean --quant?");
     check_refused(PARSE("-epochs", "3"), "unknown option '-epochs'; did you mean --epochs?");
     check_refused(PARSE("--batchsize"), "unknown option '--batchsize'; did you mean --batch-size?");
     check_refused(PARSE("--weight"), "unknown option '--weight'; did you mean --weight-decay?");
@@ -280,6 +281,26 @@ START_TEST(help_is_never_wider_than_100_columns) {
 }
 END_TEST
 
+/* The explanation has 86 columns here, from 15 to 100. */
+START_TEST(words_are_not_cut_where_lines_end) {
+    static const struct {
+        int first; /* letters of the first word; the second has 43 */
+        const char *between, *after;
+    } cases[] = {{42, " ", "\n              "}, {43, "\n              ", " "}};
+    for (int i = 0; i < 2; i++) {
+        char words[100], expected[200];
+        snprintf(words, sizeof words, "%0*d %043d", cases[i].first, 0, 0);
+        snprintf(expected, sizeof expected, "  --epochs N  %0*d%s%043d%s(default: 350)\n",
+                 cases[i].first, 0, cases[i].between, 0, cases[i].after);
+        sn_option option = table[0];
+        option.help = words;
+        char *text = help_text(&option, 1, "usage: train");
+        ck_assert_msg(strstr(text, expected) != NULL, "%s", text);
+        free(text);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("arguments");
     TCase *tests = tcase_create("arguments");
@@ -291,6 +312,7 @@ int main(void) {
     tcase_add_test(tests, values_may_be_missing_or_bad);
     tcase_add_test(tests, typos_get_a_suggestion);
     tcase_add_test(tests, help_looks_like_this);
+    tcase_add_test(tests, words_are_not_cut_where_lines_end);
     tcase_add_test(tests, help_is_never_wider_than_100_columns);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

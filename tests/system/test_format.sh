@@ -4,6 +4,10 @@
 set -euo pipefail
 cd "$1"
 
+rooms=(tests)
+if [[ -d bench ]]; then
+    rooms+=(bench)
+fi
 status=77 # until something is checked
 failed=0
 
@@ -17,7 +21,7 @@ for candidate in clang-format-14 clang-format; do
 done
 if [[ $formatter ]]; then
     status=0
-    find . -path './build*' -prune -o -name '*.[ch]' -print0 |
+    find src "${rooms[@]}" -name '*.[ch]' -print0 |
         xargs -0 -r "$formatter" --dry-run -Werror --style=file || failed=1
 else
     echo 'clang-format 14 is not there: C files are not checked'
@@ -29,8 +33,7 @@ if command -v shellcheck >/dev/null; then
         if [[ $(head -c 64 "$file" | head -n 1 | tr -d '\0') =~ ^'#!'.*[/\ ](ba|da)?sh$ ]]; then
             shellcheck "$file" || failed=1
         fi
-    done < <(find . \( -path './build*' -o -path './data' -o -path './runs' -o -path './.git' \) -prune -o \
-        -type f -print0)
+    done < <(find train eval .ci scripts "${rooms[@]}" -type f -print0)
 else
     echo 'shellcheck is not there: scripts are not checked'
 fi
