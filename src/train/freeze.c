@@ -28,6 +28,7 @@ static void map_value(freezer *f, const sn_tensor *tensor, sn_packer_value value
 
 static sn_status find_value(const freezer *f, const sn_tensor *tensor, sn_packer_value *value,
                             sn_error *error) {
+    *value = -1; /* no handle */
     for (size_t i = 0; i < f->value_count; i++) {
         if (f->tensors[i] == tensor) {
             *value = f->values[i];
