@@ -88,11 +88,13 @@ START_TEST(conv_network_shapes) {
                                     .activation = SN_PACKER_RELU};
             check_conv(shapes[s][0], shapes[s][1], shapes[s][1], &conv, s);
         }
-    /* Stride above the kernel, padding above the kernel, and a window of one whole row. */
+    /* Stride above the kernel, padding above the kernel, a window of one whole row, a last row that
+     * reads past the border of its phase. */
     const twin_conv odd[] = {{3, 1, 1, 4, 0, 0.5, true, SN_PACKER_LINEAR, false},
                              {3, 2, 1, 5, 4, 0.5, true, SN_PACKER_LINEAR, false},
                              {3, 1, 11, 1, 0, 0.5, true, SN_PACKER_LINEAR, false},
-                             {2, 255, 255, 255, 200, 0.5, false, SN_PACKER_LINEAR, false}};
+                             {2, 255, 255, 255, 200, 0.5, false, SN_PACKER_LINEAR, false},
+                             {3, 2, 3, 2, 1, 1, false, SN_PACKER_LINEAR, false}};
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
         check_conv(2, 9, 11, &odd[i], i);
 }

@@ -301,6 +301,31 @@ START_TEST(rejected_fields) {
 }
 END_TEST
 
+/* The sum of the image and slot 1, in either order, may be written to slot 2 but not to slot 1. */
+START_TEST(rejects_output_over_input) {
+    twin t;
+    twin_init(&t, 1, 4, 4, 3);
+    const sn_packer_value pooled = twin_add_pool(&t, 0, true, 1, 1, 0);
+    size_t size;
+    unsigned char *bytes = twin_pack(&t, twin_add_sum(&t, pooled, 0, SN_PACKER_LINEAR), &size);
+    unsigned char *sum = bytes + sizeof(sn_infer_header) + sizeof(sn_infer_record);
+    ck_assert_uint_eq(sn_infer_load_word(sum + offsetof(sn_infer_record, input_a)), 1);
+    for (uint32_t a = 0; a < 2; a++)
+        for (uint32_t slot = 1; slot < 3; slot++) {
+            sn_infer_info info;
+            sn_infer_store_word(sum + offsetof(sn_infer_record, input_a), a);
+            sn_infer_store_word(sum + offsetof(sn_infer_record, input_b), 1 - a);
+            sn_infer_store_word(sum + offsetof(sn_infer_record, output), slot);
+            sn_infer_store_word(bytes + offsetof(sn_infer_header, output_slot), slot);
+            fix_checksum(bytes, size);
+            ck_assert_int_eq(sn_infer_inspect(bytes, size, &info),
+                             slot == 2 ? SN_INFER_OK : SN_INFER_CORRUPT);
+        }
+    sn_free(bytes);
+    twin_free(&t);
+}
+END_TEST
+
 #define CHECK_REFUSED(call, text)                                                                  \
     do {                                                                                           \
         sn_error error = {0};                                                                      \
@@ -379,6 +404,7 @@ int main(void) {
     tcase_add_test(tests, description);
     tcase_add_test(tests, memory_errors);
     tcase_add_test(tests, rejected_fields);
+    tcase_add_test(tests, rejects_output_over_input);
     tcase_add_test(tests, mutations);
     tcase_add_test(tests, packer_errors);
     suite_add_tcase(suite, tests);
