@@ -1,0 +1,215 @@
+/* The model zoo against published parameter counts and torchvision's names. */
+#include "layers/model.h"
+
+#include "layers/quantize.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct network {
+    sn_parameters *parameters;
+    sn_graph *graph;
+    sn_tensor *images, *logits;
+} network;
+
+static sn_status build(const sn_model_options *options, network *n, sn_error *error) {
+    *n = (network){0};
+    SN_TRY(sn_parameters_create(&n->parameters, error));
+    SN_TRY(sn_graph_create(n->parameters, SN_GRAPH_EVAL, 1, &n->graph, error));
+    SN_TRY(sn_graph_input(n->graph,
+                          sn_shape_4(1, options->channels, options->height, options->image_width),
+                          &n->images, error));
+    return sn_model_build(options, n->graph, n->images, &n->logits, error);
+}
+
+static void destroy(network *n) {
+    sn_graph_free(n->graph);
+    sn_parameters_free(n->parameters);
+}
+
+static sn_model_options options_for(const char *arch, size_t size, size_t classes) {
+    return (sn_model_options){.arch = sn_arch_find(arch),
+                              .width = 1,
+                              .classes = classes,
+                              .channels = 3,
+                              .height = size,
+                              .image_width = size,
+                              .quant = {.delta_ratio = 0.05, .positive_fraction = 0.5}};
+}
+
+static int find_quantizer(const char *name) {
+    int i = 0;
+    while (sn_quantizer_name(i) && strcmp(sn_quantizer_name(i), name) != 0)
+        i++;
+    return i;
+}
+
+static size_t trained_parameters(const network *n) {
+    size_t total = 0;
+    for (size_t i = 0; i < sn_parameters_count(n->parameters); i++) {
+        const sn_parameter *entry = sn_parameters_at(n->parameters, i);
+        if (sn_role_is_trained(entry->role))
+            total += entry->count;
+    }
+    return total;
+}
+
+static size_t role_parameters(const network *n, sn_role role) {
+    size_t total = 0;
+    for (size_t i = 0; i < sn_parameters_count(n->parameters); i++)
+        if (sn_parameters_at(n->parameters, i)->role == role)
+            total += sn_parameters_at(n->parameters, i)->count;
+    return total;
+}
+
+/* ImageNet: as published with torchvision. CIFAR, depth 20: 267264 weights in blocks, 432 in the
+ * first convolution, 2560 in shortcuts, 1568 in batch-norms, 650 in the classifier. */
+START_TEST(parameter_counts_are_the_published_ones) {
+    static const struct {
+        const char *arch;
+        size_t size, classes, parameters;
+    } cases[] = {
+        {"resnet18", 224, 1000, 11689512},
+        {"resnet34", 224, 1000, 21797672},
+        {"resnet20", 32, 10, 272474},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        network n;
+        const sn_model_options options =
+            options_for(cases[i].arch, cases[i].size, cases[i].classes);
+        ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+        ck_assert_msg(trained_parameters(&n) == cases[i].parameters, "%s has %zu parameters",
+                      cases[i].arch, trained_parameters(&n));
+        const sn_shape logits = sn_shape_2(1, cases[i].classes);
+        ck_assert(sn_shape_equal(sn_tensor_shape(n.logits), &logits));
+        destroy(&n);
+    }
+}
+END_TEST
+
+/* Every block of depth 6n + 2 adds two 3x3 convolutions and two batch-norms to each stage. */
+START_TEST(cifar_depths_differ_by_whole_blocks) {
+    static const struct {
+        const char *arch;
+        size_t blocks;
+    } cases[] = {
+        {"resnet20", 3}, {"resnet32", 5}, {"resnet44", 7}, {"resnet56", 9}, {"resnet110", 18}};
+    size_t block = 0;
+    for (size_t filters = 16; filters <= 64; filters *= 2)
+        block += 2 * (9 * filters * filters + 2 * filters);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        network n;
+        const sn_model_options options = options_for(cases[i].arch, 32, 10);
+        ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+        ck_assert_uint_eq(trained_parameters(&n), 272474 + (cases[i].blocks - 3) * block);
+        destroy(&n);
+    }
+}
+END_TEST
+
+START_TEST(names_are_torchvisions) {
+    static const struct {
+        const char *name;
+        sn_shape shape;
+    } expected[] = {
+        {"conv1.weight", {4, {64, 3, 7, 7}}},
+        {"bn1.running_var", {1, {64}}},
+        {"layer1.0.conv1.weight", {4, {64, 64, 3, 3}}},
+        {"layer2.0.downsample.0.weight", {4, {128, 64, 1, 1}}},
+        {"layer2.0.downsample.1.bias", {1, {128}}},
+        {"layer4.1.bn2.weight", {1, {512}}},
+        {"fc.weight", {2, {1000, 512}}},
+        {"fc.bias", {1, {1000}}},
+    };
+    network n;
+    const sn_model_options options = options_for("resnet18", 224, 1000);
+    ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        const sn_parameter *entry = sn_parameters_find(n.parameters, expected[i].name);
+        ck_assert_msg(entry != NULL, "no %s", expected[i].name);
+        ck_assert_msg(sn_shape_equal(&entry->shape, &expected[i].shape), "%s", expected[i].name);
+    }
+    ck_assert_ptr_null(sn_parameters_find(n.parameters, "layer1.0.downsample.0.weight"));
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(small_images_get_the_small_stem) {
+    for (size_t size = 64; size <= 65; size++) {
+        network n;
+        const sn_model_options options = options_for("resnet18", size, 10);
+        ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+        ck_assert_uint_eq(sn_parameters_find(n.parameters, "conv1.weight")->shape.size[2],
+                          size == 64 ? 3 : 7);
+        destroy(&n);
+    }
+}
+END_TEST
+
+/* First convolution, shortcuts and classifier stay in full precision: 267264 of ResNet-20's. */
+START_TEST(only_block_convolutions_are_quantized) {
+    network n;
+    sn_model_options options = options_for("resnet20", 32, 10);
+    options.quant.quantizer = find_quantizer("signed-binary");
+    ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+    ck_assert_uint_eq(role_parameters(&n, SN_ROLE_LATENT), 267264);
+    ck_assert_int_eq(sn_parameters_find(n.parameters, "conv1.weight")->role, SN_ROLE_WEIGHT);
+    ck_assert_int_eq(sn_parameters_find(n.parameters, "layer2.0.downsample.0.weight")->role,
+                     SN_ROLE_WEIGHT);
+    ck_assert_int_eq(sn_parameters_find(n.parameters, "fc.weight")->role, SN_ROLE_WEIGHT);
+    ck_assert_int_eq(sn_parameters_find(n.parameters, "layer2.0.conv1.weight")->role,
+                     SN_ROLE_LATENT);
+    ck_assert_int_eq(sn_parameters_allocate(n.parameters, NULL), SN_OK);
+    sn_parameters_initialise(n.parameters, 1);
+    const sn_weight_counts counts = sn_count_effectual(n.parameters, &options.quant);
+    ck_assert_uint_eq(counts.total, 267264);
+    const double density = (double)counts.effectual / (double)counts.total;
+    ck_assert_double_ge(density, 0.4); /* half the normal distribution, less the threshold */
+    ck_assert_double_le(density, 0.5);
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(width_multiplies_filters) {
+    network n;
+    sn_model_options options = options_for("resnet20", 32, 7);
+    options.width = 0.01; /* at least one filter */
+    ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+    ck_assert_uint_eq(sn_parameters_find(n.parameters, "layer3.2.conv2.weight")->shape.size[0], 4);
+    destroy(&n);
+    options.width = 1.5;
+    ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+    ck_assert_uint_eq(sn_parameters_find(n.parameters, "layer3.2.conv2.weight")->shape.size[0], 96);
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(prelu_has_slopes) {
+    network n;
+    sn_model_options options = options_for("resnet20", 32, 10);
+    options.activation = SN_ACTIVATION_PRELU;
+    ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+    ck_assert_uint_eq(role_parameters(&n, SN_ROLE_SLOPE), 16 + 6 * (16 + 32 + 64));
+    destroy(&n);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("layers");
+    TCase *tcase = tcase_create("model");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, parameter_counts_are_the_published_ones);
+    tcase_add_test(tcase, cifar_depths_differ_by_whole_blocks);
+    tcase_add_test(tcase, names_are_torchvisions);
+    tcase_add_test(tcase, small_images_get_the_small_stem);
+    tcase_add_test(tcase, only_block_convolutions_are_quantized);
+    tcase_add_test(tcase, width_multiplies_filters);
+    tcase_add_test(tcase, prelu_has_slopes);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

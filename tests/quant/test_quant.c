@@ -1,0 +1,183 @@
+/* Quantizers and estimators where the golden values do not reach: edges, and the definitions
+ * evaluated in double. */
+#include "quant/quant.h"
+
+#include "base/rng.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COUNT = 144 };
+
+static const sn_quantizer *quantizer(const char *name) {
+    for (int i = 0; sn_quantizer_at(i); i++)
+        if (strcmp(sn_quantizer_name(i), name) == 0)
+            return sn_quantizer_at(i);
+    ck_abort_msg("no quantizer %s", name);
+}
+
+static const sn_estimator *estimator(const char *name) {
+    for (int i = 0; sn_estimator_at(i); i++)
+        if (strcmp(sn_estimator_name(i), name) == 0)
+            return sn_estimator_at(i);
+    ck_abort_msg("no estimator %s", name);
+}
+
+static void draw(float *values, size_t count, double deviation, uint64_t seed) {
+    sn_rng rng;
+    sn_rng_init(&rng, seed, SN_RNG_TEST, 0);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(deviation * sn_rng_normal(&rng));
+}
+
+static const sn_quant_options defaults = {.delta_ratio = 0.05, .positive_fraction = 0.5};
+
+START_TEST(signs_follow_the_positive_fraction) {
+    static const struct {
+        size_t count;
+        double fraction;
+        size_t positive; /* round(fraction * count), halves up */
+    } cases[] = {{16, 0.5, 8}, {7, 0.5, 4}, {7, 0, 0}, {7, 1, 7}, {10, 0.25, 3}, {1, 0.4, 0}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+        for (size_t k = 0; k < cases[c].count; k++)
+            ck_assert_float_eq(sn_region_sign(k, cases[c].count, cases[c].fraction),
+                               k < cases[c].positive ? 1.0F : -1.0F);
+}
+END_TEST
+
+START_TEST(a_filter_without_effectual_weights_is_zero) {
+    const float latent[4] = {-1.0F, -0.5F, -0.25F, -2.0F};
+    static const char *const names[] = {"signed-binary", "signed-binary-centered"};
+    for (int i = 0; i < 2; i++) {
+        sn_region region = {.sign = 1};
+        float weight[4];
+        uint8_t mask[4];
+        quantizer(names[i])->quantize(&defaults, latent, 4, &region, weight, mask);
+        ck_assert_uint_eq(region.effectual, 0);
+        ck_assert_float_eq(region.scale, 0);
+        for (int j = 0; j < 4; j++) {
+            ck_assert_float_eq(weight[j], 0);
+            ck_assert_uint_eq(mask[j], 0);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_filter_of_zeros_stays_finite) {
+    const float latent[9] = {0};
+    sn_region region = {.sign = -1};
+    float weight[9];
+    quantizer("signed-binary-centered")->quantize(&defaults, latent, 9, &region, weight, NULL);
+    for (int j = 0; j < 9; j++)
+        ck_assert_float_eq(weight[j], 0); /* all effectual, so mask minus density is 0 */
+}
+END_TEST
+
+START_TEST(centered_weights_have_mean_zero_and_two_values) {
+    float latent[COUNT], weight[COUNT];
+    uint8_t mask[COUNT];
+    draw(latent, COUNT, 0.06, 1);
+    for (int s = -1; s <= 1; s += 2) {
+        sn_region region = {.sign = (float)s};
+        quantizer("signed-binary-centered")
+            ->quantize(&defaults, latent, COUNT, &region, weight, mask);
+        double sum = 0;
+        for (int i = 0; i < COUNT; i++) {
+            const double density = (double)region.effectual / COUNT;
+            const double want = (double)region.scale * s * (mask[i] - density);
+            ck_assert_double_eq_tol((double)weight[i], want, 1e-7);
+            sum += (double)weight[i];
+        }
+        ck_assert_double_eq_tol(sum, 0, 1e-5);
+    }
+}
+END_TEST
+
+START_TEST(scale_rule_one_is_one) {
+    float latent[COUNT], weight[COUNT];
+    draw(latent, COUNT, 0.06, 2);
+    sn_quant_options options = defaults;
+    options.scale_rule = SN_SCALE_ONE;
+    sn_region region = {.sign = -1};
+    quantizer("signed-binary")->quantize(&options, latent, COUNT, &region, weight, NULL);
+    for (int i = 0; i < COUNT; i++)
+        ck_assert_float_eq(weight[i], -latent[i] >= -region.threshold ? -1.0F : 0.0F);
+}
+END_TEST
+
+START_TEST(a_larger_delta_ratio_is_sparser) {
+    float latent[COUNT];
+    draw(latent, COUNT, 0.06, 3);
+    size_t last = COUNT + 1;
+    for (double ratio = 0; ratio <= 1; ratio += 0.25) {
+        sn_quant_options options = defaults;
+        options.delta_ratio = ratio;
+        sn_region region = {.sign = 1};
+        quantizer("signed-binary")->quantize(&options, latent, COUNT, &region, NULL, NULL);
+        ck_assert_uint_lt(region.effectual, last);
+        last = region.effectual;
+    }
+}
+END_TEST
+
+/* The formulas of docs/method.md, in double. */
+static double surrogate(const char *name, double weight, double centre, double progress,
+                        double deviation) {
+    if (strcmp(name, "ste") == 0)
+        return fabs(weight) <= 1;
+    const double t = 0.1 * pow(100, progress), k = fmax(1 / t, 1);
+    const double unit = strcmp(name, "ede") == 0 ? 1 : deviation;
+    const double step = tanh(t * (weight - centre) / unit);
+    return k * t * (1 - step * step);
+}
+
+static double sample_deviation(const float *values) {
+    double mean = 0, squares = 0;
+    for (int i = 0; i < COUNT; i++)
+        mean += (double)values[i] / COUNT;
+    for (int i = 0; i < COUNT; i++)
+        squares += ((double)values[i] - mean) * ((double)values[i] - mean);
+    return sqrt(squares / (COUNT - 1));
+}
+
+START_TEST(estimators_match_their_definition_and_accumulate) {
+    static const char *const names[] = {"ste", "ede", "ede-standardized"};
+    const char *name = names[_i];
+    float latent[COUNT], dweight[COUNT];
+    draw(latent, COUNT, 0.06, 4);
+    draw(dweight, COUNT, 1, 5);
+    latent[0] = 1.7F; /* beyond the clip */
+    for (double progress = 0; progress < 1; progress += 0.3) {
+        float dlatent[COUNT];
+        for (int i = 0; i < COUNT; i++)
+            dlatent[i] = 3;
+        const sn_region region = {.sign = -1, .threshold = -0.01F};
+        estimator(name)->backward(latent, COUNT, &region, progress, dweight, dlatent);
+        for (int i = 0; i < COUNT; i++) {
+            const double slope = surrogate(name, (double)latent[i], (double)region.threshold,
+                                           progress, sample_deviation(latent));
+            ck_assert_double_eq_tol((double)dlatent[i], 3 + (double)dweight[i] * slope, 2e-5);
+        }
+    }
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("quant");
+    TCase *tcase = tcase_create("quant");
+    tcase_add_test(tcase, signs_follow_the_positive_fraction);
+    tcase_add_test(tcase, a_filter_without_effectual_weights_is_zero);
+    tcase_add_test(tcase, a_filter_of_zeros_stays_finite);
+    tcase_add_test(tcase, centered_weights_have_mean_zero_and_two_values);
+    tcase_add_test(tcase, scale_rule_one_is_one);
+    tcase_add_test(tcase, a_larger_delta_ratio_is_sparser);
+    tcase_add_loop_test(tcase, estimators_match_their_definition_and_accumulate, 0, 3);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

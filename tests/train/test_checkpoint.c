@@ -1,0 +1,184 @@
+/* Checkpoints: what is written is read, and what is damaged is refused. */
+#define _POSIX_C_SOURCE 200809L
+#include "train_tests.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char folder[SN_OPTION_TEXT_SIZE];
+
+static void setup(void) {
+    make_folder(folder);
+}
+
+static void teardown(void) {
+    remove_folder(folder);
+}
+
+static void path_of(const char *name, char path[SN_RUN_PATH_SIZE]) {
+    snprintf(path, SN_RUN_PATH_SIZE, "%s/%s", folder, name);
+}
+
+/* Trains one epoch into folder/run. */
+static void make_run(sn_train_config *config) {
+    char out[SN_RUN_PATH_SIZE];
+    test_run run;
+    sn_error error;
+    path_of("run", out);
+    configure(config, "epochs", "1", "out", out, NULL);
+    if (run_training(config, 0, &run, &error) != SN_OK)
+        ck_abort_msg("%s", error.message);
+    end_training(&run);
+}
+
+static sn_status open_and_read(const char *path, sn_error *error) {
+    sn_checkpoint *checkpoint;
+    sn_parameters *parameters;
+    sn_network network;
+    SN_TRY(sn_checkpoint_open(path, &checkpoint, error));
+    const sn_network_options options = {
+        .model = sn_config_model(sn_checkpoint_config(checkpoint), sn_checkpoint_input(checkpoint)),
+        .mode = SN_GRAPH_EVAL,
+        .batch = 1,
+        .threads = 1};
+    ck_assert_int_eq(sn_parameters_create(&parameters, NULL), SN_OK);
+    ck_assert_int_eq(sn_network_create(&options, parameters, &network, NULL), SN_OK);
+    const sn_status status = sn_checkpoint_read_parameters(checkpoint, parameters, error);
+    sn_network_free(&network);
+    sn_parameters_free(parameters);
+    sn_checkpoint_free(checkpoint);
+    return status;
+}
+
+START_TEST(a_run_leaves_whole_files_only) {
+    static const char *const names[] = {"config.json", "metrics.jsonl", "last.h5", "best.h5"};
+    sn_train_config config;
+    sn_error error;
+    char path[SN_RUN_PATH_SIZE];
+    make_run(&config);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/run/%s", folder, names[i]);
+        ck_assert_msg(access(path, R_OK) == 0, "no %s", names[i]);
+    }
+    snprintf(path, sizeof path, "%s/run/last.h5.tmp", folder);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    snprintf(path, sizeof path, "%s/run/best.h5", folder);
+    ck_assert_msg(open_and_read(path, &error) == SN_OK, "%s", error.message);
+}
+END_TEST
+
+START_TEST(files_that_are_no_checkpoint_are_refused) {
+    char path[SN_RUN_PATH_SIZE];
+    sn_error error;
+    path_of("none.h5", path);
+    ck_assert_int_eq(open_and_read(path, &error), SN_ERROR_IO);
+    ck_assert_ptr_nonnull(strstr(error.message, "No such file"));
+
+    path_of("text.h5", path);
+    ck_assert_int_eq(sn_file_write(path, "not HDF5", 8, NULL), SN_OK);
+    ck_assert_int_eq(open_and_read(path, &error), SN_ERROR_DATA);
+    ck_assert_ptr_nonnull(strstr(error.message, "HDF5"));
+
+    sn_h5 h5;
+    path_of("other.h5", path);
+    ck_assert_int_eq(sn_h5_create(path, &h5, NULL), SN_OK);
+    ck_assert_int_eq(sn_h5_close(&h5, NULL), SN_OK);
+    ck_assert_int_eq(open_and_read(path, &error), SN_ERROR_DATA);
+    ck_assert_ptr_nonnull(strstr(error.message, "not a signet checkpoint"));
+}
+END_TEST
+
+START_TEST(a_file_cut_short_is_refused) {
+    sn_train_config config;
+    char path[SN_RUN_PATH_SIZE], cut[SN_RUN_PATH_SIZE];
+    unsigned char *data;
+    size_t size;
+    make_run(&config);
+    snprintf(path, sizeof path, "%s/run/best.h5", folder);
+    path_of("cut.h5", cut);
+    ck_assert_int_eq(sn_file_read(path, 1 << 26, &data, &size, NULL), SN_OK);
+    for (size_t part = 0; part < 8; part++) {
+        sn_error error;
+        ck_assert_int_eq(sn_file_write(cut, data, size * part / 8, NULL), SN_OK);
+        ck_assert_int_eq(open_and_read(cut, &error), SN_ERROR_DATA);
+    }
+    sn_free(data);
+}
+END_TEST
+
+/* Opens folder/run/best.h5 for changing. */
+static hid_t open_for_writing(char path[SN_RUN_PATH_SIZE]) {
+    snprintf(path, SN_RUN_PATH_SIZE, "%s/run/best.h5", folder);
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    ck_assert(file >= 0);
+    return file;
+}
+
+START_TEST(another_architecture_is_refused) {
+    sn_train_config config;
+    char path[SN_RUN_PATH_SIZE];
+    sn_error error;
+    make_run(&config);
+    hid_t file = open_for_writing(path);
+    ck_assert(H5Ldelete(file, "state/layer3.2.conv2.weight", H5P_DEFAULT) >= 0);
+    H5Fclose(file);
+    ck_assert_int_eq(open_and_read(path, &error), SN_ERROR_DATA);
+    ck_assert_ptr_nonnull(strstr(error.message, "another architecture"));
+
+    /* As many parameters, but one with another shape. */
+    file = open_for_writing(path);
+    ck_assert(H5Lcopy(file, "state/conv1.weight", file, "state/layer3.2.conv2.weight", H5P_DEFAULT,
+                      H5P_DEFAULT) >= 0);
+    H5Fclose(file);
+    ck_assert_int_eq(open_and_read(path, &error), SN_ERROR_DATA);
+    ck_assert_ptr_nonnull(strstr(error.message, "layer3.2.conv2.weight"));
+    ck_assert_ptr_nonnull(strstr(error.message, "another architecture"));
+}
+END_TEST
+
+START_TEST(values_that_are_not_finite_are_refused) {
+    sn_train_config config;
+    char path[SN_RUN_PATH_SIZE];
+    const float bad[10] = {1, 2, 0.0F / 0.0F};
+    sn_error error;
+    make_run(&config);
+    const hid_t file = open_for_writing(path);
+    const hid_t set = H5Dopen2(file, "state/fc.bias", H5P_DEFAULT);
+    ck_assert(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, bad) >= 0);
+    H5Dclose(set);
+    H5Fclose(file);
+    ck_assert_int_eq(open_and_read(path, &error), SN_ERROR_DATA);
+    ck_assert_ptr_nonnull(strstr(error.message, "not finite"));
+}
+END_TEST
+
+START_TEST(a_folder_that_holds_a_run_is_refused) {
+    sn_train_config config;
+    test_run run;
+    sn_error error;
+    make_run(&config);
+    ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "--resume"));
+    end_training(&run);
+}
+END_TEST
+
+Suite *checkpoint_suite(void) {
+    Suite *suite = suite_create("checkpoint");
+    TCase *tcase = tcase_create("checkpoint");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, a_run_leaves_whole_files_only);
+    tcase_add_test(tcase, files_that_are_no_checkpoint_are_refused);
+    tcase_add_test(tcase, a_file_cut_short_is_refused);
+    tcase_add_test(tcase, another_architecture_is_refused);
+    tcase_add_test(tcase, values_that_are_not_finite_are_refused);
+    tcase_add_test(tcase, a_folder_that_holds_a_run_is_refused);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

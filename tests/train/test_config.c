@@ -1,0 +1,138 @@
+/* Schedules, and the configuration as JSON. */
+#include "train_tests.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double pi = 3.14159265358979323846;
+
+START_TEST(schedules_follow_their_formulas) {
+    const uint64_t per_epoch = 10, epochs = 8;
+    for (uint64_t step = 0; step < per_epoch * epochs; step++) {
+        const double share = (double)step / 80;
+        const double expected[] = {
+            [SN_SCHEDULE_COSINE] = 0.2 * 0.5 * (1 + cos(pi * share)),
+            [SN_SCHEDULE_LINEAR] = 0.2 * (1 - share),
+            [SN_SCHEDULE_STEP] = 0.2 * (step < 40   ? 1
+                                        : step < 60 ? 0.1
+                                                    : 0.01),
+            [SN_SCHEDULE_CONSTANT] = 0.2,
+        };
+        for (int kind = 0; sn_schedule_name(kind); kind++) {
+            sn_schedule_options options = {
+                .kind = kind, .learning_rate = 0.2, .warmup = 1.5, .step_factor = 0.1};
+            const double rate = sn_schedule_rate(&options, step, per_epoch, epochs);
+            const double warm = 0.2 * (double)(step + 1) / 15;
+            ck_assert_double_eq_tol(rate, step < 15 ? warm : expected[kind], 1e-12);
+        }
+    }
+}
+END_TEST
+
+START_TEST(step_schedule_can_drop_every_few_epochs) {
+    const sn_schedule_options options = {
+        .kind = SN_SCHEDULE_STEP, .learning_rate = 1, .step_factor = 0.5, .step_epochs = 3};
+    for (uint64_t epoch = 0; epoch < 10; epoch++)
+        ck_assert_double_eq_tol(sn_schedule_rate(&options, epoch * 7 + 6, 7, 10),
+                                pow(0.5, (double)(epoch / 3)), 1e-12);
+}
+END_TEST
+
+static const sn_input_info input = {.classes = 10,
+                                    .channels = 3,
+                                    .height = 32,
+                                    .width = 32,
+                                    .statistics = {{0.1F, 0.2F, 0.3F}, {0.4F, 0.5F, 0.6F}}};
+
+START_TEST(json_keeps_every_option) {
+    sn_train_config config, read;
+    sn_input_info input_read;
+    sn_error error;
+    configure(&config, "quant", "signed-binary-centered", "delta-ratio", "0.123456789012345",
+              "seed", "9007199254740991", "lr", "0.3", "plain-momentum", "true", "data-dir",
+              "a \"quoted\" folder", "schedule", "step", NULL);
+    char *text = sn_config_to_json(&config, &input);
+    ck_assert_ptr_nonnull(text);
+    if (sn_config_from_json(text, "test", &read, &input_read, &error) != SN_OK)
+        ck_abort_msg("%s", error.message);
+    size_t count;
+    const sn_option *table = sn_config_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        char before[SN_OPTION_TEXT_SIZE], after[SN_OPTION_TEXT_SIZE];
+        sn_option_format(&table[i], &config, before);
+        sn_option_format(&table[i], &read, after);
+        ck_assert_str_eq(before, after);
+    }
+    ck_assert_mem_eq(&input, &input_read, sizeof input);
+    ck_assert(!read.optimizer.nesterov);
+    free(text);
+}
+END_TEST
+
+static void check_refused(const char *text, const char *part) {
+    sn_train_config config;
+    sn_input_info input_read;
+    sn_error error;
+    ck_assert_int_eq(sn_config_from_json(text, "x.h5", &config, &input_read, &error),
+                     SN_ERROR_DATA);
+    ck_assert_msg(strstr(error.message, part) && strstr(error.message, "x.h5"), "%s",
+                  error.message);
+}
+
+/* The JSON of a good configuration with the first `from` replaced. */
+static char *with_change(const char *from, const char *to) {
+    sn_train_config config;
+    configure(&config, NULL);
+    char *text = sn_config_to_json(&config, &input);
+    const char *place = strstr(text, from);
+    ck_assert_msg(place != NULL, "no %s", from);
+    char *changed = calloc(1, strlen(text) + strlen(to) + 1);
+    memcpy(changed, text, (size_t)(place - text));
+    strcat(changed, to);
+    strcat(changed, place + strlen(from));
+    free(text);
+    return changed;
+}
+
+START_TEST(damaged_json_is_refused) {
+    static const char *const changes[][3] = {
+        {"\"resnet20\"", "\"resnet21\"", "arch"},
+        {"\"epochs\"", "\"epoch\"", "lacks 'epochs'"},
+        {"\"batch\": 64", "\"batch\": -1", "batch"},
+        {"\"classes\": 10", "\"classes\": 0", "input"},
+        {"\"std\"", "\"variance\"", "statistics"},
+        {"configuration 1", "configuration 9", "format"},
+        {"{", "{{", "no JSON"},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        char *text = with_change(changes[i][0], changes[i][1]);
+        check_refused(text, changes[i][2]);
+        free(text);
+    }
+    check_refused("[]", "format");
+}
+END_TEST
+
+START_TEST(automatic_values_are_resolved) {
+    sn_train_config config;
+    configure(&config, "optimizer", "adamw", "weight-decay", "0.05", "threads", "0", NULL);
+    ck_assert_double_eq(config.schedule.learning_rate, 0.002);
+    ck_assert_double_eq(config.optimizer.decay_latent, 0.05);
+    ck_assert_uint_ge(config.threads, 1);
+    ck_assert(config.optimizer.nesterov);
+}
+END_TEST
+
+Suite *config_suite(void) {
+    Suite *suite = suite_create("config");
+    TCase *tcase = tcase_create("config");
+    tcase_add_test(tcase, schedules_follow_their_formulas);
+    tcase_add_test(tcase, step_schedule_can_drop_every_few_epochs);
+    tcase_add_test(tcase, json_keeps_every_option);
+    tcase_add_test(tcase, damaged_json_is_refused);
+    tcase_add_test(tcase, automatic_values_are_resolved);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

@@ -1,0 +1,163 @@
+/* Frozen networks compute what the training graph computes. */
+#include "train_tests.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "layers/quantize.h"
+#include "train/freeze.h"
+#include "train/predictor.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { IMAGES = 3 };
+
+typedef struct freeze_case {
+    const char *arch, *quant, *activation;
+    size_t size;
+    double width;
+} freeze_case;
+
+static const freeze_case cases[] = {
+    {"resnet20", "fp32", "relu", 32, 0.5},
+    {"resnet20", "signed-binary", "relu", 32, 0.5},
+    {"resnet20", "signed-binary-centered", "relu", 32, 1},
+    {"resnet20", "signed-binary", "prelu", 32, 0.25},
+    {"resnet32", "signed-binary-centered", "hardtanh", 28, 0.3},
+    {"resnet18", "signed-binary-centered", "relu", 32, 0.25},
+    {"resnet18", "signed-binary", "prelu", 96, 0.25},
+};
+
+enum { CASES = sizeof cases / sizeof *cases };
+
+static int find(const char *(*name_at)(int), const char *name) {
+    int i = 0;
+    while (name_at(i) && strcmp(name_at(i), name) != 0)
+        i++;
+    ck_assert_msg(name_at(i) != NULL, "no %s", name);
+    return i;
+}
+
+static sn_network_options options_of(const freeze_case *c) {
+    return (sn_network_options){.model = {.arch = sn_arch_find(c->arch),
+                                          .width = c->width,
+                                          .classes = 10,
+                                          .channels = 3,
+                                          .height = c->size,
+                                          .image_width = c->size,
+                                          .activation = find(sn_activation_name, c->activation),
+                                          .quant = {.quantizer = find(sn_quantizer_name, c->quant),
+                                                    .delta_ratio = 0.05,
+                                                    .positive_fraction = 0.5}},
+                                .mode = SN_GRAPH_EVAL,
+                                .batch = IMAGES,
+                                .threads = 2};
+}
+
+/* Every parameter random, batch-norm and slopes too, so that folding errors show. */
+static void randomise(const sn_parameters *parameters) {
+    sn_rng rng;
+    sn_rng_init(&rng, 1, SN_RNG_TEST, 0);
+    for (size_t i = 0; i < sn_parameters_count(parameters); i++) {
+        const sn_parameter *entry = sn_parameters_at(parameters, i);
+        for (size_t j = 0; j < entry->count; j++) {
+            double draw = sn_rng_range(&rng, -0.3, 0.3);
+            if (entry->role == SN_ROLE_NORM_SCALE || entry->role == SN_ROLE_RUNNING_VARIANCE)
+                draw = sn_rng_range(&rng, 0.5, 1.5);
+            if (entry->shape.rank == 4)
+                draw = sn_rng_normal(&rng) * entry->init.value;
+            entry->value[j] = (float)draw;
+        }
+    }
+}
+
+static void run_packed(const void *packed, size_t bytes, const float *images, size_t pixels,
+                       float *logits) {
+    sn_infer_info info;
+    const sn_infer_model *model;
+    ck_assert_int_eq(sn_infer_inspect(packed, bytes, &info), SN_INFER_OK);
+    void *memory = sn_alloc(info.model_memory), *scratch = sn_alloc(info.scratch_memory);
+    ck_assert_int_eq(sn_infer_open(packed, bytes, memory, info.model_memory, &model), SN_INFER_OK);
+    for (size_t i = 0; i < IMAGES; i++)
+        ck_assert_int_eq(
+            sn_infer_run(model, scratch, info.scratch_memory, images + i * pixels, logits + i * 10),
+            SN_INFER_OK);
+    sn_free(memory);
+    sn_free(scratch);
+}
+
+START_TEST(frozen_logits_match) {
+    const freeze_case *c = &cases[_i];
+    const sn_network_options options = options_of(c);
+    const size_t pixels = 3 * c->size * c->size;
+    sn_parameters *parameters;
+    sn_network network;
+    sn_error error;
+    void *packed;
+    size_t bytes;
+    ck_assert_int_eq(sn_parameters_create(&parameters, NULL), SN_OK);
+    ck_assert_int_eq(sn_network_create(&options, parameters, &network, NULL), SN_OK);
+    randomise(parameters);
+    if (sn_freeze(&network, &packed, &bytes, &error) != SN_OK)
+        ck_abort_msg("%s", error.message);
+
+    float *images = malloc(IMAGES * pixels * sizeof *images);
+    float expected[IMAGES * 10], logits[IMAGES * 10];
+    sn_rng rng;
+    sn_rng_init(&rng, 2, SN_RNG_TEST, 0);
+    for (size_t i = 0; i < IMAGES * pixels; i++)
+        images[i] = (float)sn_rng_normal(&rng);
+    sn_tensor_write(network.images, images, IMAGES);
+    sn_graph_forward(network.graph);
+    sn_tensor_read(network.logits, expected, IMAGES);
+    run_packed(packed, bytes, images, pixels, logits);
+    double scale = 0;
+    for (size_t i = 0; i < IMAGES * 10; i++)
+        scale = fmax(scale, fabs((double)expected[i]));
+    for (size_t i = 0; i < IMAGES * 10; i++)
+        ck_assert_double_eq_tol((double)logits[i], (double)expected[i], 1e-4 * scale);
+
+    free(images);
+    sn_free(packed);
+    sn_network_free(&network);
+    sn_parameters_free(parameters);
+}
+END_TEST
+
+START_TEST(one_bit_weights_take_one_bit) {
+    const freeze_case *c = &cases[2]; /* the whole ResNet-20 */
+    const sn_network_options options = options_of(c);
+    sn_parameters *parameters;
+    sn_network network;
+    sn_infer_info info;
+    void *packed;
+    size_t bytes;
+    ck_assert_int_eq(sn_parameters_create(&parameters, NULL), SN_OK);
+    ck_assert_int_eq(sn_network_create(&options, parameters, &network, NULL), SN_OK);
+    randomise(parameters);
+    ck_assert_int_eq(sn_freeze(&network, &packed, &bytes, NULL), SN_OK);
+    ck_assert_int_eq(sn_infer_inspect(packed, bytes, &info), SN_INFER_OK);
+    const sn_weight_counts counts = sn_count_effectual(parameters, &options.model.quant);
+    ck_assert_uint_eq(info.quantized_weights, counts.total);
+    ck_assert_uint_eq(info.effectual_weights, counts.effectual);
+    /* bits, fp32 layers, and a scale, a bias and a sign for each of 784 + 16 + 96 filters */
+    const size_t expected = 267264 / 8 + 4 * (432 + 2560 + 650) + 8 * 784 + 784 / 8;
+    ck_assert_uint_ge(info.weight_bytes, expected);
+    ck_assert_uint_le(info.weight_bytes, expected + expected / 10);
+    sn_free(packed);
+    sn_network_free(&network);
+    sn_parameters_free(parameters);
+}
+END_TEST
+
+Suite *freeze_suite(void) {
+    Suite *suite = suite_create("freeze");
+    TCase *tcase = tcase_create("freeze");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, frozen_logits_match, 0, CASES);
+    tcase_add_test(tcase, one_bit_weights_take_one_bit);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

@@ -1,0 +1,221 @@
+/* Runs: reproducible, resumable to the bit, and never lost. */
+#define _POSIX_C_SOURCE 200809L
+#include "train_tests.h"
+
+#include "base/file.h"
+
+#include <check.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char folder[SN_OPTION_TEXT_SIZE];
+
+static void setup(void) {
+    make_folder(folder);
+}
+
+static void teardown(void) {
+    remove_folder(folder);
+}
+
+/* folder/name */
+static const char *in_folder(char path[SN_RUN_PATH_SIZE], const char *name) {
+    snprintf(path, SN_RUN_PATH_SIZE, "%s/%s", folder, name);
+    return path;
+}
+
+static void must_run(const sn_train_config *config, uint64_t steps, test_run *run) {
+    sn_error error;
+    if (run_training(config, steps, run, &error) != SN_OK)
+        ck_abort_msg("%s", error.message);
+}
+
+/* The lines of metrics.jsonl without what depends on the clock. */
+static char *metrics_without_times(const char *run_folder) {
+    char *text = read_text(run_folder, "metrics.jsonl");
+    json_t *all = json_array();
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        json_t *object = json_loads(line, 0, NULL);
+        ck_assert_msg(object != NULL, "no JSON: %s", line);
+        json_object_del(object, "seconds");
+        json_object_del(object, "images_per_second");
+        json_array_append_new(all, object);
+    }
+    char *result = json_dumps(all, JSON_SORT_KEYS);
+    json_decref(all);
+    free(text);
+    return result;
+}
+
+static void check_same_metrics(const char *a, const char *b) {
+    char *x = metrics_without_times(a), *y = metrics_without_times(b);
+    ck_assert_str_eq(x, y);
+    free(x);
+    free(y);
+}
+
+START_TEST(the_same_seed_gives_the_same_run) {
+    char a[SN_RUN_PATH_SIZE], b[SN_RUN_PATH_SIZE], c[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run first, second, other;
+    configure(&config, "epochs", "2", "out", in_folder(a, "a"), NULL);
+    must_run(&config, 0, &first);
+    configure(&config, "epochs", "2", "out", in_folder(b, "b"), NULL);
+    must_run(&config, 0, &second);
+    check_same_metrics(a, b);
+    check_same_parameters(sn_trainer_parameters(first.trainer),
+                          sn_trainer_parameters(second.trainer));
+
+    configure(&config, "epochs", "2", "seed", "1", "out", in_folder(c, "c"), NULL);
+    must_run(&config, 0, &other);
+    char *x = metrics_without_times(a), *y = metrics_without_times(c);
+    ck_assert_str_ne(x, y);
+    free(x);
+    free(y);
+    end_training(&first);
+    end_training(&second);
+    end_training(&other);
+}
+END_TEST
+
+static const char *const optimizers[] = {"sgd", "adamw"};
+
+/* Stops a run of four epochs, by count of epochs or in the middle of one, and continues it. */
+static void check_resume(const char *optimizer, const char *stop_after, uint64_t steps) {
+    char whole[SN_RUN_PATH_SIZE], parts[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run one, first, second;
+    configure(&config, "epochs", "4", "optimizer", optimizer, "out", in_folder(whole, "whole"),
+              NULL);
+    must_run(&config, 0, &one);
+
+    configure(&config, "epochs", "4", "optimizer", optimizer, "out", in_folder(parts, "parts"),
+              "stop-after", stop_after, NULL);
+    must_run(&config, steps, &first);
+    ck_assert_uint_lt(sn_trainer_state(first.trainer)->epoch, 4);
+    end_training(&first);
+
+    configure(&config, "epochs", "4", "optimizer", optimizer, "resume", parts, NULL);
+    must_run(&config, 0, &second);
+    check_same_parameters(sn_trainer_parameters(one.trainer),
+                          sn_trainer_parameters(second.trainer));
+    check_same_metrics(whole, parts);
+    end_training(&one);
+    end_training(&second);
+}
+
+START_TEST(two_epochs_and_two_are_four) {
+    check_resume(optimizers[_i], "2", 0);
+}
+END_TEST
+
+START_TEST(a_run_stopped_within_an_epoch_continues_with_the_next_step) {
+    check_resume(optimizers[_i], "0", 6); /* an epoch has 4 steps */
+}
+END_TEST
+
+/* As after a crash between the line and the checkpoint, or in the middle of a line. */
+START_TEST(lines_behind_the_checkpoint_are_dropped) {
+    char whole[SN_RUN_PATH_SIZE], parts[SN_RUN_PATH_SIZE], metrics[SN_RUN_PATH_SIZE + 16];
+    sn_train_config config;
+    test_run run;
+    configure(&config, "epochs", "2", "out", in_folder(whole, "whole"), NULL);
+    must_run(&config, 0, &run);
+    end_training(&run);
+    configure(&config, "epochs", "2", "out", in_folder(parts, "parts"), "stop-after", "1", NULL);
+    must_run(&config, 0, &run);
+    end_training(&run);
+    snprintf(metrics, sizeof metrics, "%s/metrics.jsonl", parts);
+    FILE *file = fopen(metrics, "a");
+    fputs("{\"epoch\": 2, \"loss\": 99}\n{\"epoch\": 3, \"lo", file);
+    fclose(file);
+    configure(&config, "epochs", "2", "resume", parts, NULL);
+    must_run(&config, 0, &run);
+    end_training(&run);
+    check_same_metrics(whole, parts);
+}
+END_TEST
+
+START_TEST(a_diverging_run_says_so) {
+    char out[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run run;
+    sn_error error;
+    configure(&config, "epochs", "30", "quant", "fp32", "lr", "1000", "warmup", "0", "out",
+              in_folder(out, "run"), NULL);
+    config.schedule.learning_rate = 1e30;
+    ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_DIVERGED);
+    ck_assert_ptr_nonnull(strstr(error.message, "not finite"));
+    ck_assert_ptr_nonnull(strstr(error.message, "--lr"));
+    end_training(&run);
+}
+END_TEST
+
+START_TEST(a_batch_larger_than_the_data_is_refused) {
+    char out[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run run;
+    sn_error error;
+    configure(&config, "batch", "257", "out", in_folder(out, "run"), NULL);
+    ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "256"));
+    ck_assert_int_ne(access(out, F_OK), 0);
+    end_training(&run);
+}
+END_TEST
+
+START_TEST(runs_without_a_folder_get_free_names) {
+    sn_train_config config;
+    test_run run;
+    char here[4096];
+    ck_assert_ptr_nonnull(getcwd(here, sizeof here));
+    ck_assert_int_eq(chdir(folder), 0);
+    static const char *const expected[] = {"runs/shapes-resnet20-signed-binary-7",
+                                           "runs/shapes-resnet20-signed-binary-7-2",
+                                           "runs/shapes-resnet20-signed-binary-7-3"};
+    for (int i = 0; i < 3; i++) {
+        configure(&config, "epochs", "1", "seed", "7", NULL);
+        must_run(&config, 1, &run);
+        ck_assert_str_eq(sn_trainer_directory(run.trainer), expected[i]);
+        end_training(&run);
+    }
+    ck_assert_int_eq(chdir(here), 0);
+}
+END_TEST
+
+/* Loss falls on a task that a quarter of ResNet-20 can memorise. */
+START_TEST(training_learns) {
+    char out[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run run;
+    configure(&config, "epochs", "30", "quant", "signed-binary-centered", "estimator", "ste",
+              "no-augment", "true", "limit-train", "128", "out", in_folder(out, "run"), NULL);
+    must_run(&config, 0, &run);
+    char *text = read_text(out, "metrics.jsonl");
+    const char *last = strrchr(text, '{');
+    json_t *object = json_loads(last, 0, NULL);
+    ck_assert_double_lt(json_real_value(json_object_get(object, "loss")), 1.2);
+    json_decref(object);
+    free(text);
+    end_training(&run);
+}
+END_TEST
+
+Suite *trainer_suite(void) {
+    Suite *suite = suite_create("trainer");
+    TCase *tcase = tcase_create("trainer");
+    tcase_set_timeout(tcase, 300);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, the_same_seed_gives_the_same_run);
+    tcase_add_loop_test(tcase, two_epochs_and_two_are_four, 0, 2);
+    tcase_add_loop_test(tcase, a_run_stopped_within_an_epoch_continues_with_the_next_step, 0, 2);
+    tcase_add_test(tcase, lines_behind_the_checkpoint_are_dropped);
+    tcase_add_test(tcase, a_diverging_run_says_so);
+    tcase_add_test(tcase, a_batch_larger_than_the_data_is_refused);
+    tcase_add_test(tcase, runs_without_a_folder_get_free_names);
+    tcase_add_test(tcase, training_learns);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

@@ -1,0 +1,118 @@
+#define _POSIX_C_SOURCE 200809L
+#include "train_tests.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void make_folder(char path[SN_OPTION_TEXT_SIZE]) {
+    strcpy(path, "/tmp/signet-train-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(path));
+}
+
+void remove_folder(const char *path) {
+    DIR *folder = opendir(path);
+    ck_assert_ptr_nonnull(folder);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        char file[2 * SN_OPTION_TEXT_SIZE];
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        if (unlink(file) != 0)
+            remove_folder(file);
+    }
+    closedir(folder);
+    rmdir(path);
+}
+
+static void set_option(sn_train_config *config, const char *name, const char *value) {
+    size_t count;
+    const sn_option *table = sn_config_table(&count);
+    const sn_option *option = sn_option_find(table, count, name);
+    sn_error error;
+    ck_assert_msg(option != NULL, "no option %s", name);
+    if (sn_option_set(option, config, value, &error) != SN_OK)
+        ck_abort_msg("%s", error.message);
+}
+
+void configure(sn_train_config *config, ...) {
+    static const char *const small[][2] = {
+        {"dataset", "shapes"}, {"limit-train", "256"}, {"limit-test", "100"},
+        {"width", "0.25"},     {"batch", "64"},        {"threads", "2"},
+    };
+    size_t count;
+    const sn_option *table = sn_config_table(&count);
+    *config = (sn_train_config){0};
+    ck_assert_int_eq(sn_option_defaults(table, count, config, NULL), SN_OK);
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++)
+        set_option(config, small[i][0], small[i][1]);
+    va_list pairs;
+    va_start(pairs, config);
+    for (const char *name; (name = va_arg(pairs, const char *)) != NULL;)
+        set_option(config, name, va_arg(pairs, const char *));
+    va_end(pairs);
+    sn_config_resolve(config);
+}
+
+static void count_step(void *context, const sn_step_report *report) {
+    test_run *run = context;
+    (void)report;
+    if (run->steps > 0 && --run->steps == 0)
+        run->stop = SIGINT;
+}
+
+sn_status run_training(const sn_train_config *config, uint64_t steps, test_run *run,
+                       sn_error *error) {
+    *run = (test_run){.steps = steps};
+    sn_checkpoint *resume = NULL;
+    SN_TRY(sn_dataset_open(config->dataset, SN_SPLIT_TRAIN, config->data_dir,
+                           (size_t)config->limit_train, &run->train, error));
+    SN_TRY(sn_dataset_open(config->dataset, SN_SPLIT_TEST, config->data_dir,
+                           (size_t)config->limit_test, &run->test, error));
+    if (config->resume[0]) {
+        char path[SN_RUN_PATH_SIZE];
+        snprintf(path, sizeof path, "%s/last.h5", config->resume);
+        SN_TRY(sn_checkpoint_open(path, &resume, error));
+    }
+    const sn_status created =
+        sn_trainer_create(config, run->train, run->test, resume, &run->trainer, error);
+    sn_checkpoint_free(resume);
+    SN_TRY(created);
+    const sn_train_observer observer = {.context = run, .step = count_step};
+    return sn_trainer_run(run->trainer, &observer, &run->stop, error);
+}
+
+void end_training(test_run *run) {
+    sn_trainer_free(run->trainer);
+    sn_dataset_free(run->train);
+    sn_dataset_free(run->test);
+}
+
+void check_same_parameters(const sn_parameters *a, const sn_parameters *b) {
+    ck_assert_uint_eq(sn_parameters_count(a), sn_parameters_count(b));
+    for (size_t i = 0; i < sn_parameters_count(a); i++) {
+        const sn_parameter *x = sn_parameters_at(a, i), *y = sn_parameters_at(b, i);
+        ck_assert_str_eq(x->name, y->name);
+        ck_assert_msg(memcmp(x->value, y->value, x->count * sizeof *x->value) == 0, "%s differs",
+                      x->name);
+    }
+}
+
+char *read_text(const char *folder, const char *name) {
+    char path[2 * SN_OPTION_TEXT_SIZE];
+    unsigned char *data;
+    size_t size;
+    sn_error error;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (sn_file_read(path, 1 << 20, &data, &size, &error) != SN_OK)
+        ck_abort_msg("%s", error.message);
+    char *text = strdup((const char *)data);
+    sn_free(data);
+    return text;
+}

@@ -1,0 +1,40 @@
+/* What the tests of src/train share: a small run on the built-in shapes. */
+#ifndef SN_TESTS_TRAIN_TESTS_H
+#define SN_TESTS_TRAIN_TESTS_H
+
+#include "train/trainer.h"
+
+/* A folder of its own, removed by remove_folder. */
+void make_folder(char path[SN_OPTION_TEXT_SIZE]);
+void remove_folder(const char *path);
+
+/* Defaults, then pairs of option and value up to NULL: configure(&c, "quant", "fp32", NULL). A
+ * quarter of ResNet-20's width, 256 images of shapes, batch 64, two threads. */
+void configure(sn_train_config *config, ...);
+
+/* A trainer and the data it works on. */
+typedef struct test_run {
+    sn_dataset *train, *test;
+    sn_trainer *trainer;
+    sig_atomic_t stop;
+    uint64_t steps; /* until stop is set, as Ctrl-C does; 0: never */
+} test_run;
+
+/* Runs the configuration, for `steps` steps if not 0; a run in config->resume is continued. To be
+ * ended with end_training whatever it returns. */
+sn_status run_training(const sn_train_config *config, uint64_t steps, test_run *run,
+                       sn_error *error);
+void end_training(test_run *run);
+
+/* Fails the test unless all values are the same bits. */
+void check_same_parameters(const sn_parameters *a, const sn_parameters *b);
+
+/* The text of DIR/name; free. */
+char *read_text(const char *folder, const char *name);
+
+struct Suite *config_suite(void);
+struct Suite *checkpoint_suite(void);
+struct Suite *trainer_suite(void);
+struct Suite *freeze_suite(void);
+
+#endif
