@@ -10,7 +10,8 @@ static sn_status average_pool_shape(sn_node *node, int threads, sn_error *error)
 
 static sn_real window_share(const sn_node *node) {
     const sn_pool_attributes *attributes = (const void *)node->attributes;
-    return (sn_real)1 / (sn_real)(attributes->kernel * attributes->kernel);
+    const sn_real kernel = (sn_real)attributes->kernel; /* its square may not fit an int */
+    return 1 / (kernel * kernel);
 }
 
 static void forward_plane(const sn_node *node, size_t plane) {

@@ -15,6 +15,12 @@ static sn_status batch_norm_shape(sn_node *node, int threads, sn_error *error) {
     char xs[SN_SHAPE_TEXT_SIZE], ps[SN_SHAPE_TEXT_SIZE];
     SN_RETURN_IF(x->rank != 4, error, SN_ERROR_ARGUMENT, "batch_norm: input %s; need [N, C, H, W]",
                  sn_shape_text(x, xs));
+    const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
+    SN_RETURN_IF(!(attributes->momentum >= 0 && attributes->momentum <= 1) ||
+                     !(attributes->epsilon > 0 && isfinite(attributes->epsilon)),
+                 error, SN_ERROR_ARGUMENT,
+                 "batch_norm: momentum %g, epsilon %g; need 0 to 1, and more than 0",
+                 attributes->momentum, attributes->epsilon);
     const sn_tensor *const vectors[] = {node->input[GAMMA], node->input[BETA], node->state[MEAN],
                                         node->state[VARIANCE]};
     for (int i = 0; i < 4; i++)

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 
+#include <limits.h>
 #include <string.h>
 
 typedef struct geometry {
@@ -144,6 +145,11 @@ static sn_status conv2d_shape(sn_node *node, int threads, sn_error *error) {
     node->output->shape = sn_shape_4(x->size[0], w->size[0], (h - w->size[2]) / stride + 1,
                                      (wide - w->size[3]) / stride + 1);
     const geometry g = geometry_of(node);
+    SN_RETURN_IF(!sn_shape_is_valid(&node->output->shape) || g.taps > INT_MAX ||
+                     g.pixels > INT_MAX || g.taps > SN_MAX_COUNT / g.pixels,
+                 error, SN_ERROR_ARGUMENT,
+                 "conv2d: input %s, weight %s and padding %zu are too large", sn_shape_text(x, xs),
+                 sn_shape_text(w, ws), padding);
     node->forward_size = (size_t)threads * forward_part(&g);
     node->backward_size = (size_t)threads * backward_part(&g);
     return SN_OK;

@@ -12,11 +12,10 @@ static sn_status cross_entropy_shape(sn_node *node, int threads, sn_error *error
     const sn_cross_entropy_attributes *attributes = (const void *)node->attributes;
     const sn_tensor *logits = node->input[LOGITS], *labels = node->input[LABELS];
     char text[SN_SHAPE_TEXT_SIZE];
-    SN_RETURN_IF(logits->shape.rank != 2 || labels->format != SN_FORMAT_LABELS ||
-                     labels->shape.size[0] != logits->shape.size[0],
-                 error, SN_ERROR_ARGUMENT,
-                 "cross_entropy: logits %s; need [N, classes] and N labels",
-                 sn_shape_text(&logits->shape, text));
+    SN_RETURN_IF(logits->shape.rank != 2 || labels->shape.size[0] != logits->shape.size[0], error,
+                 SN_ERROR_ARGUMENT,
+                 "cross_entropy: logits %s with %zu labels; need [N, classes] and N labels",
+                 sn_shape_text(&logits->shape, text), labels->shape.size[0]);
     SN_RETURN_IF(!(attributes->label_smoothing >= 0 && attributes->label_smoothing < 1), error,
                  SN_ERROR_ARGUMENT,
                  "cross_entropy: label smoothing %g; need 0 up to, not including, 1",
@@ -78,6 +77,7 @@ const sn_op sn_op_cross_entropy = {
     .name = "cross_entropy",
     .attributes_size = sizeof(sn_cross_entropy_attributes),
     .backward_reads = SN_READS_INPUT(LABELS),
+    .label_inputs = SN_READS_INPUT(LABELS),
     .shape = cross_entropy_shape,
     .forward = cross_entropy_forward,
     .backward = cross_entropy_backward,

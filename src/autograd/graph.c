@@ -60,15 +60,18 @@ static sn_status add_tensor(sn_graph *graph, sn_shape shape, sn_format format, s
 
 sn_status sn_graph_input(sn_graph *graph, sn_shape shape, sn_tensor **tensor, sn_error *error) {
     char text[SN_SHAPE_TEXT_SIZE];
-    SN_RETURN_IF(sn_shape_count(&shape) == 0, error, SN_ERROR_ARGUMENT, "input shape %s is empty",
-                 sn_shape_text(&shape, text));
+    SN_RETURN_IF(!sn_shape_is_valid(&shape), error, SN_ERROR_ARGUMENT,
+                 "input shape %s is empty or too large", sn_shape_text(&shape, text));
     SN_TRY(add_tensor(graph, shape, SN_FORMAT_PLAIN, tensor, error));
     (*tensor)->is_input = true;
     return SN_OK;
 }
 
 sn_status sn_graph_labels(sn_graph *graph, size_t count, sn_tensor **tensor, sn_error *error) {
-    SN_TRY(add_tensor(graph, sn_shape_1(count), SN_FORMAT_LABELS, tensor, error));
+    const sn_shape shape = sn_shape_1(count);
+    SN_RETURN_IF(!sn_shape_is_valid(&shape), error, SN_ERROR_ARGUMENT,
+                 "%zu labels; need at least 1, and fewer than 2^31", count);
+    SN_TRY(add_tensor(graph, shape, SN_FORMAT_LABELS, tensor, error));
     (*tensor)->is_input = true;
     return SN_OK;
 }
@@ -84,7 +87,7 @@ sn_status sn_graph_parameter(sn_graph *graph, const char *name, sn_shape shape, 
 }
 
 void sn_tensor_require_gradient(sn_tensor *tensor) {
-    assert(tensor->is_input);
+    assert(tensor->is_input && tensor->format == SN_FORMAT_PLAIN);
     tensor->wants_gradient = true;
 }
 
@@ -92,25 +95,67 @@ void sn_tensor_keep(sn_tensor *tensor) {
     tensor->keep = true;
 }
 
+/* What holds for every op, whatever the shapes. */
+static sn_status check_operands(const sn_graph *graph, const sn_op *op, sn_tensor *const *inputs,
+                                sn_tensor *const *states, sn_error *error) {
+    for (int i = 0; i < SN_MAX_INPUTS; i++) {
+        const bool is_labels = inputs[i] && inputs[i]->format == SN_FORMAT_LABELS;
+        const bool needs_labels = op->label_inputs & SN_READS_INPUT(i);
+        SN_RETURN_IF(is_labels != needs_labels, error, SN_ERROR_ARGUMENT,
+                     needs_labels ? "%s: operand %d must be labels" : "%s: operand %d is labels",
+                     op->name, i + 1);
+    }
+    for (int i = 0; states && i < SN_MAX_STATES; i++) {
+        const sn_tensor *state = states[i];
+        if (!state)
+            continue;
+        /* Memory of anything else is not kept from step to step. */
+        SN_RETURN_IF(!state->is_parameter ||
+                         sn_role_is_trained(
+                             sn_parameters_at(graph->parameters, state->parameter_index)->role),
+                     error, SN_ERROR_ARGUMENT,
+                     "%s: state %d must be a parameter that is not trained", op->name, i + 1);
+    }
+    return SN_OK;
+}
+
+/* Gives the node its output and lets the op check the shapes. */
+static sn_status complete_node(sn_graph *graph, sn_node *node, sn_error *error) {
+    char text[SN_SHAPE_TEXT_SIZE];
+    SN_TRY(add_tensor(graph, (sn_shape){0}, SN_FORMAT_PLAIN, &node->output, error));
+    node->output->producer = node;
+    SN_TRY(node->op->shape(node, graph->run.threads, error));
+    SN_RETURN_IF(!sn_shape_is_valid(&node->output->shape), error, SN_ERROR_ARGUMENT,
+                 "%s: output %s is too large", node->op->name,
+                 sn_shape_text(&node->output->shape, text));
+    return SN_OK;
+}
+
 sn_status sn_graph_apply(sn_graph *graph, const sn_op *op, const void *attributes,
                          sn_tensor *const *inputs, sn_tensor *const *states, sn_tensor **output,
                          sn_error *error) {
     assert(op->attributes_size <= SN_MAX_ATTRIBUTES_SIZE && !graph->memory);
+    SN_TRY(check_operands(graph, op, inputs, states, error));
     sn_node **nodes = grow(graph->nodes, graph->node_count, &graph->node_capacity);
     if (nodes)
         graph->nodes = nodes;
     sn_node *node = nodes ? calloc(1, sizeof *node) : NULL;
     SN_RETURN_IF(!node, error, SN_ERROR_MEMORY, "out of memory for the graph");
-    graph->nodes[graph->node_count++] = node;
     node->op = op;
     if (op->attributes_size)
         memcpy(node->attributes, attributes, op->attributes_size);
     memcpy(node->input, inputs, sizeof node->input);
     if (states)
         memcpy(node->state, states, sizeof node->state);
-    SN_TRY(add_tensor(graph, (sn_shape){0}, SN_FORMAT_PLAIN, &node->output, error));
-    node->output->producer = node;
-    SN_TRY(op->shape(node, graph->run.threads, error));
+    const sn_status status = complete_node(graph, node, error);
+    if (status != SN_OK) {
+        /* The graph stays as it was. */
+        if (node->output)
+            free(graph->tensors[--graph->tensor_count]);
+        free(node);
+        return status;
+    }
+    graph->nodes[graph->node_count++] = node;
     *output = node->output;
     return SN_OK;
 }
@@ -137,10 +182,12 @@ void sn_graph_set_progress(sn_graph *graph, double progress) {
 void sn_graph_forward(sn_graph *graph) {
     for (size_t i = 0; i < graph->node_count; i++)
         graph->nodes[i]->op->forward(graph->nodes[i], &graph->run);
+    graph->ready = true;
 }
 
 void sn_graph_backward(sn_graph *graph, const sn_real *root_gradient) {
-    assert(graph->run.training);
+    assert(graph->run.training && graph->ready);
+    graph->ready = false;
     sn_tensor *root = graph->root;
     if (!root->gradient)
         return; /* nothing that wants a gradient stands behind the root */

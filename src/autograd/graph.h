@@ -61,8 +61,9 @@ void sn_graph_set_progress(sn_graph *graph, double progress);
 /* Computes all values. */
 void sn_graph_forward(sn_graph *graph);
 
-/* After sn_graph_forward: adds to the gradients of the parameters, and computes those of inputs
- * that require one. root_gradient has the root's shape; NULL stands for ones. */
+/* Once after each sn_graph_forward, since it reuses the memory of the values: adds to the gradients
+ * of the parameters, and computes those of inputs that require one. root_gradient has the root's
+ * shape; NULL stands for ones. */
 void sn_graph_backward(sn_graph *graph, const sn_real *root_gradient);
 
 /* Bytes of the block that sn_graph_plan allocated. */

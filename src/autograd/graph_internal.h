@@ -12,6 +12,7 @@ struct sn_graph {
     sn_node **nodes;
     size_t node_count, node_capacity;
     sn_tensor *root;
+    bool ready;            /* for backward: a forward has run and no backward has used it up */
     unsigned char *memory; /* NULL until planned */
     size_t memory_size;
 };

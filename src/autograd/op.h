@@ -64,13 +64,14 @@ struct sn_op {
     const char *name;
     size_t attributes_size;
     unsigned backward_reads;
+    unsigned label_inputs; /* bits SN_READS_INPUT(i) of the inputs that are class labels */
     sn_status (*shape)(sn_node *node, int threads, sn_error *error);
     void (*forward)(const sn_node *node, const sn_run *run);
     void (*backward)(const sn_node *node, const sn_run *run);
 };
 
 /* Adds an op. Attributes (op->attributes_size bytes) are copied; inputs and states are arrays of
- * SN_MAX_INPUTS and SN_MAX_STATES, states may be NULL. */
+ * SN_MAX_INPUTS and SN_MAX_STATES, states may be NULL. After an error the graph is as before. */
 sn_status sn_graph_apply(sn_graph *graph, const sn_op *op, const void *attributes,
                          sn_tensor *const *inputs, sn_tensor *const *states, sn_tensor **output,
                          sn_error *error);

@@ -59,8 +59,9 @@ sn_status sn_parameters_add(sn_parameters *parameters, const char *name, sn_shap
     SN_RETURN_IF(strlen(name) >= SN_PARAMETER_NAME_SIZE, error, SN_ERROR_ARGUMENT,
                  "parameter name %s is longer than %d characters", name,
                  SN_PARAMETER_NAME_SIZE - 1);
-    SN_RETURN_IF(sn_shape_count(&shape) == 0, error, SN_ERROR_ARGUMENT, "parameter %s is empty",
-                 name);
+    char text[SN_SHAPE_TEXT_SIZE];
+    SN_RETURN_IF(!sn_shape_is_valid(&shape), error, SN_ERROR_ARGUMENT,
+                 "parameter %s: shape %s is empty or too large", name, sn_shape_text(&shape, text));
     if (parameters->count == parameters->capacity) {
         const size_t capacity = parameters->capacity ? 2 * parameters->capacity : 64;
         sn_parameter *entries = realloc(parameters->entries, capacity * sizeof *entries);

@@ -10,9 +10,10 @@
 #include <string.h>
 
 typedef struct buffer {
-    size_t bytes, offset;
-    long first, last; /* moments, inclusive */
-    void *place;      /* the pointer that receives the address */
+    size_t used;          /* bytes asked for */
+    size_t bytes, offset; /* bytes of the place: aligned, with a redzone */
+    long first, last;     /* moments, inclusive */
+    void *place;          /* the pointer that receives the address */
 } buffer;
 
 typedef struct buffer_list {
@@ -22,8 +23,11 @@ typedef struct buffer_list {
 
 static void add_buffer(buffer_list *list, size_t bytes, long first, long last, void *place) {
     if (bytes > 0)
-        list->items[list->count++] = (buffer){
-            .bytes = sn_align_up(bytes) + SN_REDZONE, .first = first, .last = last, .place = place};
+        list->items[list->count++] = (buffer){.used = bytes,
+                                              .bytes = sn_align_up(bytes) + SN_REDZONE,
+                                              .first = first,
+                                              .last = last,
+                                              .place = place};
 }
 
 static bool is_trained(const sn_tensor *tensor) {
@@ -179,7 +183,7 @@ static sn_status place_buffers(sn_graph *graph, buffer_list *list, sn_error *err
         const buffer *item = &list->items[i];
         void *address = graph->memory + item->offset;
         memcpy(item->place, &address, sizeof address); /* whatever it points to */
-        sn_memory_poison(graph->memory + item->offset + item->bytes - SN_REDZONE, SN_REDZONE);
+        sn_memory_poison(graph->memory + item->offset + item->used, item->bytes - item->used);
     }
     return SN_OK;
 }

@@ -5,7 +5,7 @@ static void forward_part(const sn_node *node, size_t first, size_t last) {
     const sn_real *x = node->input[0]->value;
     sn_real *y = node->output->value;
     for (size_t i = first; i < last; i++)
-        y[i] = x[i] > 0 ? x[i] : 0;
+        y[i] = x[i] < 0 ? 0 : x[i]; /* NaN stays NaN: the loss must show it */
 }
 
 static void backward_part(const sn_node *node, size_t first, size_t last) {

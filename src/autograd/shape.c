@@ -1,5 +1,6 @@
 #include "autograd/shape.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 size_t sn_shape_count(const sn_shape *shape) {
@@ -7,6 +8,19 @@ size_t sn_shape_count(const sn_shape *shape) {
     for (int i = 0; i < shape->rank; i++)
         count *= shape->size[i];
     return count;
+}
+
+bool sn_shape_is_valid(const sn_shape *shape) {
+    if (shape->rank < 1 || shape->rank > SN_MAX_RANK)
+        return false;
+    size_t count = 1;
+    for (int i = 0; i < shape->rank; i++) {
+        const size_t size = shape->size[i];
+        if (size < 1 || size > INT_MAX || size > SN_MAX_COUNT / count)
+            return false;
+        count *= size;
+    }
+    return true;
 }
 
 bool sn_shape_equal(const sn_shape *a, const sn_shape *b) {
@@ -19,9 +33,9 @@ bool sn_shape_equal(const sn_shape *a, const sn_shape *b) {
 }
 
 const char *sn_shape_text(const sn_shape *shape, char text[SN_SHAPE_TEXT_SIZE]) {
-    int used = 0;
-    for (int i = 0; i < shape->rank; i++)
-        used += snprintf(text + used, SN_SHAPE_TEXT_SIZE - (size_t)used, "%s%zu", i ? ", " : "[",
+    int used = snprintf(text, SN_SHAPE_TEXT_SIZE, "[");
+    for (int i = 0; i < shape->rank && i < SN_MAX_RANK; i++)
+        used += snprintf(text + used, SN_SHAPE_TEXT_SIZE - (size_t)used, "%s%zu", i ? ", " : "",
                          shape->size[i]);
     snprintf(text + used, SN_SHAPE_TEXT_SIZE - (size_t)used, "]");
     return text;

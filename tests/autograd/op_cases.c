@@ -1,0 +1,260 @@
+#include "op_cases.h"
+
+#include "op_naive.h"
+
+#include "autograd/op.h"
+
+#include <string.h>
+
+static op_case image_case(size_t n, size_t c, size_t h, size_t w) {
+    return (op_case){.operand = {sn_shape_4(n, c, h, w)}, .kernel = 1, .stride = 1};
+}
+
+/* Shapes with odd sizes, one image, one channel, one pixel. */
+static const size_t images[][4] = {{2, 3, 5, 7}, {1, 4, 3, 3}, {3, 1, 6, 1}, {1, 1, 1, 1},
+                                   {2, 5, 1, 1}, {5, 2, 9, 4}, {7, 3, 2, 2}, {1, 2, 1, 33}};
+enum { IMAGES = sizeof images / sizeof *images };
+
+static op_case nth_image(size_t i) {
+    return image_case(images[i][0], images[i][1], images[i][2], images[i][3]);
+}
+
+static size_t elementwise_cases(op_case cases[MAX_CASES]) {
+    for (size_t i = 0; i < IMAGES; i++)
+        cases[i] = nth_image(i);
+    cases[IMAGES] = (op_case){.operand = {sn_shape_2(3, 19)}};
+    cases[IMAGES + 1] = (op_case){.operand = {sn_shape_1(1)}};
+    return IMAGES + 2;
+}
+
+static size_t add_cases(op_case cases[MAX_CASES]) {
+    const size_t count = elementwise_cases(cases);
+    for (size_t i = 0; i < count; i++)
+        cases[i].operand[1] = cases[i].operand[0];
+    return count;
+}
+
+static size_t global_average_pool_cases(op_case cases[MAX_CASES]) {
+    for (size_t i = 0; i < IMAGES; i++)
+        cases[i] = nth_image(i);
+    return IMAGES;
+}
+
+static size_t prelu_cases(op_case cases[MAX_CASES]) {
+    for (size_t i = 0; i < IMAGES; i++) {
+        cases[i] = nth_image(i);
+        cases[i].operand[1] = sn_shape_1(images[i][1]);
+    }
+    return IMAGES;
+}
+
+static size_t pool_cases(op_case cases[MAX_CASES]) {
+    size_t count = 0;
+    for (int kernel = 1; kernel <= 7; kernel++)
+        for (int stride = 1; stride <= 3; stride++)
+            for (int padding = 0; padding <= kernel / 2; padding++) {
+                cases[count] = image_case(1 + count % 3, 1 + count % 2, 7, 9);
+                cases[count].kernel = kernel;
+                cases[count].stride = stride;
+                cases[count++].padding = padding;
+            }
+    for (size_t i = 0; i < IMAGES; i++) {
+        cases[count] = nth_image(i);
+        cases[count].kernel = 3;
+        cases[count].stride = 2;
+        cases[count].padding = 1;
+        if (images[i][2] > 1 || images[i][3] > 1)
+            count++;
+    }
+    return count;
+}
+
+static size_t max_pool_cases(op_case cases[MAX_CASES]) {
+    return pool_cases(cases);
+}
+
+static size_t average_pool_cases(op_case cases[MAX_CASES]) {
+    const size_t count = pool_cases(cases);
+    /* An area that does not fit an int; the data make up for it. */
+    cases[count] = image_case(1, 2, 1, 2);
+    cases[count].offset = 1e9;
+    cases[count].kernel = 50000;
+    cases[count].stride = 1;
+    cases[count].padding = 25000;
+    return count + 1;
+}
+
+static op_case conv2d_case(const size_t x[4], size_t k, size_t r, size_t s, int stride, int padding,
+                           bool bias) {
+    op_case c = image_case(x[0], x[1], x[2], x[3]);
+    c.operand[1] = sn_shape_4(k, x[1], r, s);
+    if (bias)
+        c.operand[2] = sn_shape_1(k);
+    c.stride = stride;
+    c.padding = padding;
+    return c;
+}
+
+static size_t conv2d_cases(op_case cases[MAX_CASES]) {
+    static const size_t kernels[][2] = {{1, 1}, {3, 3}, {5, 5}, {7, 7}, {3, 1}, {1, 5}, {2, 3}};
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
+        for (int stride = 1; stride <= 3; stride++)
+            for (int padding = 0; padding <= 3; padding++) {
+                const size_t x[4] = {1 + count % 3, 1 + count % 4, 9, 8};
+                cases[count] = conv2d_case(x, 1 + count % 5, kernels[i][0], kernels[i][1], stride,
+                                           padding, count % 2);
+                count++;
+            }
+    for (size_t i = 0; i < IMAGES; i++)
+        cases[count++] = conv2d_case(images[i], 3, 3, 3, 2, 1, i % 2);
+    for (size_t i = 0; i < IMAGES; i++)
+        cases[count++] = conv2d_case(images[i], 4, 1, 1, 1, 0, i % 2 == 0);
+    cases[count++] = conv2d_case((size_t[4]){2, 2, 1, 1}, 2, 7, 7, 1, 3, true);
+    cases[count++] = conv2d_case((size_t[4]){1, 2, 2, 1}, 2, 1, 2, 5, 3, false);
+    cases[count++] = conv2d_case((size_t[4]){2, 16, 12, 11}, 24, 3, 3, 1, 1, false);
+    return count;
+}
+
+static size_t linear_cases(op_case cases[MAX_CASES]) {
+    static const size_t sizes[][3] = {{1, 1, 1}, {4, 7, 3}, {1, 33, 10}, {5, 1, 2}, {3, 64, 1}};
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int bias = 0; bias <= 1; bias++) {
+            const size_t *s = sizes[i];
+            cases[count] = (op_case){.operand = {sn_shape_2(s[0], s[1]), sn_shape_2(s[2], s[1])}};
+            if (bias)
+                cases[count].operand[2] = sn_shape_1(s[2]);
+            count++;
+        }
+    return count;
+}
+
+static size_t batch_norm_cases(op_case cases[MAX_CASES]) {
+    size_t count = 0;
+    for (size_t i = 0; i < IMAGES; i++)
+        for (int eval = 0; eval <= 1; eval++) {
+            op_case c = nth_image(i);
+            for (int k = 1; k < MAX_OPERANDS; k++)
+                c.operand[k] = sn_shape_1(images[i][1]);
+            /* Few numbers with a small epsilon: the gradient is nothing but cancellation. */
+            c.epsilon = images[i][0] * images[i][2] * images[i][3] < 4 ? 0.1 : 1e-5;
+            c.offset = i % 2 ? 20 : 0; /* a mean far from 0 */
+            c.eval = eval;
+            cases[count++] = c;
+        }
+    return count;
+}
+
+static size_t cross_entropy_cases(op_case cases[MAX_CASES]) {
+    static const size_t sizes[][2] = {{1, 1}, {1, 2}, {4, 7}, {3, 100}, {9, 10}};
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int smooth = 0; smooth <= 1; smooth++)
+            cases[count++] = (op_case){
+                .operand = {sn_shape_2(sizes[i][0], sizes[i][1]), sn_shape_1(sizes[i][0])},
+                .offset = i % 2 ? 200 : 0, /* exp would overflow a float */
+                .label_smoothing = smooth ? 0.1 : 0};
+    return count;
+}
+
+static sn_status apply_add(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                           sn_tensor **y, sn_error *error) {
+    (void)c;
+    return sn_add(graph, operand[0], operand[1], y, error);
+}
+
+static sn_status apply_relu(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                            sn_tensor **y, sn_error *error) {
+    (void)c;
+    return sn_relu(graph, operand[0], y, error);
+}
+
+static sn_status apply_hardtanh(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                                sn_tensor **y, sn_error *error) {
+    (void)c;
+    return sn_hardtanh(graph, operand[0], y, error);
+}
+
+static sn_status apply_prelu(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                             sn_tensor **y, sn_error *error) {
+    (void)c;
+    return sn_prelu(graph, operand[0], operand[1], y, error);
+}
+
+static sn_status apply_max_pool(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                                sn_tensor **y, sn_error *error) {
+    return sn_max_pool(graph, operand[0], c->kernel, c->stride, c->padding, y, error);
+}
+
+static sn_status apply_average_pool(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                                    sn_tensor **y, sn_error *error) {
+    return sn_average_pool(graph, operand[0], c->kernel, c->stride, c->padding, y, error);
+}
+
+static sn_status apply_global_average_pool(sn_graph *graph, const op_case *c,
+                                           sn_tensor *const *operand, sn_tensor **y,
+                                           sn_error *error) {
+    (void)c;
+    return sn_global_average_pool(graph, operand[0], y, error);
+}
+
+static sn_status apply_conv2d(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                              sn_tensor **y, sn_error *error) {
+    return sn_conv2d(graph, operand[0], operand[1], operand[2], c->stride, c->padding, y, error);
+}
+
+static sn_status apply_linear(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                              sn_tensor **y, sn_error *error) {
+    (void)c;
+    return sn_linear(graph, operand[0], operand[1], operand[2], y, error);
+}
+
+static sn_status apply_batch_norm(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                                  sn_tensor **y, sn_error *error) {
+    return sn_batch_norm(graph, operand[0], operand[1], operand[2], operand[3], operand[4],
+                         OP_CASE_MOMENTUM, c->epsilon, y, error);
+}
+
+static sn_status apply_cross_entropy(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                                     sn_tensor **y, sn_error *error) {
+    return sn_cross_entropy(graph, operand[0], operand[1], c->label_smoothing, y, error);
+}
+
+#define DATA   OPERAND_DATA
+#define WEIGHT OPERAND_WEIGHT
+#define ENTRY(op, data_kind, cases_function, ...)                                                  \
+    {                                                                                              \
+        .name = #op, .kind = {__VA_ARGS__}, .data = data_kind, .cases = cases_function,            \
+        .apply = apply_##op, .shape = naive_##op##_shape, .forward = naive_##op##_forward,         \
+        .backward = naive_##op##_backward                                                          \
+    }
+
+static const op_entry entries[] = {
+    ENTRY(add, DATA_ANY, add_cases, DATA, DATA),
+    ENTRY(average_pool, DATA_ANY, average_pool_cases, DATA),
+    ENTRY(batch_norm, DATA_ANY, batch_norm_cases, DATA, WEIGHT, WEIGHT, OPERAND_MEAN,
+          OPERAND_VARIANCE),
+    ENTRY(conv2d, DATA_ANY, conv2d_cases, DATA, WEIGHT, WEIGHT),
+    ENTRY(cross_entropy, DATA_ANY, cross_entropy_cases, DATA, OPERAND_LABELS),
+    ENTRY(global_average_pool, DATA_ANY, global_average_pool_cases, DATA),
+    ENTRY(hardtanh, DATA_OFF_KINKS, elementwise_cases, DATA),
+    ENTRY(linear, DATA_ANY, linear_cases, DATA, WEIGHT, WEIGHT),
+    ENTRY(max_pool, DATA_DISTINCT, max_pool_cases, DATA),
+    ENTRY(prelu, DATA_OFF_KINKS, prelu_cases, DATA, WEIGHT),
+    ENTRY(relu, DATA_OFF_KINKS, elementwise_cases, DATA),
+};
+
+const op_entry *op_entry_find(const char *name) {
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
+        if (strcmp(entries[i].name, name) == 0)
+            return &entries[i];
+    return NULL;
+}
+
+int op_count(void) {
+    int count = 0;
+    while (sn_op_at((size_t)count))
+        count++;
+    return count;
+}

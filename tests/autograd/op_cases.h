@@ -1,0 +1,58 @@
+/* What every op is tested with: one entry for each op, with its naive version and the cases that
+ * the value tests and the gradient tests share. A new op needs an entry here; the tests fail as
+ * long as it has none.
+ */
+#ifndef SN_TESTS_OP_CASES_H
+#define SN_TESTS_OP_CASES_H
+
+#include "autograd/ops.h"
+
+enum { MAX_OPERANDS = 5, MAX_CASES = 128 };
+
+typedef enum operand_kind {
+    OPERAND_NONE,
+    OPERAND_DATA,     /* an activation */
+    OPERAND_WEIGHT,   /* a trained parameter, or what takes its place */
+    OPERAND_MEAN,     /* a running mean, which forward may update */
+    OPERAND_VARIANCE, /* likewise, a variance */
+    OPERAND_LABELS
+} operand_kind;
+
+/* Where finite differences may be taken: how data must be drawn. */
+typedef enum data_kind {
+    DATA_ANY,
+    DATA_OFF_KINKS, /* not near -1, 0 and 1 */
+    DATA_DISTINCT   /* no two equal or nearly equal */
+} data_kind;
+
+typedef struct op_case {
+    sn_shape operand[MAX_OPERANDS]; /* rank 0: absent */
+    int kernel, stride, padding;
+    double epsilon; /* batch_norm */
+    double offset;  /* added to all data */
+    double label_smoothing;
+    bool eval; /* in an eval graph: values only */
+} op_case;
+
+typedef struct op_entry {
+    const char *name; /* as in ops.def */
+    operand_kind kind[MAX_OPERANDS];
+    data_kind data;
+    size_t (*cases)(op_case cases[MAX_CASES]);
+    sn_status (*apply)(sn_graph *graph, const op_case *c, sn_tensor *const *operand, sn_tensor **y,
+                       sn_error *error);
+    sn_shape (*shape)(const op_case *c);
+    void (*forward)(const op_case *c, double *const *operand, double *y);
+    void (*backward)(const op_case *c, double *const *operand, const double *dy,
+                     double *const *gradient);
+} op_entry;
+
+#define OP_CASE_MOMENTUM 0.3 /* of every batch_norm case */
+
+/* NULL when there is none. */
+const op_entry *op_entry_find(const char *name);
+
+/* The number of ops in the engine's table. */
+int op_count(void);
+
+#endif

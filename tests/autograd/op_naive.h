@@ -1,0 +1,30 @@
+/* The ops once more, written from their definitions: plain loops in double, without any code of the
+ * engine. They are slow and obvious; the value tests hold the engine against them.
+ *
+ * Operands stand in the order of op_case.operand, each an array in row-major order; an absent one
+ * is NULL. Backward *adds* to gradient[i], and skips operands whose gradient is NULL.
+ */
+#ifndef SN_TESTS_OP_NAIVE_H
+#define SN_TESTS_OP_NAIVE_H
+
+#include "op_cases.h"
+
+#define NAIVE_OP(name)                                                                             \
+    sn_shape naive_##name##_shape(const op_case *c);                                               \
+    void naive_##name##_forward(const op_case *c, double *const *operand, double *y);              \
+    void naive_##name##_backward(const op_case *c, double *const *operand, const double *dy,       \
+                                 double *const *gradient);
+NAIVE_OP(add)
+NAIVE_OP(average_pool)
+NAIVE_OP(batch_norm) /* forward updates operands 3 and 4, the running statistics, unless c->eval */
+NAIVE_OP(conv2d)
+NAIVE_OP(cross_entropy)
+NAIVE_OP(global_average_pool)
+NAIVE_OP(hardtanh)
+NAIVE_OP(linear)
+NAIVE_OP(max_pool)
+NAIVE_OP(prelu)
+NAIVE_OP(relu)
+#undef NAIVE_OP
+
+#endif

@@ -1,0 +1,233 @@
+#include "op_trial.h"
+
+#include "base/rng.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+double *new_numbers(size_t count) {
+    double *numbers = calloc(count + 1, sizeof *numbers);
+    ck_assert_ptr_nonnull(numbers);
+    return numbers;
+}
+
+void new_gradients(const op_trial *trial, double *gradient[MAX_OPERANDS]) {
+    for (int k = 0; k < MAX_OPERANDS; k++)
+        gradient[k] = trial->wanted[k] ? new_numbers(trial->count[k]) : NULL;
+}
+
+void free_gradients(double *gradient[MAX_OPERANDS]) {
+    for (int k = 0; k < MAX_OPERANDS; k++)
+        free(gradient[k]);
+}
+
+const char *op_trial_text(const op_trial *trial, char text[TRIAL_TEXT_SIZE]) {
+    char shape[SN_SHAPE_TEXT_SIZE];
+    int used = snprintf(text, TRIAL_TEXT_SIZE, "%s(", trial->entry->name);
+    for (int k = 0; k < MAX_OPERANDS; k++)
+        if (trial->c->operand[k].rank)
+            used += snprintf(text + used, TRIAL_TEXT_SIZE - (size_t)used, "%s%s", k ? " " : "",
+                             sn_shape_text(&trial->c->operand[k], shape));
+    snprintf(text + used, TRIAL_TEXT_SIZE - (size_t)used,
+             "; kernel %d stride %d padding %d eval %d) threads %d parameters %d twice %d "
+             "unwanted %#x",
+             trial->c->kernel, trial->c->stride, trial->c->padding, trial->c->eval,
+             trial->setting.threads, trial->setting.parameters, trial->setting.twice,
+             trial->setting.unwanted);
+    return text;
+}
+
+static double draw(const op_trial *trial, sn_rng *rng, size_t i, const uint32_t *order) {
+    double x = sn_rng_normal(rng);
+    if (trial->entry->data == DATA_DISTINCT)
+        x = 0.02 * (double)order[i] - 1;
+    while (trial->entry->data == DATA_OFF_KINKS &&
+           (fabs(x) < 0.01 || fabs(x - 1) < 0.01 || fabs(x + 1) < 0.01))
+        x = sn_rng_normal(rng);
+    return x + trial->c->offset;
+}
+
+static void fill_operand(op_trial *trial, int k, sn_rng *rng) {
+    const size_t count = trial->count[k];
+    uint32_t *order = malloc((count + 1) * sizeof *order);
+    ck_assert_ptr_nonnull(order);
+    for (size_t i = 0; i < count; i++)
+        order[i] = (uint32_t)i;
+    sn_rng_shuffle(rng, order, count);
+    for (size_t i = 0; i < count; i++) {
+        double x = sn_rng_normal(rng);
+        if (trial->entry->kind[k] == OPERAND_DATA)
+            x = draw(trial, rng, i, order);
+        if (trial->entry->kind[k] == OPERAND_VARIANCE)
+            x = sn_rng_range(rng, 0.2, 2);
+        if (trial->entry->kind[k] == OPERAND_LABELS)
+            x = (double)sn_rng_below(rng, trial->c->operand[0].size[1]);
+        trial->value[k][i] = (double)(float)x; /* the same number in both precisions */
+    }
+    free(order);
+}
+
+static sn_status add_operand(op_trial *trial, int k, sn_error *error) {
+    const sn_shape shape = trial->c->operand[k];
+    const sn_init zero = {SN_INIT_CONSTANT, 0};
+    const operand_kind kind = trial->entry->kind[k];
+    char name[16];
+    snprintf(name, sizeof name, "operand.%d", k);
+    const bool differentiable = kind == OPERAND_DATA || kind == OPERAND_WEIGHT;
+    trial->wanted[k] = differentiable && !(trial->setting.unwanted >> k & 1u) && !trial->c->eval;
+    switch (kind) {
+    case OPERAND_LABELS:
+        return sn_graph_labels(trial->graph, shape.size[0], &trial->operand[k], error);
+    case OPERAND_MEAN:
+    case OPERAND_VARIANCE:
+        return sn_graph_parameter(trial->graph, name, shape,
+                                  kind == OPERAND_MEAN ? SN_ROLE_RUNNING_MEAN
+                                                       : SN_ROLE_RUNNING_VARIANCE,
+                                  zero, &trial->operand[k], error);
+    case OPERAND_WEIGHT:
+        if (trial->setting.parameters && trial->wanted[k])
+            return sn_graph_parameter(trial->graph, name, shape, SN_ROLE_WEIGHT, zero,
+                                      &trial->operand[k], error);
+        break;
+    case OPERAND_NONE:
+    case OPERAND_DATA:
+        break;
+    }
+    SN_TRY(sn_graph_input(trial->graph, shape, &trial->operand[k], error));
+    if (trial->wanted[k])
+        sn_tensor_require_gradient(trial->operand[k]);
+    return SN_OK;
+}
+
+static sn_status build(op_trial *trial, sn_error *error) {
+    SN_TRY(sn_parameters_create(&trial->parameters, error));
+    SN_TRY(sn_graph_create(trial->parameters, trial->c->eval ? SN_GRAPH_EVAL : SN_GRAPH_TRAIN,
+                           trial->setting.threads, &trial->graph, error));
+    for (int k = 0; k < MAX_OPERANDS; k++)
+        if (trial->count[k])
+            SN_TRY(add_operand(trial, k, error));
+    SN_TRY(trial->entry->apply(trial->graph, trial->c, trial->operand, &trial->y, error));
+    if (trial->setting.twice) {
+        sn_tensor *again;
+        SN_TRY(trial->entry->apply(trial->graph, trial->c, trial->operand, &again, error));
+        SN_TRY(sn_add(trial->graph, trial->y, again, &trial->y, error));
+    }
+    return sn_graph_plan(trial->graph, trial->y, error);
+}
+
+static void write_numbers(sn_tensor *tensor, const double *numbers, size_t count) {
+    sn_real *reals = malloc(count * sizeof *reals);
+    ck_assert_ptr_nonnull(reals);
+    for (size_t i = 0; i < count; i++)
+        reals[i] = (sn_real)(numbers ? numbers[i] : (double)NAN);
+    sn_tensor_write(tensor, reals, sn_tensor_shape(tensor)->size[0]);
+    free(reals);
+}
+
+static void write_labels(sn_tensor *tensor, const double *numbers, size_t count) {
+    int32_t *labels = malloc(count * sizeof *labels);
+    ck_assert_ptr_nonnull(labels);
+    for (size_t i = 0; i < count; i++)
+        labels[i] = (int32_t)numbers[i];
+    sn_tensor_write_labels(tensor, labels, count);
+    free(labels);
+}
+
+static void write_operands(op_trial *trial, bool dirty) {
+    for (int k = 0; k < MAX_OPERANDS; k++) {
+        if (!trial->count[k])
+            continue;
+        if (trial->entry->kind[k] == OPERAND_LABELS)
+            write_labels(trial->operand[k], trial->value[k], trial->count[k]);
+        else
+            write_numbers(trial->operand[k], dirty ? NULL : trial->value[k], trial->count[k]);
+    }
+}
+
+op_trial *op_trial_create(const op_entry *entry, const op_case *c, trial_setting setting) {
+    op_trial *trial = calloc(1, sizeof *trial);
+    ck_assert_ptr_nonnull(trial);
+    trial->entry = entry;
+    trial->c = c;
+    trial->setting = setting;
+    sn_rng rng;
+    sn_rng_init(&rng, 1, SN_RNG_TEST, sn_hash_text(entry->name));
+    for (int k = 0; k < MAX_OPERANDS; k++)
+        if (c->operand[k].rank) {
+            trial->count[k] = sn_shape_count(&c->operand[k]);
+            trial->value[k] = new_numbers(trial->count[k]);
+            fill_operand(trial, k, &rng);
+        }
+    sn_error error;
+    char text[TRIAL_TEXT_SIZE];
+    ck_assert_msg(build(trial, &error) == SN_OK, "%s: %s", op_trial_text(trial, text),
+                  error.message);
+    trial->y_count = sn_shape_count(sn_tensor_shape(trial->y));
+    trial->dy = new_numbers(trial->y_count);
+    write_operands(trial, true);
+    sn_graph_forward(trial->graph);
+    if (!c->eval) {
+        sn_real *nans = malloc(trial->y_count * sizeof *nans);
+        ck_assert_ptr_nonnull(nans);
+        for (size_t i = 0; i < trial->y_count; i++)
+            nans[i] = (sn_real)NAN;
+        sn_graph_backward(trial->graph, nans);
+        free(nans);
+    }
+    for (size_t i = 0; i < trial->y_count; i++)
+        trial->dy[i] = (double)(float)sn_rng_normal(&rng);
+    return trial;
+}
+
+void op_trial_free(op_trial *trial) {
+    for (int k = 0; k < MAX_OPERANDS; k++)
+        free(trial->value[k]);
+    free(trial->dy);
+    sn_graph_free(trial->graph);
+    sn_parameters_free(trial->parameters);
+    free(trial);
+}
+
+void op_trial_read(const op_trial *trial, int k, double *value) {
+    const size_t count = trial->count[k];
+    sn_real *reals = malloc(count * sizeof *reals);
+    ck_assert_ptr_nonnull(reals);
+    sn_tensor_read(trial->operand[k], reals, trial->c->operand[k].size[0]);
+    for (size_t i = 0; i < count; i++)
+        value[i] = (double)reals[i];
+    free(reals);
+}
+
+void op_trial_forward(op_trial *trial, double *y) {
+    write_operands(trial, false);
+    sn_graph_forward(trial->graph);
+    sn_real *reals = malloc(trial->y_count * sizeof *reals);
+    ck_assert_ptr_nonnull(reals);
+    sn_tensor_read(trial->y, reals, sn_tensor_shape(trial->y)->size[0]);
+    for (size_t i = 0; i < trial->y_count; i++)
+        y[i] = (double)reals[i];
+    free(reals);
+}
+
+void op_trial_backward(op_trial *trial, double *const *gradient) {
+    sn_real *dy = malloc(trial->y_count * sizeof *dy);
+    ck_assert_ptr_nonnull(dy);
+    for (size_t i = 0; i < trial->y_count; i++)
+        dy[i] = (sn_real)trial->dy[i];
+    sn_parameters_zero_gradients(trial->parameters);
+    sn_graph_backward(trial->graph, dy);
+    free(dy);
+    for (int k = 0; k < MAX_OPERANDS; k++) {
+        if (!trial->wanted[k])
+            continue;
+        sn_real *reals = malloc((trial->count[k] + 1) * sizeof *reals);
+        ck_assert_ptr_nonnull(reals);
+        if (trial->count[k])
+            sn_tensor_read_gradient(trial->operand[k], reals);
+        for (size_t i = 0; i < trial->count[k]; i++)
+            gradient[k][i] = (double)reals[i];
+        free(reals);
+    }
+}
