@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 int sn_cli_fail(const char *program, const sn_error *error) {
-    fprintf(stderr, "%s: %s\n", program, error->message);
+    if (error->message[0])
+        fprintf(stderr, "%s: %s\n", program, error->message);
     switch (error->status) {
     case SN_ERROR_MEMORY:
     case SN_ERROR_DIVERGED:

@@ -11,7 +11,8 @@ enum {
     SN_EXIT_TERMINATED = 143   /* SIGTERM, likewise */
 };
 
-/* Prints "PROGRAM: MESSAGE" to stderr; returns the exit status that fits error->status. */
+/* Prints "PROGRAM: MESSAGE" to stderr, nothing when the message is empty because a script has said
+ * it already; returns the exit status that fits error->status. */
 int sn_cli_fail(const char *program, const sn_error *error);
 
 #endif

@@ -31,7 +31,7 @@ if command -v shellcheck >/dev/null; then
     status=0
     while IFS= read -r -d '' file; do
         if [[ $(head -c 64 "$file" | head -n 1 | tr -d '\0') =~ ^'#!'.*[/\ ](ba|da)?sh$ ]]; then
-            shellcheck "$file" || failed=1
+            shellcheck -x "$file" || failed=1
         fi
     done < <(find train eval .ci scripts "${rooms[@]}" -type f -print0)
 else

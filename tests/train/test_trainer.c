@@ -185,18 +185,19 @@ START_TEST(runs_without_a_folder_get_free_names) {
 }
 END_TEST
 
-/* Loss falls on a task that a quarter of ResNet-20 can memorise. */
+/* A few pictures are learnt by heart: chance is a loss of 2.3. */
 START_TEST(training_learns) {
     char out[SN_RUN_PATH_SIZE];
     sn_train_config config;
     test_run run;
-    configure(&config, "epochs", "30", "quant", "signed-binary-centered", "estimator", "ste",
-              "no-augment", "true", "limit-train", "128", "out", in_folder(out, "run"), NULL);
+    configure(&config, "epochs", "100", "quant", "signed-binary-centered", "estimator", "ste",
+              "no-augment", "true", "limit-train", "32", "batch", "16", "limit-test", "10", "out",
+              in_folder(out, "run"), NULL);
     must_run(&config, 0, &run);
     char *text = read_text(out, "metrics.jsonl");
     const char *last = strrchr(text, '{');
     json_t *object = json_loads(last, 0, NULL);
-    ck_assert_double_lt(json_real_value(json_object_get(object, "loss")), 1.2);
+    ck_assert_double_lt(json_real_value(json_object_get(object, "loss")), 1);
     json_decref(object);
     free(text);
     end_training(&run);

@@ -1,0 +1,37 @@
+# What the tests of the programs share; to be sourced. Each works in an empty folder of its own, $work,
+# which is removed at the end. Arguments of the tests: the train and the eval program.
+set -euo pipefail
+train=$1 eval=$2
+export OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
+unset SIGNET_DATA SN_ROOT
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/signet-system-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+die() {
+    printf '%s\n' "$*" >&2
+    exit 1
+}
+
+# A small run: a quarter of the width, two steps an epoch.
+small=(--dataset shapes --width 0.25 --limit-train 128 --limit-test 60 --batch 64 --threads 2)
+
+# refused PART COMMAND...: exit status 2, one line on stderr with PART in it, nothing on stdout, and no
+# file made or removed.
+refused() {
+    local part=$1 status=0 before after
+    shift
+    before=$(find . | sort)
+    "$@" >/tmp/signet-out.$$ 2>/tmp/signet-error.$$ || status=$?
+    local said printed
+    said=$(cat /tmp/signet-error.$$)
+    printed=$(cat /tmp/signet-out.$$)
+    rm -f /tmp/signet-out.$$ /tmp/signet-error.$$
+    after=$(find . | sort)
+    [[ $status == 2 ]] || die "exit status $status, not 2: $* ($said)"
+    [[ $(wc -l <<<"$said") == 1 && -n $said ]] || die "not one line: $*: $said"
+    [[ $said == *"$part"* ]] || die "no '$part' in the message of $*: $said"
+    [[ -z $printed ]] || die "printed something: $*: $printed"
+    [[ $before == "$after" ]] || die "left something behind: $*: $(diff <(echo "$before") <(echo "$after"))"
+}

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Whatever is typed wrongly gets one clear line and exit status 2, and nothing is written.
+# usage: test_bad_input.sh TRAIN EVAL
+# shellcheck source=tests/system/programs.sh
+source "${0%/*}/programs.sh"
+
+# ---- options ----
+refused "--epohcs" "$train" --epohcs 3
+refused "--epochs" "$train" --epohcs 3
+refused "needs a value" "$train" --quant
+refused "1e9x" "$train" --epochs 1e9x
+refused "--lr" "$train" --lr nan
+refused "--batch" "$train" --batch 0
+refused "--epochs" "$train" --epochs -1
+refused "--epochs" "$train" --epochs 99999999999999999999999
+refused "cifar10, shapes, folder" "$train" --dataset mnist
+refused "resnet20, resnet32" "$train" --arch vgg
+refused "fp32, signed-binary, signed-binary-centered" "$train" --quant trinary
+refused "stray" "$train" --dataset shapes stray
+refused "more than" "$train" "${small[@]}" --batch 129
+
+# ---- data ----
+refused "cifar" "$train" --data-dir nowhere
+refused "nowhere" "$train" --data-dir nowhere
+mkdir cifar
+for i in 1 2 3 4 5; do truncate -s 30730000 "cifar/data_batch_$i.bin"; done
+refused "test_batch.bin" "$train" --data-dir cifar
+truncate -s 30729999 cifar/test_batch.bin
+refused "test_batch.bin" "$train" --data-dir cifar
+truncate -s 30730000 cifar/test_batch.bin
+printf '\012' | dd of=cifar/data_batch_3.bin bs=1 seek=$((3073 * 77)) conv=notrunc status=none
+refused "data_batch_3.bin" "$train" --data-dir cifar
+refused "folder" "$train" --dataset folder --data-dir cifar
+# Without network or script the message names the data set that needs neither.
+refused "--dataset shapes" "$train" --dataset cifar10
+
+# ---- output ----
+touch file
+refused "file" "$train" "${small[@]}" --out file
+refused "file" "$train" "${small[@]}" --out file/run
+if [[ $(id -u) != 0 ]]; then
+    mkdir sealed && chmod 555 sealed
+    refused "sealed" "$train" "${small[@]}" --out sealed/run
+elif [[ -d /proc/1 ]]; then
+    refused "/proc/1/run" "$train" "${small[@]}" --out /proc/1/run
+fi
+
+# ---- checkpoints ----
+refused "no checkpoint" "$eval"
+refused "none.h5" "$eval" none.h5
+echo 'plain text' >text.h5
+refused "HDF5" "$eval" text.h5
+"$train" "${small[@]}" --epochs 1 --out run >/dev/null
+head -c 20000 run/best.h5 >cut.h5
+refused "HDF5" "$eval" cut.h5
+refused "holds a run" "$train" "${small[@]}" --out run
+refused "cannot change" "$train" --resume run --arch resnet32
+refused "last.h5" "$train" --resume nowhere
+refused "--predictions" "$eval" run/best.h5 --predictions nowhere/p.csv
+refused "unknown option" "$eval" run/best.h5 --epochs 3
+refused "--threads" "$eval" run/best.h5 --threads many
