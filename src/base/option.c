@@ -146,20 +146,27 @@ static sn_status set_text(const sn_option *option, char *field, const char *text
     return SN_OK;
 }
 
+int sn_choice_find(const char *(*name_at)(int index), const char *name) {
+    const char *candidate;
+    for (int index = 0; (candidate = name_at(index)) != NULL; index++)
+        if (strcmp(candidate, name) == 0)
+            return index;
+    return -1;
+}
+
 static sn_status set_choice(const sn_option *option, int *field, const char *text,
                             sn_error *error) {
+    const int found = sn_choice_find(option->choice_name, text);
+    if (found >= 0) {
+        *field = found;
+        return SN_OK;
+    }
     char known[KNOWN_SIZE] = "";
     size_t used = 0;
     const char *name;
-    for (int index = 0; (name = option->choice_name(index)) != NULL; index++) {
-        if (strcmp(name, text) == 0) {
-            *field = index;
-            return SN_OK;
-        }
-        if (used < sizeof known)
-            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", index ? ", " : "",
-                                     name);
-    }
+    for (int index = 0; (name = option->choice_name(index)) != NULL && used < sizeof known; index++)
+        used +=
+            (size_t)snprintf(known + used, sizeof known - used, "%s%s", index ? ", " : "", name);
     return sn_error_set(error, SN_ERROR_ARGUMENT, "--%s: unknown '%.*s'; known: %s", option->name,
                         SHOWN, text, known);
 }

@@ -38,6 +38,10 @@ sn_status sn_option_defaults(const sn_option *table, size_t count, void *object,
 /* The entry with this name, NULL when there is none. */
 const sn_option *sn_option_find(const sn_option *table, size_t count, const char *name);
 
+/* The index at which a list of names, given like sn_option.choice_name, has this name; -1 without
+ * it. */
+int sn_choice_find(const char *(*name_at)(int index), const char *name);
+
 /* Parses text into the entry's field; the whole text must be the value ("1e9x", "", " 3", "-1",
  * "nan" are errors, overflow too). SN_ERROR_ARGUMENT with a message such as
  *   --epochs: '1e9x' is not a whole number from 1 to 1000000

@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { MAX_STAGES = 4, SMALL_IMAGE = 64, NAME_SIZE = 64, BLOCK_NAME_SIZE = 32 };
 
@@ -25,13 +24,6 @@ enum { ARCHS = sizeof archs / sizeof *archs };
 
 const char *sn_arch_name(int index) {
     return index >= 0 && index < ARCHS ? archs[index].name : NULL;
-}
-
-int sn_arch_find(const char *name) {
-    for (int i = 0; i < ARCHS; i++)
-        if (strcmp(archs[i].name, name) == 0)
-            return i;
-    return -1;
 }
 
 /* "<block>.<leaf>" */

@@ -20,9 +20,6 @@ typedef struct sn_model_options {
 /* resnet20, ...; NULL past the last. */
 const char *sn_arch_name(int index);
 
-/* The index of this name, -1 when there is none. */
-int sn_arch_find(const char *name);
-
 /* Adds the network to a graph: images[N][channels][height][image_width] to logits[N][classes].
  * Graphs over the same parameters share the network. Errors: images too small for the architecture.
  */

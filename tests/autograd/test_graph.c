@@ -3,6 +3,7 @@
 
 #include "autograd/op.h"
 #include "base/memory.h"
+#include "suites.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -309,9 +310,5 @@ int main(void) {
     tcase_add_test(tcase, test_partial_rows);
     tcase_add_test(tcase, test_nan_reaches_the_loss);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_FORK_GETENV);
 }

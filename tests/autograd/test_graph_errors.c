@@ -2,6 +2,7 @@
 #include "graph_help.h"
 
 #include "autograd/op.h"
+#include "suites.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -221,9 +222,5 @@ int main(void) {
     tcase_add_test(tcase, test_tensors);
     tcase_add_test(tcase, test_all_ops_are_here);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_FORK_GETENV);
 }

@@ -2,6 +2,7 @@
  * all that gradients meet where a tensor is used more than once, and that no value is overwritten
  * before backward has read it. */
 #include "graph_help.h"
+#include "suites.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -218,9 +219,5 @@ int main(void) {
     tcase_add_loop_test(tcase, test_shared_weight, 1, 3);
     tcase_add_test(tcase, test_random_graphs);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_FORK_GETENV);
 }

@@ -4,8 +4,8 @@
 
 #include "autograd/op.h"
 #include "base/rng.h"
+#include "suites.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -99,9 +99,5 @@ int main(void) {
     tcase_set_timeout(tcase, 600);
     tcase_add_loop_test(tcase, test_gradient, 0, op_count());
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_FORK_GETENV);
 }

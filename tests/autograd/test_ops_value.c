@@ -3,8 +3,8 @@
 #include "op_trial.h"
 
 #include "autograd/op.h"
+#include "suites.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -93,9 +93,5 @@ int main(void) {
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, test_value, 0, op_count());
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_FORK_GETENV);
 }

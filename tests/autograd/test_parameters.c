@@ -2,6 +2,7 @@
 #include "graph_help.h"
 
 #include "base/memory.h"
+#include "suites.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -168,9 +169,5 @@ int main(void) {
     tcase_add_test(tcase, test_initialisation_depends_on_seed_and_name);
     tcase_add_test(tcase, test_distributions);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_FORK_GETENV);
 }

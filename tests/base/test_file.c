@@ -2,8 +2,8 @@
 #include "base/file.h"
 
 #include "base/memory.h"
+#include "suites.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <ftw.h>
 #include <signal.h>
@@ -279,9 +279,5 @@ int main(void) {
     tcase_add_test(tests, directories_are_made_with_parents);
     tcase_add_test(tests, writable_directories_are_told_from_others);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite, CK_FORK_GETENV);
 }

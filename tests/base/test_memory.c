@@ -1,6 +1,6 @@
 #include "base/memory.h"
+#include "suites.h"
 
-#include <check.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -128,9 +128,5 @@ int main(void) {
     tcase_add_test(tests, pieces_are_followed_by_redzones);
 #endif
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite, CK_FORK_GETENV);
 }

@@ -1,6 +1,6 @@
 #include "base/option.h"
+#include "suites.h"
 
-#include <check.h>
 #include <locale.h>
 #include <math.h>
 #include <stdint.h>
@@ -281,9 +281,5 @@ int main(void) {
     tcase_add_test(tests, format_is_what_set_reads);
     tcase_add_test(tests, a_decimal_comma_changes_nothing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite, CK_FORK_GETENV);
 }

@@ -1,6 +1,6 @@
 #include "base/rng.h"
+#include "suites.h"
 
-#include <check.h>
 #include <math.h>
 
 enum { DRAWS = 100000 };
@@ -198,9 +198,5 @@ int main(void) {
     tcase_add_test(tests, hash_is_fnv_1a);
     suite_add_tcase(suite, tests);
     tcase_set_timeout(tests, 60);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite, CK_FORK_GETENV);
 }

@@ -1,6 +1,6 @@
 #include "base/status.h"
+#include "suites.h"
 
-#include <check.h>
 #include <string.h>
 
 START_TEST(every_status_has_its_own_text) {
@@ -73,9 +73,5 @@ int main(void) {
     tcase_add_test(tests, messages_stay_one_line);
     tcase_add_test(tests, macros_hand_errors_on);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite, CK_FORK_GETENV);
 }

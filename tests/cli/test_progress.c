@@ -1,7 +1,7 @@
 #define _XOPEN_SOURCE 700 /* pseudo-terminals */
 #include "cli/progress.h"
+#include "suites.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -110,9 +110,5 @@ int main(void) {
     tcase_add_test(tests, a_terminal_sees_one_line_and_then_none);
     tcase_add_test(tests, others_see_nothing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite, CK_FORK_GETENV);
 }

@@ -1,6 +1,7 @@
 /* Quantizers and gradient estimators to 1e-6. */
 #include "golden.h"
 
+#include "base/option.h"
 #include "quant/quant.h"
 
 #include <check.h>
@@ -14,19 +15,11 @@ static const char *const kinds[] = {"signed-binary", "signed-binary-centered"};
 static const char *const shapes[] = {"16x16x3x3", "7x5x3x3"};
 
 static const sn_quantizer *find_quantizer(const char *name) {
-    int i = 0;
-    while (sn_quantizer_at(i) && strcmp(sn_quantizer_name(i), name) != 0)
-        i++;
-    ck_assert_msg(sn_quantizer_at(i) != NULL, "no quantizer %s", name);
-    return sn_quantizer_at(i);
+    return sn_quantizer_at(sn_choice_find(sn_quantizer_name, name));
 }
 
 static const sn_estimator *find_estimator(const char *name) {
-    int i = 0;
-    while (sn_estimator_at(i) && strcmp(sn_estimator_name(i), name) != 0)
-        i++;
-    ck_assert_msg(sn_estimator_at(i) != NULL, "no estimator %s", name);
-    return sn_estimator_at(i);
+    return sn_estimator_at(sn_choice_find(sn_estimator_name, name));
 }
 
 /* A whole weight, quantized filter by filter. */

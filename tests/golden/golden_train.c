@@ -1,6 +1,7 @@
 /* The optimizers' paths, and the whole ResNet-20: logits, every gradient, four losses. */
 #include "golden.h"
 
+#include "base/option.h"
 #include "train/network.h"
 #include "train/optimizer.h"
 
@@ -75,26 +76,18 @@ static const struct {
     const char *quant, *estimator;
 } networks[] = {{"fp32", "ste"}, {"signed-binary", "ede"}, {"signed-binary-centered", "ste"}};
 
-static int find(const char *(*name_at)(int), const char *name) {
-    int i = 0;
-    while (name_at(i) && strcmp(name_at(i), name) != 0)
-        i++;
-    ck_assert_msg(name_at(i) != NULL, "no %s", name);
-    return i;
-}
-
 static void make_network(const char *quant, const char *estimator, sn_graph_mode mode, size_t batch,
                          sn_parameters *parameters, sn_network *network) {
     sn_error error;
     const sn_network_options options = {
-        .model = {.arch = sn_arch_find("resnet20"),
+        .model = {.arch = sn_choice_find(sn_arch_name, "resnet20"),
                   .width = 1,
                   .classes = 10,
                   .channels = 3,
                   .height = 32,
                   .image_width = 32,
-                  .quant = {.quantizer = find(sn_quantizer_name, quant),
-                            .estimator = find(sn_estimator_name, estimator),
+                  .quant = {.quantizer = sn_choice_find(sn_quantizer_name, quant),
+                            .estimator = sn_choice_find(sn_estimator_name, estimator),
                             .delta_ratio = 0.05,
                             .positive_fraction = 0.5}},
         .mode = mode,

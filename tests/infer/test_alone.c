@@ -2,8 +2,8 @@
 #define _POSIX_C_SOURCE 200809L /* popen */
 #include "base/memory.h"
 #include "naive.h"
+#include "suites.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,9 +57,5 @@ int main(int argc, char **argv) {
     TCase *tests = tcase_create("program");
     tcase_add_test(tests, runs_alone);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_FORK_GETENV);
 }

@@ -1,7 +1,7 @@
 /* Every instruction against plain loops in double precision, over many shapes. */
 #include "naive.h"
+#include "suites.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -151,9 +151,5 @@ int main(void) {
     tcase_add_test(tests, pools);
     tcase_add_test(tests, global_pool_linear_sum);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_FORK_GETENV);
 }

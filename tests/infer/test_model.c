@@ -2,8 +2,8 @@
 #include "base/memory.h"
 #include "infer/format.h"
 #include "naive.h"
+#include "suites.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -408,9 +408,5 @@ int main(void) {
     tcase_add_test(tests, mutations);
     tcase_add_test(tests, packer_errors);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_FORK_GETENV);
 }

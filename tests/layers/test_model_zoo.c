@@ -1,9 +1,10 @@
 /* The model zoo against published parameter counts and torchvision's names. */
 #include "layers/model.h"
 
+#include "base/option.h"
 #include "layers/quantize.h"
+#include "suites.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,20 +30,13 @@ static void destroy(network *n) {
 }
 
 static sn_model_options options_for(const char *arch, size_t size, size_t classes) {
-    return (sn_model_options){.arch = sn_arch_find(arch),
+    return (sn_model_options){.arch = sn_choice_find(sn_arch_name, arch),
                               .width = 1,
                               .classes = classes,
                               .channels = 3,
                               .height = size,
                               .image_width = size,
                               .quant = {.delta_ratio = 0.05, .positive_fraction = 0.5}};
-}
-
-static int find_quantizer(const char *name) {
-    int i = 0;
-    while (sn_quantizer_name(i) && strcmp(sn_quantizer_name(i), name) != 0)
-        i++;
-    return i;
 }
 
 static size_t trained_parameters(const network *n) {
@@ -151,7 +145,7 @@ END_TEST
 START_TEST(only_block_convolutions_are_quantized) {
     network n;
     sn_model_options options = options_for("resnet20", 32, 10);
-    options.quant.quantizer = find_quantizer("signed-binary");
+    options.quant.quantizer = sn_choice_find(sn_quantizer_name, "signed-binary");
     ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
     ck_assert_uint_eq(role_parameters(&n, SN_ROLE_LATENT), 267264);
     ck_assert_int_eq(sn_parameters_find(n.parameters, "conv1.weight")->role, SN_ROLE_WEIGHT);
@@ -207,9 +201,5 @@ int main(void) {
     tcase_add_test(tcase, width_multiplies_filters);
     tcase_add_test(tcase, prelu_has_slopes);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_FORK_GETENV);
 }

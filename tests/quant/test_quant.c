@@ -2,9 +2,10 @@
  * evaluated in double. */
 #include "quant/quant.h"
 
+#include "base/option.h"
 #include "base/rng.h"
+#include "suites.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +13,11 @@
 enum { COUNT = 144 };
 
 static const sn_quantizer *quantizer(const char *name) {
-    for (int i = 0; sn_quantizer_at(i); i++)
-        if (strcmp(sn_quantizer_name(i), name) == 0)
-            return sn_quantizer_at(i);
-    ck_abort_msg("no quantizer %s", name);
+    return sn_quantizer_at(sn_choice_find(sn_quantizer_name, name));
 }
 
 static const sn_estimator *estimator(const char *name) {
-    for (int i = 0; sn_estimator_at(i); i++)
-        if (strcmp(sn_estimator_name(i), name) == 0)
-            return sn_estimator_at(i);
-    ck_abort_msg("no estimator %s", name);
+    return sn_estimator_at(sn_choice_find(sn_estimator_name, name));
 }
 
 static void draw(float *values, size_t count, double deviation, uint64_t seed) {
@@ -175,9 +170,5 @@ int main(void) {
     tcase_add_test(tcase, a_larger_delta_ratio_is_sparser);
     tcase_add_loop_test(tcase, estimators_match_their_definition_and_accumulate, 0, 3);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_FORK_GETENV);
 }

@@ -32,28 +32,21 @@ static const freeze_case cases[] = {
 
 enum { CASES = sizeof cases / sizeof *cases };
 
-static int find(const char *(*name_at)(int), const char *name) {
-    int i = 0;
-    while (name_at(i) && strcmp(name_at(i), name) != 0)
-        i++;
-    ck_assert_msg(name_at(i) != NULL, "no %s", name);
-    return i;
-}
-
 static sn_network_options options_of(const freeze_case *c) {
-    return (sn_network_options){.model = {.arch = sn_arch_find(c->arch),
-                                          .width = c->width,
-                                          .classes = 10,
-                                          .channels = 3,
-                                          .height = c->size,
-                                          .image_width = c->size,
-                                          .activation = find(sn_activation_name, c->activation),
-                                          .quant = {.quantizer = find(sn_quantizer_name, c->quant),
-                                                    .delta_ratio = 0.05,
-                                                    .positive_fraction = 0.5}},
-                                .mode = SN_GRAPH_EVAL,
-                                .batch = IMAGES,
-                                .threads = 2};
+    return (sn_network_options){
+        .model = {.arch = sn_choice_find(sn_arch_name, c->arch),
+                  .width = c->width,
+                  .classes = 10,
+                  .channels = 3,
+                  .height = c->size,
+                  .image_width = c->size,
+                  .activation = sn_choice_find(sn_activation_name, c->activation),
+                  .quant = {.quantizer = sn_choice_find(sn_quantizer_name, c->quant),
+                            .delta_ratio = 0.05,
+                            .positive_fraction = 0.5}},
+        .mode = SN_GRAPH_EVAL,
+        .batch = IMAGES,
+        .threads = 2};
 }
 
 /* Every parameter random, batch-norm and slopes too, so that folding errors show. */
