@@ -113,14 +113,15 @@ static void fold(const geometry *g, const sn_real *col, sn_real *image) {
     }
 }
 
-/* Bytes of one thread's part of the workspace: col in forward; col, dcol, dW, db in backward. */
+/* Bytes of one thread's part of the workspace in forward: col. */
 static size_t forward_part(const geometry *g) {
     return g->is_matrix ? 0 : sn_align_up(g->taps * g->pixels * sizeof(sn_real));
 }
 
+/* Likewise in backward: col, whose place dcol then takes, dW and db. */
 static size_t backward_part(const geometry *g) {
-    return 2 * sn_align_up(g->taps * g->pixels * sizeof(sn_real)) +
-           sn_align_up(g->k * g->taps * sizeof(sn_real)) + sn_align_up(g->k * sizeof(sn_real));
+    return forward_part(g) + sn_align_up(g->k * g->taps * sizeof(sn_real)) +
+           sn_align_up(g->k * sizeof(sn_real));
 }
 
 static sn_status conv2d_shape(sn_node *node, int threads, sn_error *error) {
@@ -184,16 +185,15 @@ static void conv2d_forward(const sn_node *node, const sn_run *run) {
 
 /* One thread's buffers in backward. */
 typedef struct buffers {
-    sn_real *col, *dcol; /* [Q][P] */
-    sn_real *dweight;    /* [K][Q] */
-    sn_real *dbias;      /* [K] */
+    sn_real *col;     /* [Q][P], then dcol */
+    sn_real *dweight; /* [K][Q] */
+    sn_real *dbias;   /* [K] */
 } buffers;
 
 static buffers backward_buffers(const geometry *g, const sn_node *node, int chunk) {
     const size_t part = backward_part(g);
-    const size_t matrix = sn_align_up(g->taps * g->pixels * sizeof(sn_real));
     char *base = (char *)node->backward_workspace + (size_t)chunk * part;
-    return (buffers){(void *)base, (void *)(base + matrix), (void *)(base + 2 * matrix),
+    return (buffers){(void *)base, (void *)(base + forward_part(g)),
                      (void *)(base + part - sn_align_up(g->k * sizeof(sn_real)))};
 }
 
@@ -226,10 +226,10 @@ static void backward_image(const geometry *g, const sn_node *node, size_t n, con
                     g->pixels);
             return;
         }
-        sn_gemm(g->taps, g->pixels, g->k, transposed, dy, 0, b->dcol, g->pixels);
+        sn_gemm(g->taps, g->pixels, g->k, transposed, dy, 0, b->col, g->pixels);
         if (!node->add[0])
             memset(dimage, 0, image_size * sizeof *dimage);
-        fold(g, b->dcol, dimage);
+        fold(g, b->col, dimage);
     }
 }
 
