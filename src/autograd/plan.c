@@ -176,9 +176,10 @@ static sn_status place_buffers(sn_graph *graph, buffer_list *list, sn_error *err
     }
     graph->memory_size = size;
     graph->memory = sn_alloc(size);
-    SN_RETURN_IF(!graph->memory, error, SN_ERROR_MEMORY,
-                 "out of memory: the network needs %.1f MiB for activations at this batch size",
-                 (double)size / 1048576);
+    SN_RETURN_IF(
+        !graph->memory, error, SN_ERROR_MEMORY,
+        "out of memory: the network needs %.1f MiB at this batch size and number of threads",
+        (double)size / 1048576);
     for (size_t i = 0; i < list->count; i++) {
         const buffer *item = &list->items[i];
         void *address = graph->memory + item->offset;

@@ -16,7 +16,8 @@ enum { PATH_SIZE = 2 * SN_OPTION_TEXT_SIZE };
 extern char **environ;
 
 static bool has_cifar10(const char *directory) {
-    static const char *const places[] = {"data_batch_1.bin", "cifar-10-batches-bin"};
+    static const char *const places[] = {"data_batch_1.bin", "test_batch.bin",
+                                         "cifar-10-batches-bin"};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         char path[PATH_SIZE];
         snprintf(path, sizeof path, "%s/%s", directory, places[i]);
@@ -48,14 +49,14 @@ static sn_status fetch_cifar10(const char *directory, sn_error *error) {
 sn_status sn_cli_find_data(int dataset, const char *given, char directory[SN_OPTION_TEXT_SIZE],
                            sn_error *error) {
     const char *environment = getenv("SIGNET_DATA");
-    const char *chosen = "data";
+    const bool is_cifar10 = strcmp(sn_dataset_name(dataset), "cifar10") == 0;
+    const char *chosen = environment && environment[0] ? environment : "data";
     if (given[0])
         chosen = given;
-    else if (environment && environment[0])
-        chosen = environment;
+    else if (is_cifar10 && !has_cifar10(chosen) && has_cifar10("data"))
+        chosen = "data";
     SN_RETURN_IF(snprintf(directory, SN_OPTION_TEXT_SIZE, "%s", chosen) >= SN_OPTION_TEXT_SIZE,
                  error, SN_ERROR_ARGUMENT, "the path in $SIGNET_DATA is too long");
-    const bool is_cifar10 = strcmp(sn_dataset_name(dataset), "cifar10") == 0;
     if (is_cifar10 && !given[0] && !has_cifar10(directory))
         return fetch_cifar10(directory, error);
     return SN_OK;

@@ -12,6 +12,7 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -55,7 +56,7 @@ static const sn_option table[] = {
      .help = "threads; 0: one for each processor"},
 };
 
-enum { OPTION_COUNT = sizeof table / sizeof *table };
+enum { OPTION_COUNT = sizeof table / sizeof *table, TEMPORARY_SIZE = SN_OPTION_TEXT_SIZE + 8 };
 
 /* ---- output ---- */
 
@@ -86,9 +87,10 @@ static void print_text(const char *path, const sn_train_config *config, int data
 
 static sn_status print_json(const char *path, const sn_train_config *config, int dataset,
                             const sn_evaluate_result *r, int threads, sn_error *error) {
+    const bool compared = r->parity_images > 0;
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:I, s:f, s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:f, "
-        "s:I}",
+        "{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:I, s:f, s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:o, "
+        "s:o}",
         "checkpoint", path, "arch", sn_arch_name(config->arch), "quant",
         sn_quantizer_name(config->quant.quantizer), "dataset", sn_dataset_name(dataset), "top1",
         r->accuracy.top1, "top5", r->accuracy.top5, "loss", r->accuracy.loss, "images",
@@ -97,8 +99,9 @@ static sn_status print_json(const char *path, const sn_train_config *config, int
         (json_int_t)r->model.quantized_weights, "effectual_weights",
         (json_int_t)r->model.effectual_weights, "weight_bytes", (json_int_t)r->model.weight_bytes,
         "packed_bytes", (json_int_t)r->model.packed_bytes, "parity_images",
-        (json_int_t)r->parity_images, "parity_max_abs", r->parity_max_abs, "parity_mismatches",
-        (json_int_t)r->parity_mismatches);
+        (json_int_t)r->parity_images, "parity_max_abs",
+        compared ? json_real(r->parity_max_abs) : json_null(), "parity_mismatches",
+        compared ? json_integer((json_int_t)r->parity_mismatches) : json_null());
     SN_RETURN_IF(!object, error, SN_ERROR_DATA, "%s: cannot write its name as JSON (not UTF-8?)",
                  path);
     json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
@@ -118,16 +121,30 @@ static sn_status find_data(const eval_options *options, const sn_train_config *c
                             error);
 }
 
-/* Predictions go to a file beside the wanted one, which takes its place at the end. */
+/* Predictions go to a new file beside the wanted one, which it replaces when it is complete. */
+static sn_status open_predictions(const char *path, char temporary[TEMPORARY_SIZE], FILE **file,
+                                  sn_error *error) {
+    struct stat info;
+    SN_RETURN_IF(stat(path, &info) == 0 && !S_ISREG(info.st_mode), error, SN_ERROR_IO,
+                 "--predictions: %s is there and no regular file", path);
+    snprintf(temporary, TEMPORARY_SIZE, "%s.XXXXXX", path);
+    const int descriptor = mkstemp(temporary);
+    *file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
+    SN_RETURN_IF(!*file, error, SN_ERROR_IO, "--predictions: cannot write %s: %s", path,
+                 strerror(errno));
+    /* mkstemp makes a file for its owner alone. */
+    const mode_t mask = umask(0);
+    umask(mask);
+    fchmod(descriptor, 0666 & ~mask);
+    return SN_OK;
+}
+
 static sn_status evaluate_with_predictions(const sn_checkpoint *checkpoint,
                                            const sn_dataset *dataset, const char *path,
                                            sn_evaluate_options *options, sn_evaluate_result *result,
                                            sn_error *error) {
-    char temporary[SN_OPTION_TEXT_SIZE + 8];
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    options->predictions = fopen(temporary, "w");
-    SN_RETURN_IF(!options->predictions, error, SN_ERROR_IO, "--predictions: cannot write %s: %s",
-                 path, strerror(errno));
+    char temporary[TEMPORARY_SIZE];
+    SN_TRY(open_predictions(path, temporary, &options->predictions, error));
     sn_status status = sn_evaluate(checkpoint, dataset, options, result, error);
     const bool failed = ferror(options->predictions) != 0;
     if ((fclose(options->predictions) != 0 || failed) && status == SN_OK)
@@ -147,7 +164,7 @@ static sn_status eval(const char *path, const eval_options *options,
     SN_TRY(find_data(options, config, index, directory, error));
     SN_TRY(sn_dataset_open(index, SN_SPLIT_TEST, directory, (size_t)options->limit_test, dataset,
                            error));
-    sn_progress progress;
+    sn_progress progress = {0};
     sn_evaluate_options evaluate = {.threads = options->threads ? (int)options->threads
                                                                 : omp_get_num_procs(),
                                     .parity_images = (size_t)options->parity,
@@ -191,5 +208,7 @@ int main(int argc, char **argv) {
         status = eval(path, &options, checkpoint, &dataset, &error);
     sn_dataset_free(dataset);
     sn_checkpoint_free(checkpoint);
+    if (status == SN_OK)
+        status = sn_cli_flush(&error);
     return status == SN_OK ? EXIT_SUCCESS : sn_cli_fail("eval", &error);
 }

@@ -21,8 +21,6 @@ typedef struct evaluator {
     float *logits;        /* of one piece */
     float *parity_logits; /* [parity images][classes], by the inference library */
     float *graph_logits;  /* of one batch of the training graph */
-    size_t first, first_five;
-    double loss;
 } evaluator;
 
 static sn_status prepare(evaluator *e, const sn_checkpoint *checkpoint,
@@ -47,31 +45,20 @@ static sn_status prepare(evaluator *e, const sn_checkpoint *checkpoint,
     return SN_OK;
 }
 
-static size_t prediction(const float *logits, size_t classes) {
-    size_t best = 0;
-    for (size_t i = 1; i < classes; i++)
-        if (logits[i] > logits[best])
-            best = i;
-    return best;
-}
-
 static void write_prediction(FILE *file, size_t index, int label, const float *logits,
                              size_t classes) {
-    fprintf(file, "%zu,%d,%zu", index, label, prediction(logits, classes));
+    fprintf(file, "%zu,%d,%zu", index, label, sn_predicted_class(logits, classes));
     for (size_t i = 0; i < classes; i++)
         fprintf(file, ",%.9g", (double)logits[i]);
     putc('\n', file);
 }
 
 /* Counts one image, whose logits the inference library computed. */
-static void take_image(evaluator *e, const sn_evaluate_result *result, size_t index,
+static void take_image(evaluator *e, sn_evaluate_result *result, size_t index,
                        const float *logits) {
     const size_t classes = (size_t)e->input->classes;
     const int label = sn_dataset_label(e->dataset, index);
-    const size_t rank = sn_label_rank(logits, classes, label);
-    e->first += rank == 0;
-    e->first_five += rank < 5;
-    e->loss += sn_label_loss(logits, classes, label);
+    sn_evaluation_add(&result->accuracy, logits, classes, label);
     if (index < result->parity_images)
         for (size_t i = 0; i < classes; i++)
             e->parity_logits[index * classes + i] = logits[i];
@@ -94,10 +81,10 @@ static sn_status run_inference(evaluator *e, sn_evaluate_result *result, sn_erro
             take_image(e, result, first + i, e->logits + i * classes);
         sn_progress_update(e->options->progress, "inference", first + images, count, 0, NULL);
     }
-    result->accuracy = (sn_evaluation){.images = count,
-                                       .loss = e->loss / (double)count,
-                                       .top1 = 100 * (double)e->first / (double)count,
-                                       .top5 = 100 * (double)e->first_five / (double)count};
+    sn_progress_clear(e->options->progress);
+    sn_evaluation_finish(&result->accuracy);
+    SN_RETURN_IF(!isfinite(result->accuracy.loss), error, SN_ERROR_DATA,
+                 "the network's logits are not finite numbers: its training diverged");
     result->images_per_second = (double)count / seconds;
     result->model = *sn_predictor_info(e->predictor);
     return SN_OK;
@@ -108,7 +95,8 @@ static void compare_image(sn_evaluate_result *result, const float *packed, const
     for (size_t i = 0; i < classes; i++)
         result->parity_max_abs =
             fmax(result->parity_max_abs, fabs((double)packed[i] - (double)graph[i]));
-    result->parity_mismatches += prediction(packed, classes) != prediction(graph, classes);
+    result->parity_mismatches +=
+        sn_predicted_class(packed, classes) != sn_predicted_class(graph, classes);
 }
 
 /* Runs the training graph, in eval mode, on the first images. */
@@ -137,23 +125,9 @@ static sn_status run_graph(evaluator *e, sn_evaluate_result *result, sn_error *e
     return SN_OK;
 }
 
-static sn_status check_dataset(const sn_input_info *input, const sn_dataset *dataset,
-                               sn_error *error) {
-    SN_RETURN_IF(input->classes != sn_dataset_classes(dataset) ||
-                     input->channels != sn_dataset_channels(dataset) ||
-                     input->height != sn_dataset_height(dataset) ||
-                     input->width != sn_dataset_width(dataset),
-                 error, SN_ERROR_DATA,
-                 "the network takes %dx%dx%d images of %d classes, the data has %dx%dx%d of %d",
-                 input->channels, input->height, input->width, input->classes,
-                 sn_dataset_channels(dataset), sn_dataset_height(dataset),
-                 sn_dataset_width(dataset), sn_dataset_classes(dataset));
-    return SN_OK;
-}
-
 static sn_status evaluate(evaluator *e, const sn_checkpoint *checkpoint, sn_evaluate_result *result,
                           sn_error *error) {
-    SN_TRY(check_dataset(e->input, e->dataset, error));
+    SN_TRY(sn_input_check(e->input, e->dataset, error));
     SN_TRY(prepare(e, checkpoint, result, error));
     SN_TRY(run_inference(e, result, error));
     return run_graph(e, result, error);

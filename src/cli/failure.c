@@ -1,6 +1,9 @@
 #include "cli/failure.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 int sn_cli_fail(const char *program, const sn_error *error) {
     if (error->message[0])
@@ -13,4 +16,11 @@ int sn_cli_fail(const char *program, const sn_error *error) {
     default:
         return SN_EXIT_BAD_INPUT;
     }
+}
+
+sn_status sn_cli_flush(sn_error *error) {
+    const bool failed = fflush(stdout) != 0 || ferror(stdout);
+    SN_RETURN_IF(failed, error, SN_ERROR_IO, "cannot write to standard output: %s",
+                 strerror(errno));
+    return SN_OK;
 }

@@ -15,4 +15,7 @@ enum {
  * it already; returns the exit status that fits error->status. */
 int sn_cli_fail(const char *program, const sn_error *error);
 
+/* Writes out standard output; SN_ERROR_IO when that fails, as on a full disk. */
+sn_status sn_cli_flush(sn_error *error);
+
 #endif

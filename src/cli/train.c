@@ -1,11 +1,13 @@
 /* ./train: trains a network. Results on stdout, progress and messages on stderr. */
 #define _POSIX_C_SOURCE 200809L
+#include "base/clock.h"
 #include "cli/arguments.h"
 #include "cli/data_source.h"
 #include "cli/failure.h"
 #include "cli/progress.h"
 #include "train/trainer.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +18,8 @@ static const char usage[] =
     "usage: train [OPTION...]\n"
     "       train --resume DIR [--epochs N] [--threads N] [--data-dir DIR] [--stop-after N]\n"
     "\n"
-    "Trains a network and writes config.json, metrics.jsonl, last.h5 and best.h5 to a folder of "
-    "its\n"
-    "own. Ctrl-C stops after the current step; --resume continues with the very next one.";
+    "Trains a network and writes config.json, metrics.jsonl, last.h5 and best.h5 to a folder of\n"
+    "its own. Ctrl-C stops after the current step; --resume continues with the very next one.";
 
 /* Set by a signal: nothing else can reach a handler. */
 static volatile sig_atomic_t stop_signal;
@@ -37,15 +38,6 @@ static void catch_signals(void) {
 
 /* ---- configuration ---- */
 
-/* Options that may differ when a run is resumed. */
-static bool may_change(const sn_option *option) {
-    static const char *const names[] = {"epochs", "threads", "data-dir", "resume", "stop-after"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(option->name, names[i]) == 0)
-            return true;
-    return false;
-}
-
 /* Takes the configuration from the checkpoint and the options that were given from *config. */
 static sn_status merge_resumed(const sn_checkpoint *checkpoint, const bool *given,
                                sn_train_config *config, sn_error *error) {
@@ -57,14 +49,29 @@ static sn_status merge_resumed(const sn_checkpoint *checkpoint, const bool *give
             continue;
         char text[SN_OPTION_TEXT_SIZE];
         sn_option_format(&table[i], config, text);
-        SN_RETURN_IF(!may_change(&table[i]), error, SN_ERROR_ARGUMENT,
-                     "--%s cannot change when a run is resumed (given: %.200s); only --epochs, "
-                     "--threads, --data-dir and --stop-after can",
+        SN_RETURN_IF(table[i].tag == SN_CONFIG_FIXED || strcmp(table[i].name, "out") == 0, error,
+                     SN_ERROR_ARGUMENT,
+                     "--%s cannot change when a run is resumed (given: %.200s); see --help for "
+                     "what can",
                      table[i].name, text);
         SN_TRY(sn_option_set(&table[i], &merged, text, error));
     }
     *config = merged;
     sn_config_resolve(config);
+    return SN_OK;
+}
+
+/* --resume "$RUN" with RUN unset must not start a new run. */
+static sn_status refuse_empty_folders(const bool *given, const sn_train_config *config,
+                                      sn_error *error) {
+    size_t count;
+    const sn_option *table = sn_config_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        char text[SN_OPTION_TEXT_SIZE];
+        sn_option_format(&table[i], config, text);
+        SN_RETURN_IF(given[i] && table[i].kind == SN_OPTION_TEXT && !text[0], error,
+                     SN_ERROR_ARGUMENT, "--%s needs a folder, not an empty text", table[i].name);
+    }
     return SN_OK;
 }
 
@@ -82,6 +89,8 @@ typedef struct display {
     sn_progress progress;
     const sn_trainer *trainer;
     uint64_t line_epoch; /* whose progress line was begun; 0: none */
+    double started;      /* seconds, at the first step */
+    size_t first;        /* images done then, over all epochs */
     bool announced;
 } display;
 
@@ -93,16 +102,35 @@ static void announce(display *d) {
     fflush(stdout);
 }
 
+/* Images of all epochs up to where the report stands. */
+static size_t images_so_far(const sn_step_report *report) {
+    return (size_t)(report->epoch - 1) * report->images_total + report->images_done;
+}
+
+/* "loss 1.2345  run 3:07 h left", without evaluations. */
+static void describe_run(const display *d, const sn_step_report *report, char *text, size_t size) {
+    const size_t now = images_so_far(report);
+    const size_t left = (size_t)report->epochs * report->images_total - now;
+    const double seconds = sn_clock_seconds() - d->started;
+    const double rest = now > d->first ? seconds * (double)left / (double)(now - d->first) : 0;
+    snprintf(text, size, "loss %.4f  run %d:%02d h left", report->loss, (int)(rest / 3600),
+             (int)(rest / 60) % 60);
+}
+
 static void show_step(void *context, const sn_step_report *report) {
     display *d = context;
     announce(d);
+    if (d->line_epoch == 0) {
+        d->started = sn_clock_seconds();
+        d->first = images_so_far(report);
+    }
     if (d->line_epoch != report->epoch)
         sn_progress_start(&d->progress, "images");
     d->line_epoch = report->epoch;
-    char label[64], extra[32];
+    char label[64], extra[64];
     snprintf(label, sizeof label, "epoch %llu/%llu", (unsigned long long)report->epoch,
              (unsigned long long)report->epochs);
-    snprintf(extra, sizeof extra, "loss %.4f", report->loss);
+    describe_run(d, report, extra, sizeof extra);
     sn_progress_update(&d->progress, label, report->images_done, report->images_total,
                        report->images_before, extra);
 }
@@ -159,9 +187,9 @@ static sn_status open_and_train(sn_train_config *config, const bool *given, int 
     sn_checkpoint *resume = NULL;
     sn_dataset *train_data = NULL, *test_data = NULL;
     char directory[SN_OPTION_TEXT_SIZE];
-    sn_status status = SN_OK;
     sn_config_resolve(config);
-    if (config->resume[0])
+    sn_status status = refuse_empty_folders(given, config, error);
+    if (status == SN_OK && config->resume[0])
         status = open_resumed(given, config, &resume, error);
     if (status == SN_OK)
         status = sn_cli_find_data(config->dataset, config->data_dir, directory, error);
@@ -184,6 +212,7 @@ int main(int argc, char **argv) {
     const sn_option *table = sn_config_table(&count);
     bool given[MAX_OPTIONS] = {false};
     sn_train_config config = {0};
+    assert(count <= MAX_OPTIONS);
     sn_arguments arguments = {.table = table, .count = count, .object = &config, .given = given};
     sn_error error = {0};
     int exit_status = EXIT_SUCCESS;
@@ -194,7 +223,8 @@ int main(int argc, char **argv) {
         sn_arguments_help(table, count, usage, stdout);
         return EXIT_SUCCESS;
     }
-    if (open_and_train(&config, given, &exit_status, &error) != SN_OK)
+    if (open_and_train(&config, given, &exit_status, &error) != SN_OK ||
+        sn_cli_flush(&error) != SN_OK)
         return sn_cli_fail("train", &error);
     return exit_status;
 }

@@ -21,7 +21,7 @@ typedef struct sn_model_options {
 const char *sn_arch_name(int index);
 
 /* Adds the network to a graph: images[N][channels][height][image_width] to logits[N][classes].
- * Graphs over the same parameters share the network. Errors: images too small for the architecture.
+ * Graphs over the same parameters share the network.
  */
 sn_status sn_model_build(const sn_model_options *options, sn_graph *graph, sn_tensor *images,
                          sn_tensor **logits, sn_error *error);

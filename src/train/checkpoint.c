@@ -67,8 +67,8 @@ static sn_status write_state(sn_h5 *h5, const sn_train_config *config, const sn_
 static sn_status write_all(sn_h5 *h5, const sn_train_config *config, const sn_input_info *input,
                            const sn_parameters *parameters, sn_optimizer *optimizer,
                            const sn_train_state *state, sn_error *error) {
-    char *json = sn_config_to_json(config, input);
-    SN_RETURN_IF(!json, error, SN_ERROR_MEMORY, "out of memory for the configuration");
+    char *json;
+    SN_TRY(sn_config_to_json(config, input, &json, error));
     sn_status status = sn_h5_write_text(h5, "config", json, error);
     free(json);
     SN_TRY(status);

@@ -16,15 +16,13 @@
     .kind = SN_OPTION_CHOICE, .value_name = "NAME", .choice_name = (names), .fallback = (standard)
 #define TEXT(what) .kind = SN_OPTION_TEXT, .value_name = (what)
 
-static const char transient_group[] = "This invocation";
-
 /* Any whole number up to here is exact in JSON and in a double. */
 #define LARGEST_SEED 9007199254740991.0
 
 static const sn_option options[] = {
     {"dataset", FIELD(dataset), CHOICE(sn_dataset_name, "cifar10"), .group = "Data",
      .help = "data set; shapes needs no files"},
-    {"data-dir", FIELD(data_dir), TEXT("DIR"), .group = "Data",
+    {"data-dir", FIELD(data_dir), TEXT("DIR"), .tag = SN_CONFIG_CHANGEABLE, .group = "Data",
      .help = "where its files are; otherwise $SIGNET_DATA, then data/"},
     {"limit-train", FIELD(limit_train), COUNT(0, 1e9, "0"), .group = "Data",
      .help = "use only the first N training images; 0: all"},
@@ -51,8 +49,8 @@ static const sn_option options[] = {
     {"scale", FIELD(quant.scale_rule), CHOICE(sn_scale_rule_name, "mean"), .group = "Quantization",
      .help = "a: mean of the effectual |weights|, or one"},
 
-    {"epochs", FIELD(epochs), COUNT(1, 1e6, "100"), .group = "Optimisation",
-     .help = "passes over the training images"},
+    {"epochs", FIELD(epochs), COUNT(1, 1e6, "100"), .tag = SN_CONFIG_CHANGEABLE,
+     .group = "Optimisation", .help = "passes over the training images"},
     {"batch", FIELD(batch), COUNT(1, 65536, "128"), .group = "Optimisation",
      .help = "images per step"},
     {"optimizer", FIELD(optimizer.kind), CHOICE(sn_optimizer_name, "sgd"), .group = "Optimisation",
@@ -75,12 +73,12 @@ static const sn_option options[] = {
      .help = "adam, adamw: decay of the first moment"},
     {"beta2", FIELD(optimizer.beta2), REAL(0, 0.999999, "0.999"), .group = "Optimisation",
      .help = "adam, adamw: decay of the second moment"},
-    {"epsilon", FIELD(optimizer.epsilon), REAL(0, 1, "1e-08"), .group = "Optimisation",
+    {"epsilon", FIELD(optimizer.epsilon), REAL(1e-30, 1, "1e-08"), .group = "Optimisation",
      .help = "adam, adamw: added to the root of the second moment"},
     {"weight-decay", FIELD(optimizer.decay_weight), REAL(0, 10, "0.0001"), .group = "Optimisation",
      .help = "decay of full-precision weights"},
     {"weight-decay-latent", FIELD(optimizer.decay_latent), REAL(-1, 10, "-1"),
-     .group = "Optimisation", .help = "decay of latent weights; -1: as --weight-decay"},
+     .group = "Optimisation", .help = "decay of latent weights; negative: as --weight-decay"},
     {"weight-decay-norm", FIELD(optimizer.decay_others), REAL(0, 10, "0"), .group = "Optimisation",
      .help = "decay of batch-norm, biases and slopes"},
     {"label-smoothing", FIELD(label_smoothing), REAL(0, 0.999, "0"), .group = "Optimisation",
@@ -88,14 +86,16 @@ static const sn_option options[] = {
 
     {"seed", FIELD(seed), COUNT(0, LARGEST_SEED, "0"), .group = "Execution",
      .help = "same seed and threads, same bits"},
-    {"threads", FIELD(threads), COUNT(0, 1024, "0"), .group = "Execution",
-     .help = "threads; 0: one for each processor"},
+    {"threads", FIELD(threads), COUNT(0, 1024, "0"), .tag = SN_CONFIG_CHANGEABLE,
+     .group = "Execution", .help = "threads; 0: one for each processor"},
 
-    {"out", FIELD(out), TEXT("DIR"), .group = transient_group,
+    {"out", FIELD(out), TEXT("DIR"), .group = "This invocation", .tag = SN_CONFIG_TRANSIENT,
      .help = "output folder; otherwise runs/DATASET-ARCH-QUANT-SEED[-n]"},
-    {"resume", FIELD(resume), TEXT("DIR"), .group = transient_group,
-     .help = "continue the run in this folder; --epochs, --threads and --data-dir may change"},
-    {"stop-after", FIELD(stop_after), COUNT(0, 1e6, "0"), .group = transient_group,
+    {"resume", FIELD(resume), TEXT("DIR"), .group = "This invocation", .tag = SN_CONFIG_TRANSIENT,
+     .help = "continue the run in this folder; of the run only epochs, threads and data-dir may "
+             "change"},
+    {"stop-after", FIELD(stop_after), COUNT(0, 1e6, "0"), .group = "This invocation",
+     .tag = SN_CONFIG_TRANSIENT,
      .help = "stop cleanly after N epochs of this invocation; --resume goes on; 0: never"},
 };
 
@@ -104,10 +104,6 @@ enum { OPTION_COUNT = sizeof options / sizeof *options };
 const sn_option *sn_config_table(size_t *count) {
     *count = OPTION_COUNT;
     return options;
-}
-
-bool sn_config_is_transient(const sn_option *option) {
-    return option->group == transient_group;
 }
 
 void sn_config_resolve(sn_train_config *config) {
@@ -119,6 +115,8 @@ void sn_config_resolve(sn_train_config *config) {
         config->threads = (uint64_t)omp_get_num_procs();
     config->optimizer.nesterov = !config->plain_momentum;
 }
+
+static const char format_text[] = "signet configuration 1";
 
 /* Numbers and flags as such, all else as text. */
 static json_t *option_to_json(const sn_option *option, const sn_train_config *config) {
@@ -150,18 +148,30 @@ static json_t *input_to_json(const sn_input_info *input) {
                      "std", deviation);
 }
 
-char *sn_config_to_json(const sn_train_config *config, const sn_input_info *input) {
-    json_t *root = json_object();
-    json_object_set_new(root, "format", json_string("signet configuration 1"));
+/* Takes over `values` and `input`; NULL if anything could not be made. */
+static json_t *make_root(json_t *values, json_t *input) {
+    return json_pack("{s:s, s:o, s:o}", "format", format_text, "options", values, "input", input);
+}
+
+sn_status sn_config_to_json(const sn_train_config *config, const sn_input_info *input, char **text,
+                            sn_error *error) {
     json_t *values = json_object();
-    for (size_t i = 0; i < OPTION_COUNT; i++)
-        if (!sn_config_is_transient(&options[i]))
-            json_object_set_new(values, options[i].name, option_to_json(&options[i], config));
-    json_object_set_new(root, "options", values);
-    json_object_set_new(root, "input", input_to_json(input));
-    char *text = json_dumps(root, JSON_INDENT(2));
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (options[i].tag == SN_CONFIG_TRANSIENT)
+            continue;
+        if (json_object_set_new(values, options[i].name, option_to_json(&options[i], config)) !=
+            0) {
+            json_decref(values);
+            return sn_error_set(error, SN_ERROR_ARGUMENT,
+                                "--%s: the value is not UTF-8 text, which config.json needs",
+                                options[i].name);
+        }
+    }
+    json_t *root = make_root(values, input_to_json(input));
+    *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
     json_decref(root);
-    return text;
+    SN_RETURN_IF(!*text, error, SN_ERROR_MEMORY, "out of memory for the configuration");
+    return SN_OK;
 }
 
 static sn_status option_from_json(const sn_option *option, const json_t *value, const char *source,
@@ -176,8 +186,8 @@ static sn_status option_from_json(const sn_option *option, const json_t *value, 
     else if (json_is_real(value))
         snprintf(text, sizeof text, "%.17g", json_real_value(value));
     else
-        return sn_error_set(error, SN_ERROR_DATA, "%s: configuration lacks '%s'", source,
-                            option->name);
+        return sn_error_set(error, SN_ERROR_DATA, "%s: '%s' in its configuration is no value",
+                            source, option->name);
     if (option->kind == SN_OPTION_TEXT && text[0] == '\0')
         return SN_OK;
     sn_error inner;
@@ -221,15 +231,19 @@ static sn_status input_from_json(const json_t *object, const char *source, sn_in
 
 static sn_status read_root(const json_t *root, const char *source, sn_train_config *config,
                            sn_input_info *input, sn_error *error) {
-    const char *format = json_string_value(json_object_get(root, "format"));
-    SN_RETURN_IF(!format || strcmp(format, "signet configuration 1") != 0, error, SN_ERROR_DATA,
-                 "%s: configuration format is '%.60s'; need 'signet configuration 1'", source,
-                 format ? format : "missing");
-    const json_t *values = json_object_get(root, "options");
-    for (size_t i = 0; i < OPTION_COUNT; i++)
-        if (!sn_config_is_transient(&options[i]))
-            SN_TRY(option_from_json(&options[i], json_object_get(values, options[i].name), source,
-                                    config, error));
+    const char *format = json_string_value(json_object_get(root, "format")), *name;
+    json_t *values = json_object_get(root, "options"), *value;
+    SN_RETURN_IF(!format || strcmp(format, format_text) != 0, error, SN_ERROR_DATA,
+                 "%s: configuration format is '%.60s'; need '%s'", source,
+                 format ? format : "missing", format_text);
+    json_object_foreach(values, name, value) {
+        const sn_option *option = sn_option_find(options, OPTION_COUNT, name);
+        SN_RETURN_IF(!option || option->tag == SN_CONFIG_TRANSIENT, error, SN_ERROR_DATA,
+                     "%s: its configuration has an unknown option '%.60s'; was it written by a "
+                     "newer signet?",
+                     source, name);
+        SN_TRY(option_from_json(option, value, source, config, error));
+    }
     sn_config_resolve(config);
     return input_from_json(json_object_get(root, "input"), source, input, error);
 }
@@ -245,6 +259,19 @@ sn_status sn_config_from_json(const char *text, const char *source, sn_train_con
     const sn_status status = read_root(root, source, config, input, error);
     json_decref(root);
     return status;
+}
+
+sn_status sn_input_check(const sn_input_info *input, const sn_dataset *dataset, sn_error *error) {
+    const int classes = sn_dataset_classes(dataset), channels = sn_dataset_channels(dataset);
+    const int height = sn_dataset_height(dataset), width = sn_dataset_width(dataset);
+    SN_RETURN_IF(input->classes != classes || input->channels != channels ||
+                     input->height != height || input->width != width,
+                 error, SN_ERROR_DATA,
+                 "the network takes %dx%dx%d images of %d classes; the data has %dx%dx%d images of "
+                 "%d classes",
+                 input->channels, input->height, input->width, input->classes, channels, height,
+                 width, classes);
+    return SN_OK;
 }
 
 sn_model_options sn_config_model(const sn_train_config *config, const sn_input_info *input) {

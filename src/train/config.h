@@ -1,6 +1,6 @@
 /* The configuration of a training run: one table of options (base/option.h) drives the command
  * line,
- * --help, and config.json. */
+ * --help and config.json. */
 #ifndef SN_TRAIN_CONFIG_H
 #define SN_TRAIN_CONFIG_H
 
@@ -43,19 +43,29 @@ typedef struct sn_input_info {
 /* The option table; *count receives its length. */
 const sn_option *sn_config_table(size_t *count);
 
-/* Whether an option belongs to one invocation, not to the run (--out, --resume, --stop-after). */
-bool sn_config_is_transient(const sn_option *option);
+/* Tags of the table's entries. */
+enum {
+    SN_CONFIG_FIXED,      /* decided once for the whole run */
+    SN_CONFIG_CHANGEABLE, /* may be another when the run is resumed */
+    SN_CONFIG_TRANSIENT /* belongs to one invocation, not to the run: --out, --resume, --stop-after
+                         */
+};
 
 /* Replaces "as the other" and "automatic" values by what they stand for. */
 void sn_config_resolve(sn_train_config *config);
 
-/* The configuration as JSON text (malloc'd; free), transient options left out. NULL: out of memory.
- */
-char *sn_config_to_json(const sn_train_config *config, const sn_input_info *input);
+/* The configuration as JSON text, transient options left out; *text is malloc'd: free.
+ * SN_ERROR_ARGUMENT for a text that is not UTF-8, which JSON cannot hold. */
+sn_status sn_config_to_json(const sn_train_config *config, const sn_input_info *input, char **text,
+                            sn_error *error);
 
-/* The reverse; every option must be there. `source` names the origin in messages. */
+/* The reverse. An option that is not there has its default; an unknown one is an error. `source`
+ * names the origin in messages. */
 sn_status sn_config_from_json(const char *text, const char *source, sn_train_config *config,
                               sn_input_info *input, sn_error *error);
+
+/* SN_ERROR_DATA unless the data set has the images and classes that the network was made for. */
+sn_status sn_input_check(const sn_input_info *input, const sn_dataset *dataset, sn_error *error);
 
 /* The network that configuration and data ask for. */
 sn_model_options sn_config_model(const sn_train_config *config, const sn_input_info *input);

@@ -146,7 +146,7 @@ sn_status sn_h5_shape(const sn_h5 *h5, const char *name, sn_shape *shape, sn_err
     return close_set(h5, name, set, 0, error);
 }
 
-/* Opens a data set that must have this shape, and a number type if `number`. */
+/* Opens a data set that must have this shape and hold numbers. */
 static sn_status open_checked(const sn_h5 *h5, const char *name, const sn_shape *shape, hid_t *set,
                               sn_error *error) {
     H5T_class_t class = H5T_NO_CLASS;

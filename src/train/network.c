@@ -26,45 +26,60 @@ void sn_network_free(sn_network *network) {
     *network = (sn_network){0};
 }
 
-size_t sn_label_rank(const float *logits, size_t classes, int label) {
+size_t sn_predicted_class(const float *logits, size_t classes) {
+    size_t best = 0;
+    for (size_t i = 1; i < classes; i++)
+        if (logits[i] > logits[best])
+            best = i;
+    return best;
+}
+
+/* How many classes come before the label: those whose logit is larger, or equal and lower in
+ * number. */
+static size_t label_rank(const float *logits, size_t classes, size_t label) {
     size_t rank = 0;
     for (size_t i = 0; i < classes; i++) {
-        const bool larger = logits[i] > logits[label];
-        const bool equal_and_lower = logits[i] == logits[label] && i < (size_t)label;
-        rank += larger || equal_and_lower;
+        if (isnan(logits[i]))
+            return classes;
+        rank += logits[i] > logits[label] || (logits[i] == logits[label] && i < label);
     }
     return rank;
 }
 
-double sn_label_loss(const float *logits, size_t classes, int label) {
-    double largest = -INFINITY, sum = 0;
-    for (size_t i = 0; i < classes; i++)
-        largest = fmax(largest, (double)logits[i]);
+static double cross_entropy(const float *logits, size_t classes, size_t label) {
+    const double largest = (double)logits[sn_predicted_class(logits, classes)];
+    double sum = 0;
     for (size_t i = 0; i < classes; i++)
         sum += exp((double)logits[i] - largest);
     return largest + log(sum) - (double)logits[label];
 }
 
+void sn_evaluation_add(sn_evaluation *evaluation, const float *logits, size_t classes, int label) {
+    const size_t rank = label_rank(logits, classes, (size_t)label);
+    evaluation->images++;
+    evaluation->first += rank == 0;
+    evaluation->first_five += rank < 5 && rank < classes;
+    evaluation->loss_sum += cross_entropy(logits, classes, (size_t)label);
+}
+
+void sn_evaluation_finish(sn_evaluation *evaluation) {
+    const double images = (double)evaluation->images;
+    evaluation->loss = evaluation->loss_sum / images;
+    evaluation->top1 = 100 * (double)evaluation->first / images;
+    evaluation->top5 = 100 * (double)evaluation->first_five / images;
+}
+
 void sn_network_evaluate(sn_network *network, sn_loader *loader, float *logits,
                          sn_evaluation *evaluation) {
-    size_t images = 0, first = 0, first_five = 0;
-    double loss = 0;
+    *evaluation = (sn_evaluation){0};
     sn_loader_start(loader, 0, 0);
     for (const sn_batch *batch; (batch = sn_loader_next(loader)) != NULL;) {
         sn_tensor_write(network->images, batch->images, batch->count);
         sn_graph_forward(network->graph);
         sn_tensor_read(network->logits, logits, batch->count);
-        for (size_t i = 0; i < batch->count; i++) {
-            const float *row = logits + i * network->classes;
-            const size_t rank = sn_label_rank(row, network->classes, batch->labels[i]);
-            first += rank == 0;
-            first_five += rank < 5;
-            loss += sn_label_loss(row, network->classes, batch->labels[i]);
-        }
-        images += batch->count;
+        for (size_t i = 0; i < batch->count; i++)
+            sn_evaluation_add(evaluation, logits + i * network->classes, network->classes,
+                              batch->labels[i]);
     }
-    *evaluation = (sn_evaluation){.images = images,
-                                  .loss = loss / (double)images,
-                                  .top1 = 100 * (double)first / (double)images,
-                                  .top5 = 100 * (double)first_five / (double)images};
+    sn_evaluation_finish(evaluation);
 }

@@ -27,18 +27,23 @@ sn_status sn_network_create(const sn_network_options *options, sn_parameters *pa
                             sn_network *network, sn_error *error);
 void sn_network_free(sn_network *network);
 
-/* How many classes have a larger logit than the label, ties going to the lower class: 0 when the
- * label is the prediction, below 5 when it is among the first five. */
-size_t sn_label_rank(const float *logits, size_t classes, int label);
+/* The class with the largest logit, the lowest of equal ones. */
+size_t sn_predicted_class(const float *logits, size_t classes);
 
-/* Cross-entropy of softmax(logits) with the label. */
-double sn_label_loss(const float *logits, size_t classes, int label);
-
+/* Accuracy over images. The sums are added to image by image; the rest follows from them. */
 typedef struct sn_evaluation {
-    size_t images;
-    double loss;       /* mean cross-entropy, no smoothing */
+    size_t images, first,
+        first_five;    /* all; label has the largest logit; is among the five largest */
+    double loss_sum;   /* cross-entropy, no smoothing */
+    double loss;       /* mean */
     double top1, top5; /* percent */
 } sn_evaluation;
+
+/* Counts one image. A logit that is not a number makes the image wrong and the loss not finite. */
+void sn_evaluation_add(sn_evaluation *evaluation, const float *logits, size_t classes, int label);
+
+/* Sets loss, top1 and top5 from the sums. */
+void sn_evaluation_finish(sn_evaluation *evaluation);
 
 /* Runs an eval network over all images of a loader (its first epoch). `logits` has room for
  * network->batch * classes floats. */

@@ -1,4 +1,4 @@
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* flock */
 #include "train/run_directory.h"
 
 #include "base/file.h"
@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,7 +66,22 @@ static sn_status open_metrics(sn_run_directory *directory, sn_error *error) {
     directory->metrics = fopen(path, "a");
     SN_RETURN_IF(!directory->metrics, error, SN_ERROR_IO, "%s: cannot open: %s", path,
                  strerror(errno));
+    if (flock(fileno(directory->metrics), LOCK_EX | LOCK_NB) != 0) {
+        sn_run_directory_close(directory);
+        return sn_error_set(error, SN_ERROR_IO, "%s: another process is training this run",
+                            directory->path);
+    }
     return SN_OK;
+}
+
+/* Undoes use_given and use_free_name as far as the folder is still empty. */
+static sn_status give_up(sn_run_directory *directory, sn_status status) {
+    char path[SN_RUN_PATH_SIZE];
+    sn_run_directory_file(directory, "metrics.jsonl", path);
+    sn_run_directory_close(directory);
+    unlink(path);
+    rmdir(directory->path);
+    return status;
 }
 
 sn_status sn_run_directory_create(const sn_train_config *config, sn_run_directory *directory,
@@ -75,21 +91,49 @@ sn_status sn_run_directory_create(const sn_train_config *config, sn_run_director
         SN_TRY(use_given(config->out, directory, error));
     else
         SN_TRY(use_free_name(config, directory, error));
-    return open_metrics(directory, error);
+    const sn_status status = open_metrics(directory, error);
+    return status == SN_OK ? SN_OK : give_up(directory, status);
 }
 
-/* Length of the leading lines of `text` that describe epochs up to `epoch`. */
-static size_t kept_length(const char *text, uint64_t epoch) {
-    size_t kept = 0;
+/* The length of what is kept of metrics.jsonl: the lines of epochs up to `epoch`, which come first.
+ * What a crash can leave behind them, lines of later epochs and one without its end, is not. */
+static sn_status kept_length(const char *path, const char *text, uint64_t epoch, size_t *kept,
+                             sn_error *error) {
+    *kept = 0;
+    int number = 1;
     for (const char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
         json_t *object = json_loadb(line, (size_t)(end - line), 0, NULL);
-        const json_int_t number = json_integer_value(json_object_get(object, "epoch"));
+        const json_int_t found = json_integer_value(json_object_get(object, "epoch"));
         json_decref(object);
-        if (number < 1 || (uint64_t)number > epoch)
+        SN_RETURN_IF(found < 1, error, SN_ERROR_DATA,
+                     "%s: line %d is damaged; repair or remove it, then resume", path, number);
+        if ((uint64_t)found > epoch)
             break;
-        kept = (size_t)(end + 1 - text);
+        *kept = (size_t)(end + 1 - text);
+        number++;
     }
-    return kept;
+    return SN_OK;
+}
+
+/* What a killed process may have left. */
+static void remove_temporaries(const sn_run_directory *directory) {
+    static const char *const names[] = {"last.h5.tmp", "best.h5.tmp"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[SN_RUN_PATH_SIZE];
+        sn_run_directory_file(directory, names[i], path);
+        unlink(path);
+    }
+}
+
+static sn_status trim_metrics(const char *path, uint64_t epoch, sn_error *error) {
+    unsigned char *text;
+    size_t size, kept;
+    SN_TRY(sn_file_read(path, METRICS_LIMIT, &text, &size, error));
+    sn_status status = kept_length(path, (const char *)text, epoch, &kept, error);
+    if (status == SN_OK && kept < size)
+        status = sn_file_write(path, text, kept, error);
+    sn_free(text);
+    return status;
 }
 
 sn_status sn_run_directory_reopen(const char *path, uint64_t epoch, sn_run_directory *directory,
@@ -99,16 +143,11 @@ sn_status sn_run_directory_reopen(const char *path, uint64_t epoch, sn_run_direc
     SN_TRY(sn_file_check_directory(path, error));
     char metrics[SN_RUN_PATH_SIZE];
     sn_run_directory_file(directory, "metrics.jsonl", metrics);
-    if (access(metrics, F_OK) == 0) {
-        unsigned char *text;
-        size_t size;
-        SN_TRY(sn_file_read(metrics, METRICS_LIMIT, &text, &size, error));
-        const size_t kept = kept_length((const char *)text, epoch);
-        const sn_status status = kept < size ? sn_file_write(metrics, text, kept, error) : SN_OK;
-        sn_free(text);
-        SN_TRY(status);
-    }
-    return open_metrics(directory, error);
+    if (access(metrics, F_OK) == 0)
+        SN_TRY(trim_metrics(metrics, epoch, error));
+    SN_TRY(open_metrics(directory, error));
+    remove_temporaries(directory);
+    return SN_OK;
 }
 
 void sn_run_directory_close(sn_run_directory *directory) {
@@ -120,8 +159,8 @@ void sn_run_directory_close(sn_run_directory *directory) {
 sn_status sn_run_directory_write_config(const sn_run_directory *directory,
                                         const sn_train_config *config, const sn_input_info *input,
                                         sn_error *error) {
-    char path[SN_RUN_PATH_SIZE], *text = sn_config_to_json(config, input);
-    SN_RETURN_IF(!text, error, SN_ERROR_MEMORY, "out of memory for the configuration");
+    char path[SN_RUN_PATH_SIZE], *text;
+    SN_TRY(sn_config_to_json(config, input, &text, error));
     sn_run_directory_file(directory, "config.json", path);
     const sn_status status = sn_file_write(path, text, strlen(text), error);
     free(text);

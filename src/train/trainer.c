@@ -6,7 +6,6 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { EVALUATION_BATCH = 100, PREFETCH = 4 };
 
@@ -26,25 +25,11 @@ struct sn_trainer {
 
 /* ---- preparation ---- */
 
-static sn_status check_resumed_data(const sn_input_info *stored, const sn_dataset *train,
-                                    sn_error *error) {
-    SN_RETURN_IF(
-        stored->classes != sn_dataset_classes(train) ||
-            stored->channels != sn_dataset_channels(train) ||
-            stored->height != sn_dataset_height(train) || stored->width != sn_dataset_width(train),
-        error, SN_ERROR_DATA,
-        "the run was trained on %d classes of %dx%dx%d images, the data has %d of "
-        "%dx%dx%d",
-        stored->classes, stored->channels, stored->height, stored->width, sn_dataset_classes(train),
-        sn_dataset_channels(train), sn_dataset_height(train), sn_dataset_width(train));
-    return SN_OK;
-}
-
 static sn_status prepare_input(sn_trainer *t, const sn_dataset *train, const sn_checkpoint *resume,
                                sn_error *error) {
     if (resume) {
         t->input = *sn_checkpoint_input(resume);
-        return check_resumed_data(&t->input, train, error);
+        return sn_input_check(&t->input, train, error);
     }
     t->input = (sn_input_info){.classes = sn_dataset_classes(train),
                                .channels = sn_dataset_channels(train),
@@ -89,9 +74,18 @@ static sn_status prepare_loaders(sn_trainer *t, const sn_dataset *train, const s
     return sn_loader_create(test, &options, &t->test_loader, error);
 }
 
+/* Before anything is written: a configuration that cannot be saved. */
+static sn_status check_writable_as_json(const sn_trainer *t, sn_error *error) {
+    char *text;
+    SN_TRY(sn_config_to_json(&t->config, &t->input, &text, error));
+    free(text);
+    return SN_OK;
+}
+
 static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
                          const sn_checkpoint *resume, sn_error *error) {
     SN_TRY(prepare_input(t, train, resume, error));
+    SN_TRY(check_writable_as_json(t, error));
     SN_TRY(prepare_loaders(t, train, test, error));
     SN_TRY(prepare_networks(t, error));
     t->state = (sn_train_state){.best_top1 = -1};
@@ -102,6 +96,10 @@ static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_datase
     t->resumed = true;
     SN_TRY(sn_checkpoint_read_parameters(resume, t->parameters, error));
     SN_TRY(sn_checkpoint_read_training(resume, t->parameters, t->optimizer, &t->state, error));
+    const uint64_t epochs = t->config.epochs, finished = t->state.epoch;
+    SN_RETURN_IF(finished > epochs || (finished == epochs && t->state.step > 0), error,
+                 SN_ERROR_ARGUMENT, "--epochs %llu: the run has finished %llu already",
+                 (unsigned long long)epochs, (unsigned long long)finished);
     const size_t steps = sn_loader_batches(t->train_loader);
     SN_RETURN_IF(t->state.step >= steps, error, SN_ERROR_DATA,
                  "the run stopped after step %llu of an epoch, but this data gives %zu",
@@ -146,13 +144,13 @@ static sn_status write_checkpoint(sn_trainer *t, const char *name, sn_error *err
                                error);
 }
 
-static sn_status check_loss(const sn_trainer *t, double loss, sn_error *error) {
-    SN_RETURN_IF(!isfinite(loss), error, SN_ERROR_DIVERGED,
-                 "the loss is not finite in epoch %llu, step %llu, at learning rate %g; the state "
-                 "before this epoch is in %s/last.h5 (if it was not the first); try a lower --lr "
-                 "or a longer --warmup",
-                 (unsigned long long)t->state.epoch + 1, (unsigned long long)t->state.step + 1,
-                 t->learning_rate, t->directory.path);
+static sn_status check_finite(const sn_trainer *t, bool finite, sn_error *error) {
+    SN_RETURN_IF(
+        !finite, error, SN_ERROR_DIVERGED,
+        "training diverged: values are not finite in epoch %llu, step %llu, at learning "
+        "rate %g; the last good state is in %s/last.h5; try a lower --lr or a longer --warmup",
+        (unsigned long long)t->state.epoch + 1, (unsigned long long)t->state.step + 1,
+        t->learning_rate, t->directory.path);
     return SN_OK;
 }
 
@@ -167,12 +165,13 @@ static sn_status train_step(sn_trainer *t, const sn_batch *batch, sn_error *erro
     sn_graph_forward(t->training.graph);
     float loss;
     sn_tensor_read(t->training.loss, &loss, 1);
-    SN_TRY(check_loss(t, (double)loss, error));
+    SN_TRY(check_finite(t, isfinite(loss), error));
     sn_graph_backward(t->training.graph, NULL);
     sn_optimizer_step(t->optimizer, t->learning_rate);
     sn_tensor_read(t->training.logits, t->logits, batch->count);
     for (size_t i = 0; i < batch->count; i++)
-        t->state.correct += sn_label_rank(t->logits + i * classes, classes, batch->labels[i]) == 0;
+        t->state.correct +=
+            sn_predicted_class(t->logits + i * classes, classes) == (size_t)batch->labels[i];
     t->state.loss_sum += (double)loss * (double)batch->count;
     t->state.step++;
     return SN_OK;
@@ -192,6 +191,18 @@ static void report_step(const sn_trainer *t, const sn_train_observer *observer, 
     observer->step(observer->context, &report);
 }
 
+/* A loss can be finite although the step behind it was not, and quantizers hide what is not a
+ * number. */
+static bool parameters_are_finite(const sn_parameters *parameters) {
+    for (size_t i = 0; i < sn_parameters_count(parameters); i++) {
+        const sn_parameter *entry = sn_parameters_at(parameters, i);
+        for (size_t j = 0; j < entry->count; j++)
+            if (!isfinite(entry->value[j]))
+                return false;
+    }
+    return true;
+}
+
 /* Runs the steps that are left of the current epoch, or until *stop. */
 static sn_status train_epoch(sn_trainer *t, const sn_train_observer *observer,
                              const volatile sig_atomic_t *stop, sn_error *error) {
@@ -207,7 +218,7 @@ static sn_status train_epoch(sn_trainer *t, const sn_train_observer *observer,
         if (*stop)
             break;
     }
-    return SN_OK;
+    return check_finite(t, parameters_are_finite(t->parameters), error);
 }
 
 static char *metrics_line(const sn_epoch_metrics *m) {
@@ -258,7 +269,9 @@ static sn_status open_directory(sn_trainer *t, sn_error *error) {
         SN_TRY(sn_run_directory_reopen(t->config.resume, t->state.epoch, &t->directory, error));
     else
         SN_TRY(sn_run_directory_create(&t->config, &t->directory, error));
-    return sn_run_directory_write_config(&t->directory, &t->config, &t->input, error);
+    SN_TRY(sn_run_directory_write_config(&t->directory, &t->config, &t->input, error));
+    /* From here on there is always something to resume. */
+    return t->resumed ? SN_OK : write_checkpoint(t, "last.h5", error);
 }
 
 sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
@@ -293,8 +306,4 @@ const sn_train_state *sn_trainer_state(const sn_trainer *trainer) {
 
 const sn_parameters *sn_trainer_parameters(const sn_trainer *trainer) {
     return trainer->parameters;
-}
-
-size_t sn_trainer_memory(const sn_trainer *trainer) {
-    return sn_graph_memory(trainer->training.graph) + sn_graph_memory(trainer->evaluation.graph);
 }

@@ -47,8 +47,8 @@ void sn_trainer_free(sn_trainer *trainer);
 
 /* Trains until the configured epochs are done, config->stop_after epochs have been run, or *stop is
  * not 0, which is looked at after every step. In the latter cases last.h5 is written so that the
- * run goes on with the very next step. SN_ERROR_DIVERGED when the loss is not finite: last.h5 then
- * holds the state before that epoch. */
+ * run goes on with the very next step. SN_ERROR_DIVERGED when a value is not finite: last.h5
+ * then holds the last good state. */
 sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
                          const volatile sig_atomic_t *stop, sn_error *error);
 
@@ -56,8 +56,5 @@ sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
 const char *sn_trainer_directory(const sn_trainer *trainer);
 const sn_train_state *sn_trainer_state(const sn_trainer *trainer);
 const sn_parameters *sn_trainer_parameters(const sn_trainer *trainer);
-
-/* Bytes of activations, gradients and workspaces: training graph and evaluation graph. */
-size_t sn_trainer_memory(const sn_trainer *trainer);
 
 #endif

@@ -6,7 +6,8 @@ export OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
 unset SIGNET_DATA SN_ROOT
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/signet-system-XXXXXX")
-trap 'rm -rf "$work"' EXIT
+aside=$(mktemp -d "${TMPDIR:-/tmp}/signet-system-XXXXXX") # for what is not the programs' doing
+trap 'rm -rf "$work" "$aside"' EXIT
 cd "$work"
 
 die() {
@@ -17,21 +18,23 @@ die() {
 # A small run: a quarter of the width, two steps an epoch.
 small=(--dataset shapes --width 0.25 --limit-train 128 --limit-test 60 --batch 64 --threads 2)
 
+# Names and contents of everything in the folder.
+snapshot() {
+    find . -type d | sort
+    find . -type f -size -1000k -exec cksum {} + | sort
+}
+
 # refused PART COMMAND...: exit status 2, one line on stderr with PART in it, nothing on stdout, and no
-# file made or removed.
+# file made, changed or removed.
 refused() {
-    local part=$1 status=0 before after
+    local part=$1 status=0 before said printed
     shift
-    before=$(find . | sort)
-    "$@" >/tmp/signet-out.$$ 2>/tmp/signet-error.$$ || status=$?
-    local said printed
-    said=$(cat /tmp/signet-error.$$)
-    printed=$(cat /tmp/signet-out.$$)
-    rm -f /tmp/signet-out.$$ /tmp/signet-error.$$
-    after=$(find . | sort)
+    before=$(snapshot)
+    printed=$("$@" 2>"$aside/error") || status=$?
+    said=$(cat "$aside/error")
     [[ $status == 2 ]] || die "exit status $status, not 2: $* ($said)"
     [[ $(wc -l <<<"$said") == 1 && -n $said ]] || die "not one line: $*: $said"
     [[ $said == *"$part"* ]] || die "no '$part' in the message of $*: $said"
     [[ -z $printed ]] || die "printed something: $*: $printed"
-    [[ $before == "$after" ]] || die "left something behind: $*: $(diff <(echo "$before") <(echo "$after"))"
+    [[ $before == "$(snapshot)" ]] || die "left something behind: $*: $(diff <(echo "$before") <(snapshot))"
 }

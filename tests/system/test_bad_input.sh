@@ -56,6 +56,9 @@ refused "HDF5" "$eval" cut.h5
 refused "holds a run" "$train" "${small[@]}" --out run
 refused "cannot change" "$train" --resume run --arch resnet32
 refused "last.h5" "$train" --resume nowhere
+refused "--resume" "$train" --resume ''
+refused "UTF-8" "$train" "${small[@]}" --data-dir $'caf\xe9'
 refused "--predictions" "$eval" run/best.h5 --predictions nowhere/p.csv
+refused "no regular file" "$eval" run/best.h5 --predictions cifar
 refused "unknown option" "$eval" run/best.h5 --epochs 3
 refused "--threads" "$eval" run/best.h5 --threads many

@@ -46,14 +46,18 @@ awk -v a="$top1" -v b="$stated" 'BEGIN { exit !(a - b < 1e-4 && b - a < 1e-4) }'
     die "top-1 is $top1 in the predictions, $stated in the JSON"
 "$eval" $run/best.h5 --limit-test 10 >eval.txt
 grep -q 'top-1' eval.txt || die 'no top-1 in the text'
+"$eval" $run/best.h5 --limit-test 10 --parity 0 --json >eval.json
+grep -q '"parity_mismatches": null' eval.json || die 'parity was not measured, but it is stated'
+if [[ -w /dev/full ]]; then
+    ! "$eval" $run/best.h5 --limit-test 10 --json >/dev/full 2>/dev/null || die 'a full disk is no error'
+fi
 
 # ---- Ctrl-C, and on from there ----
 "$train" "${small[@]}" --limit-train 1280 --epochs 3 --seed 6 --out whole >/dev/null
 for end in INT:130 TERM:143; do
     signal=${end%:*}
     out=parts-$signal
-    # A background job of a script ignores Ctrl-C from birth; env undoes that.
-    env --default-signal=INT "$train" "${small[@]}" --limit-train 1280 --epochs 3 --seed 6 \
+    "$train" "${small[@]}" --limit-train 1280 --epochs 3 --seed 6 \
         --out "$out" >interrupted.txt 2>interrupted.err &
     child=$!
     until grep -q '^epoch' interrupted.txt || ! kill -0 $child 2>/dev/null; do sleep 0.02; done

@@ -53,8 +53,8 @@ START_TEST(json_keeps_every_option) {
     configure(&config, "quant", "signed-binary-centered", "delta-ratio", "0.123456789012345",
               "seed", "9007199254740991", "lr", "0.3", "plain-momentum", "true", "data-dir",
               "a \"quoted\" folder", "schedule", "step", NULL);
-    char *text = sn_config_to_json(&config, &input);
-    ck_assert_ptr_nonnull(text);
+    char *text;
+    ck_assert_int_eq(sn_config_to_json(&config, &input, &text, NULL), SN_OK);
     if (sn_config_from_json(text, "test", &read, &input_read, &error) != SN_OK)
         ck_abort_msg("%s", error.message);
     size_t count;
@@ -85,7 +85,8 @@ static void check_refused(const char *text, const char *part) {
 static char *with_change(const char *from, const char *to) {
     sn_train_config config;
     configure(&config, NULL);
-    char *text = sn_config_to_json(&config, &input);
+    char *text;
+    ck_assert_int_eq(sn_config_to_json(&config, &input, &text, NULL), SN_OK);
     const char *place = strstr(text, from);
     ck_assert_msg(place != NULL, "no %s", from);
     char *changed = calloc(1, strlen(text) + strlen(to) + 1);
@@ -99,8 +100,9 @@ static char *with_change(const char *from, const char *to) {
 START_TEST(damaged_json_is_refused) {
     static const char *const changes[][3] = {
         {"\"resnet20\"", "\"resnet21\"", "arch"},
-        {"\"epochs\"", "\"epoch\"", "lacks 'epochs'"},
+        {"\"epochs\"", "\"epoch\"", "unknown option 'epoch'"},
         {"\"batch\": 64", "\"batch\": -1", "batch"},
+        {"\"batch\": 64", "\"batch\": null", "batch"},
         {"\"classes\": 10", "\"classes\": 0", "input"},
         {"\"std\"", "\"variance\"", "statistics"},
         {"configuration 1", "configuration 9", "format"},
@@ -112,6 +114,47 @@ START_TEST(damaged_json_is_refused) {
         free(text);
     }
     check_refused("[]", "format");
+}
+END_TEST
+
+/* As when a checkpoint is older than an option. */
+START_TEST(an_absent_option_has_its_default) {
+    sn_train_config config;
+    sn_input_info input_read;
+    char *text = with_change("\"batch\": 64,", "");
+    ck_assert_int_eq(sn_config_from_json(text, "test", &config, &input_read, NULL), SN_OK);
+    ck_assert_uint_eq(config.batch, 128);
+    free(text);
+}
+END_TEST
+
+START_TEST(text_that_json_cannot_hold_is_refused) {
+    sn_train_config config;
+    sn_error error;
+    char *text;
+    configure(&config, "data-dir", "caf\xe9", NULL);
+    ck_assert_int_eq(sn_config_to_json(&config, &input, &text, &error), SN_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "--data-dir"));
+}
+END_TEST
+
+START_TEST(evaluation_counts_ranks_and_refuses_nan) {
+    const float logits[4][6] = {{3, 2, 1, 0, -1, -2},
+                                {3, 3, 1, 0, -1, -2}, /* equal ones: the lower class wins */
+                                {3, 2, 1, 0, -1, -2},
+                                {NAN, NAN, NAN, NAN, NAN, NAN}};
+    const int labels[4] = {0, 1, 5, 0};
+    sn_evaluation evaluation = {0};
+    for (int i = 0; i < 4; i++) {
+        sn_evaluation_add(&evaluation, logits[i], 6, labels[i]);
+        ck_assert_uint_eq(evaluation.first, 1);
+        ck_assert_uint_eq(evaluation.first_five, i == 0 ? 1 : 2);
+        ck_assert(isfinite(evaluation.loss_sum) == (i < 3));
+    }
+    sn_evaluation_finish(&evaluation);
+    ck_assert_double_eq(evaluation.top1, 25);
+    ck_assert_double_eq(evaluation.top5, 50);
+    ck_assert(!isfinite(evaluation.loss));
 }
 END_TEST
 
@@ -132,6 +175,9 @@ Suite *config_suite(void) {
     tcase_add_test(tcase, step_schedule_can_drop_every_few_epochs);
     tcase_add_test(tcase, json_keeps_every_option);
     tcase_add_test(tcase, damaged_json_is_refused);
+    tcase_add_test(tcase, an_absent_option_has_its_default);
+    tcase_add_test(tcase, text_that_json_cannot_hold_is_refused);
+    tcase_add_test(tcase, evaluation_counts_ranks_and_refuses_nan);
     tcase_add_test(tcase, automatic_values_are_resolved);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,6 +154,77 @@ START_TEST(a_diverging_run_says_so) {
 }
 END_TEST
 
+/* Weights that overflow behind the last loss of an epoch, which was finite. */
+START_TEST(values_that_overflow_are_not_saved) {
+    char out[SN_RUN_PATH_SIZE], path[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run run;
+    sn_error error;
+    configure(&config, "epochs", "1", "quant", "fp32", "warmup", "0", "limit-train", "64", "out",
+              in_folder(out, "run"), NULL);
+    config.schedule.learning_rate = 1e38;
+    config.optimizer.decay_weight = 1e3;
+    ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_DIVERGED);
+    /* What was saved before the step is still there: the initial values. */
+    sn_h5 h5;
+    float bias[10];
+    const sn_shape shape = sn_shape_1(10);
+    ck_assert_int_eq(sn_h5_open(in_folder(path, "run/last.h5"), &h5, NULL), SN_OK);
+    ck_assert_int_eq(sn_h5_read_floats(&h5, "state/fc.bias", &shape, bias, NULL), SN_OK);
+    for (int i = 0; i < 10; i++)
+        ck_assert(isfinite(bias[i]) && fabsf(bias[i]) <= 0.25F); /* 1 / sqrt(16 inputs) */
+    sn_h5_close(&h5, NULL);
+    end_training(&run);
+}
+END_TEST
+
+START_TEST(fewer_epochs_than_were_run_are_refused) {
+    char out[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run run;
+    sn_error error;
+    configure(&config, "epochs", "3", "out", in_folder(out, "run"), "stop-after", "2", NULL);
+    must_run(&config, 0, &run);
+    end_training(&run);
+    configure(&config, "epochs", "1", "resume", out, NULL);
+    ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "finished 2"));
+    end_training(&run);
+}
+END_TEST
+
+START_TEST(a_damaged_line_of_metrics_is_not_dropped) {
+    char out[SN_RUN_PATH_SIZE], metrics[SN_RUN_PATH_SIZE + 16];
+    sn_train_config config;
+    test_run run;
+    sn_error error;
+    configure(&config, "epochs", "2", "out", in_folder(out, "run"), "stop-after", "1", NULL);
+    must_run(&config, 0, &run);
+    end_training(&run);
+    snprintf(metrics, sizeof metrics, "%s/metrics.jsonl", out);
+    ck_assert_int_eq(sn_file_write(metrics, "{\"epoch\": #}\n", 14, NULL), SN_OK);
+    configure(&config, "epochs", "2", "resume", out, NULL);
+    ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_DATA);
+    ck_assert_ptr_nonnull(strstr(error.message, "line 1"));
+    end_training(&run);
+}
+END_TEST
+
+START_TEST(one_process_at_a_time_trains_a_run) {
+    char out[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run first, second;
+    sn_error error;
+    configure(&config, "epochs", "2", "out", in_folder(out, "run"), "stop-after", "1", NULL);
+    must_run(&config, 0, &first); /* its trainer still holds the run */
+    configure(&config, "epochs", "2", "resume", out, NULL);
+    ck_assert_int_eq(run_training(&config, 0, &second, &error), SN_ERROR_IO);
+    ck_assert_ptr_nonnull(strstr(error.message, "another process"));
+    end_training(&second);
+    end_training(&first);
+}
+END_TEST
+
 START_TEST(a_batch_larger_than_the_data_is_refused) {
     char out[SN_RUN_PATH_SIZE];
     sn_train_config config;
@@ -190,9 +262,9 @@ START_TEST(training_learns) {
     char out[SN_RUN_PATH_SIZE];
     sn_train_config config;
     test_run run;
-    configure(&config, "epochs", "100", "quant", "signed-binary-centered", "estimator", "ste",
-              "no-augment", "true", "limit-train", "32", "batch", "16", "limit-test", "10", "out",
-              in_folder(out, "run"), NULL);
+    configure(&config, "epochs", "60", "quant", "signed-binary-centered", "estimator", "ste",
+              "threads", "1", "no-augment", "true", "limit-train", "32", "batch", "16",
+              "limit-test", "10", "out", in_folder(out, "run"), NULL);
     must_run(&config, 0, &run);
     char *text = read_text(out, "metrics.jsonl");
     const char *last = strrchr(text, '{');
@@ -214,6 +286,10 @@ Suite *trainer_suite(void) {
     tcase_add_loop_test(tcase, a_run_stopped_within_an_epoch_continues_with_the_next_step, 0, 2);
     tcase_add_test(tcase, lines_behind_the_checkpoint_are_dropped);
     tcase_add_test(tcase, a_diverging_run_says_so);
+    tcase_add_test(tcase, values_that_overflow_are_not_saved);
+    tcase_add_test(tcase, fewer_epochs_than_were_run_are_refused);
+    tcase_add_test(tcase, a_damaged_line_of_metrics_is_not_dropped);
+    tcase_add_test(tcase, one_process_at_a_time_trains_a_run);
     tcase_add_test(tcase, a_batch_larger_than_the_data_is_refused);
     tcase_add_test(tcase, runs_without_a_folder_get_free_names);
     tcase_add_test(tcase, training_learns);
