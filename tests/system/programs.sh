@@ -1,7 +1,8 @@
 # What the tests of the programs share; to be sourced. Each works in an empty folder of its own, $work,
 # which is removed at the end. Arguments of the tests: the train and the eval program.
 set -euo pipefail
-train=$1 eval=$2
+train=$(readlink -f -- "$1")
+eval=$(readlink -f -- "$2")
 export OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
 unset SIGNET_DATA SN_ROOT
 
