@@ -143,7 +143,11 @@ sn_status sn_h5_shape(const sn_h5 *h5, const char *name, sn_shape *shape, sn_err
     H5T_class_t class;
     const hid_t set = open_set(h5, name, &class, shape);
     SN_RETURN_IF(set < 0, error, SN_ERROR_DATA, "%s: has no data set %s", h5->path, name);
-    return close_set(h5, name, set, 0, error);
+    SN_TRY(close_set(h5, name, set, shape->rank, error));
+    SN_RETURN_IF(shape->rank > SN_MAX_RANK, error, SN_ERROR_DATA,
+                 "%s: %s has %d dimensions, at most %d can be read", h5->path, name, shape->rank,
+                 (int)SN_MAX_RANK);
+    return SN_OK;
 }
 
 /* Opens a data set that must have this shape and hold numbers. */

@@ -6,7 +6,8 @@
 int main(void) {
     SRunner *runner = srunner_create(golden_ops_suite());
     srunner_add_suite(runner, golden_quant_suite());
-    srunner_add_suite(runner, golden_train_suite());
+    srunner_add_suite(runner, golden_optim_suite());
+    srunner_add_suite(runner, golden_network_suite());
     srunner_set_fork_status(runner, CK_NOFORK); /* OpenMP and OpenBLAS do not survive fork */
     srunner_run_all(runner, CK_NORMAL);
     const int failed = srunner_ntests_failed(runner);
