@@ -1,6 +1,8 @@
 /* The model zoo against published parameter counts and torchvision's names. */
 #include "layers/model.h"
 
+#include "autograd/op.h"
+
 #include "base/option.h"
 #include "layers/quantize.h"
 #include "suites.h"
@@ -179,6 +181,25 @@ START_TEST(width_multiplies_filters) {
 }
 END_TEST
 
+START_TEST(batch_norm_has_pytorchs_constants) {
+    network n;
+    size_t seen = 0;
+    const sn_model_options options = options_for("resnet20", 32, 10);
+    ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+    for (size_t i = 0; i < sn_graph_node_count(n.graph); i++) {
+        const sn_node *node = sn_graph_node(n.graph, i);
+        if (node->op != &sn_op_batch_norm)
+            continue;
+        const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
+        ck_assert_double_eq(attributes->momentum, 0.1);
+        ck_assert_double_eq(attributes->epsilon, 1e-5);
+        seen++;
+    }
+    ck_assert_uint_eq(seen, 1 + 18 + 2); /* stem, blocks, shortcuts */
+    destroy(&n);
+}
+END_TEST
+
 START_TEST(prelu_has_slopes) {
     network n;
     sn_model_options options = options_for("resnet20", 32, 10);
@@ -199,6 +220,7 @@ int main(void) {
     tcase_add_test(tcase, small_images_get_the_small_stem);
     tcase_add_test(tcase, only_block_convolutions_are_quantized);
     tcase_add_test(tcase, width_multiplies_filters);
+    tcase_add_test(tcase, batch_norm_has_pytorchs_constants);
     tcase_add_test(tcase, prelu_has_slopes);
     suite_add_tcase(suite, tcase);
     return run_suite(suite, CK_FORK_GETENV);
