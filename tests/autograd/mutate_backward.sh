@@ -27,9 +27,11 @@ survivors=0
 cp -R "$source_root/src" "$work/tree/"
 mkdir "$work/tree/tests"
 cp -R "$source_root/tests/autograd" "$work/tree/tests/"
+cp "$source_root/tests/suites.h" "$work/tree/tests/"
 # Only the libraries that the op tests link.
 cp "$source_root/meson_options.txt" "$work/tree/"
-grep -v '^subdir(' "$source_root/meson.build" >"$work/tree/meson.build"
+# The programs, what they link and the comment above them do not come along.
+grep -vE "^subdir\(|executable\(|^# In the root" "$source_root/meson.build" >"$work/tree/meson.build"
 for directory in src/base src/autograd tests/autograd; do
     echo "subdir('$directory')" >>"$work/tree/meson.build"
 done
