@@ -47,8 +47,7 @@ const sn_option *sn_config_table(size_t *count);
 enum {
     SN_CONFIG_FIXED,      /* decided once for the whole run */
     SN_CONFIG_CHANGEABLE, /* may be another when the run is resumed */
-    SN_CONFIG_TRANSIENT /* belongs to one invocation, not to the run: --out, --resume, --stop-after
-                         */
+    SN_CONFIG_TRANSIENT   /* one invocation only: --out, --resume, --stop-after */
 };
 
 /* Replaces "as the other" and "automatic" values by what they stand for. */

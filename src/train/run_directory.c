@@ -74,16 +74,6 @@ static sn_status open_metrics(sn_run_directory *directory, sn_error *error) {
     return SN_OK;
 }
 
-/* Undoes use_given and use_free_name as far as the folder is still empty. */
-static sn_status give_up(sn_run_directory *directory, sn_status status) {
-    char path[SN_RUN_PATH_SIZE];
-    sn_run_directory_file(directory, "metrics.jsonl", path);
-    sn_run_directory_close(directory);
-    unlink(path);
-    rmdir(directory->path);
-    return status;
-}
-
 sn_status sn_run_directory_create(const sn_train_config *config, sn_run_directory *directory,
                                   sn_error *error) {
     directory->metrics = NULL;
@@ -92,7 +82,9 @@ sn_status sn_run_directory_create(const sn_train_config *config, sn_run_director
     else
         SN_TRY(use_free_name(config, directory, error));
     const sn_status status = open_metrics(directory, error);
-    return status == SN_OK ? SN_OK : give_up(directory, status);
+    if (status != SN_OK)
+        rmdir(directory->path); /* unless something is in it, of another process too */
+    return status;
 }
 
 /* The length of what is kept of metrics.jsonl: the lines of epochs up to `epoch`, which come first.
