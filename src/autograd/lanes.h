@@ -1,0 +1,92 @@
+/* Vectors of SN_LANES numbers, and the layouts of activations that are made for them.
+ *
+ * In memory a vector is SN_LANES neighbouring channels of one pixel. Channels are padded to whole
+ * vectors; the padding holds zeros, always. A group is one vector's worth of channels. Vectors are
+ * GCC's vector extension, which compilers turn into whatever the machine has.
+ */
+#ifndef SN_AUTOGRAD_LANES_H
+#define SN_AUTOGRAD_LANES_H
+
+#include "autograd/real.h"
+
+#include <stdint.h>
+
+#ifdef __AVX512F__
+enum { SN_LANES = 16 };
+#else
+enum { SN_LANES = 8 };
+#endif
+
+typedef sn_real sn_vec __attribute__((vector_size(SN_LANES * sizeof(sn_real))));
+typedef sn_real sn_vec_unaligned
+    __attribute__((vector_size(SN_LANES * sizeof(sn_real)), aligned(sizeof(sn_real)), may_alias));
+
+/* The upper half of a float: 8 bits of exponent, 7 of mantissa. */
+typedef uint16_t sn_bf16;
+
+/* How the pixels of one image lie: vector (group g, pixel p) starts at element
+ * g * group_stride + p * pixel_stride. */
+typedef struct sn_lane_layout {
+    size_t groups, pixels;
+    size_t group_stride, pixel_stride; /* elements */
+    size_t image_stride;               /* elements from image to image */
+    bool bf16;                         /* elements are sn_bf16, not sn_real */
+} sn_lane_layout;
+
+static inline size_t sn_lane_groups(size_t channels) {
+    return (channels + SN_LANES - 1) / SN_LANES;
+}
+
+static inline sn_vec sn_vec_load(const sn_real *from) {
+    return *(const sn_vec_unaligned *)from;
+}
+
+static inline void sn_vec_store(sn_real *to, sn_vec value) {
+    *(sn_vec_unaligned *)to = value;
+}
+
+static inline sn_vec sn_vec_all(sn_real value) {
+    return value - (sn_vec){0};
+}
+
+#ifndef SN_REAL_DOUBLE
+typedef uint32_t sn_vec_bits __attribute__((vector_size(SN_LANES * sizeof(uint32_t))));
+typedef sn_bf16 sn_vec_bf16
+    __attribute__((vector_size(SN_LANES * sizeof(sn_bf16)), aligned(sizeof(sn_bf16)), may_alias));
+
+static inline sn_vec sn_vec_load_bf16(const sn_bf16 *from) {
+    return (sn_vec)(__builtin_convertvector(*(const sn_vec_bf16 *)from, sn_vec_bits) << 16);
+}
+
+/* Rounds to nearest, ties to even. What is not a number stays so, whatever its bits. */
+static inline void sn_vec_store_bf16(sn_bf16 *to, sn_vec value) {
+    const sn_vec_bits bits = (sn_vec_bits)value;
+    const sn_vec_bits rounded = bits + 0x7fff + ((bits >> 16) & 1);
+    const sn_vec_bits is_nan = (sn_vec_bits)(value != value);
+    const sn_vec_bits result = (rounded & ~is_nan) | (0x7fc00000 & is_nan);
+    *(sn_vec_bf16 *)to = __builtin_convertvector(result >> 16, sn_vec_bf16);
+}
+#endif
+
+/* Element `index` of an array of either kind. With a constant `bf16` one of the two remains. */
+static inline sn_vec sn_lanes_load(const void *from, size_t index, bool bf16) {
+#ifndef SN_REAL_DOUBLE
+    if (bf16)
+        return sn_vec_load_bf16((const sn_bf16 *)from + index);
+#endif
+    (void)bf16;
+    return sn_vec_load((const sn_real *)from + index);
+}
+
+static inline void sn_lanes_store(void *to, size_t index, sn_vec value, bool bf16) {
+#ifndef SN_REAL_DOUBLE
+    if (bf16) {
+        sn_vec_store_bf16((sn_bf16 *)to + index, value);
+        return;
+    }
+#endif
+    (void)bf16;
+    sn_vec_store((sn_real *)to + index, value);
+}
+
+#endif
