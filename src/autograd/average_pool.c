@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-static sn_status average_pool_shape(sn_node *node, int threads, sn_error *error) {
-    (void)threads;
+static sn_status average_pool_shape(sn_node *node, const sn_run *run, sn_error *error) {
+    (void)run;
     return sn_window_shape(node, error);
 }
 
@@ -14,10 +14,8 @@ static sn_real window_share(const sn_node *node) {
     return 1 / (kernel * kernel);
 }
 
-static void forward_plane(const sn_node *node, size_t plane) {
+static void forward_plane(const sn_node *node, const sn_real *x, sn_real *y) {
     const size_t *in = node->input[0]->shape.size, *out = node->output->shape.size;
-    const sn_real *x = node->input[0]->value + plane * in[2] * in[3];
-    sn_real *y = node->output->value + plane * out[2] * out[3];
     const sn_real share = window_share(node);
     for (size_t oy = 0; oy < out[2]; oy++) {
         for (size_t ox = 0; ox < out[3]; ox++) {
@@ -31,10 +29,8 @@ static void forward_plane(const sn_node *node, size_t plane) {
     }
 }
 
-static void backward_plane(const sn_node *node, size_t plane) {
+static void backward_plane(const sn_node *node, const sn_real *dy, sn_real *dx) {
     const size_t *in = node->input[0]->shape.size, *out = node->output->shape.size;
-    const sn_real *dy = node->output->gradient + plane * out[2] * out[3];
-    sn_real *dx = node->input[0]->gradient + plane * in[2] * in[3];
     const sn_real share = window_share(node);
     if (!node->add[0])
         memset(dx, 0, in[2] * in[3] * sizeof *dx);
@@ -49,26 +45,30 @@ static void backward_plane(const sn_node *node, size_t plane) {
     }
 }
 
-static void average_pool_forward(const sn_node *node, const sn_run *run) {
-    const size_t planes = node->input[0]->shape.size[0] * node->input[0]->shape.size[1];
-#pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (size_t plane = 0; plane < planes; plane++)
-        forward_plane(node, plane);
+static void average_pool_forward(const sn_node *node, const sn_run *run, const sn_part *part) {
+    (void)run;
+    const size_t *in = node->input[0]->shape.size, *out = node->output->shape.size;
+    const sn_real *x = sn_value_at(node->input[0], part);
+    sn_real *y = sn_value_at(node->output, part);
+    for (size_t plane = 0; plane < (part->last - part->first) * in[1]; plane++)
+        forward_plane(node, x + plane * in[2] * in[3], y + plane * out[2] * out[3]);
 }
 
-static void average_pool_backward(const sn_node *node, const sn_run *run) {
-    const size_t planes = node->input[0]->shape.size[0] * node->input[0]->shape.size[1];
-#pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (size_t plane = 0; plane < planes; plane++)
-        backward_plane(node, plane);
+static void average_pool_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
+    (void)run;
+    const size_t *in = node->input[0]->shape.size, *out = node->output->shape.size;
+    const sn_real *dy = sn_gradient_at(node->output, part);
+    sn_real *dx = sn_gradient_at(node->input[0], part);
+    for (size_t plane = 0; plane < (part->last - part->first) * in[1]; plane++)
+        backward_plane(node, dy + plane * out[2] * out[3], dx + plane * in[2] * in[3]);
 }
 
 const sn_op sn_op_average_pool = {
     .name = "average_pool",
     .attributes_size = sizeof(sn_pool_attributes),
     .shape = average_pool_shape,
-    .forward = average_pool_forward,
-    .backward = average_pool_backward,
+    .forward = {{SN_PHASE_IMAGES, average_pool_forward, SN_ALWAYS}},
+    .backward = {{SN_PHASE_IMAGES, average_pool_backward, SN_ALWAYS}},
 };
 
 sn_status sn_average_pool(sn_graph *graph, sn_tensor *x, int kernel, int stride, int padding,

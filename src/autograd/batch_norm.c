@@ -1,145 +1,428 @@
-/* Batch normalisation, channel by channel, so that sums do not depend on the number of threads. */
+/* Batch normalisation, with the sum over a shortcut and the activation behind it if there are:
+ *     y = activation(gamma (x - mean) / sqrt(variance + epsilon) + beta + residual)
+ * One pass over the images gathers the statistics, one applies them, and so it is backwards. Each
+ * thread sums over its own images in their order; the threads' sums are joined in the order of the
+ * threads, so the bits depend on their number only. */
+#include "autograd/batch_norm_strip.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
+#include "base/memory.h"
+
 #include <math.h>
 
-enum { X, GAMMA, BETA };
+enum { X, GAMMA, BETA, RESIDUAL, SLOPE };
 enum { MEAN, VARIANCE };
 
-/* Between forward and backward: the batch's mean[C], then 1 / sqrt(variance + epsilon)[C]. */
+/* Vectors over the channels, padded to whole lanes with zeros. */
+enum { SAVED_MEAN, SAVED_INVERSE, SAVED_SCALE, SAVED_SHIFT, SAVED_SLOPE, SAVED_VECTORS };
 
-static sn_status batch_norm_shape(sn_node *node, int threads, sn_error *error) {
-    (void)threads;
+/* For every thread, over the padded channels: two (in backward, three) sums; in forward then the
+ * number that was taken off x before summing, as it keeps the variance from cancelling. */
+enum { SUM, SECOND_SUM, THIRD_SUM, FORWARD_SUMS = 2, BACKWARD_SUMS = 3 };
+
+/* What joined sums lead to in backward; behind them. */
+enum { CONSTANT, FACTOR, BACKWARD_VECTORS };
+
+static size_t padded_channels(const sn_node *node) {
+    return sn_lane_groups(node->input[X]->shape.size[1]) * SN_LANES;
+}
+
+/* ---- shape ---- */
+
+static sn_status check_vectors(const sn_node *node, sn_error *error) {
     const sn_shape *x = &node->input[X]->shape;
     char xs[SN_SHAPE_TEXT_SIZE], ps[SN_SHAPE_TEXT_SIZE];
-    SN_RETURN_IF(x->rank != 4, error, SN_ERROR_ARGUMENT, "batch_norm: input %s; need [N, C, H, W]",
-                 sn_shape_text(x, xs));
+    const sn_tensor *const vectors[] = {node->input[GAMMA], node->input[BETA], node->state[MEAN],
+                                        node->state[VARIANCE], node->input[SLOPE]};
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
+        SN_RETURN_IF(vectors[i] &&
+                         (vectors[i]->shape.rank != 1 || vectors[i]->shape.size[0] != x->size[1]),
+                     error, SN_ERROR_ARGUMENT, "batch_norm: parameter %s does not fit input %s",
+                     sn_shape_text(&vectors[i]->shape, ps), sn_shape_text(x, xs));
+    return SN_OK;
+}
+
+static sn_status batch_norm_shape(sn_node *node, const sn_run *run, sn_error *error) {
+    const sn_tensor *x = node->input[X], *residual = node->input[RESIDUAL];
+    char xs[SN_SHAPE_TEXT_SIZE], rs[SN_SHAPE_TEXT_SIZE];
+    SN_RETURN_IF(x->shape.rank != 4, error, SN_ERROR_ARGUMENT,
+                 "batch_norm: input %s; need [N, C, H, W]", sn_shape_text(&x->shape, xs));
     const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
     SN_RETURN_IF(!(attributes->momentum >= 0 && attributes->momentum <= 1) ||
                      !(attributes->epsilon > 0 && isfinite(attributes->epsilon)),
                  error, SN_ERROR_ARGUMENT,
                  "batch_norm: momentum %g, epsilon %g; need 0 to 1, and more than 0",
                  attributes->momentum, attributes->epsilon);
-    const sn_tensor *const vectors[] = {node->input[GAMMA], node->input[BETA], node->state[MEAN],
-                                        node->state[VARIANCE]};
-    for (int i = 0; i < 4; i++)
-        SN_RETURN_IF(vectors[i]->shape.rank != 1 || vectors[i]->shape.size[0] != x->size[1], error,
-                     SN_ERROR_ARGUMENT, "batch_norm: parameter %s does not fit input %s",
-                     sn_shape_text(&vectors[i]->shape, ps), sn_shape_text(x, xs));
-    node->output->shape = *x;
-    node->saved_size = 2 * x->size[1] * sizeof(sn_real);
+    const sn_activation activation = attributes->activation;
+    SN_TRY(check_vectors(node, error));
+    SN_RETURN_IF((activation == SN_ACTIVATION_PRELU) != (node->input[SLOPE] != NULL), error,
+                 SN_ERROR_ARGUMENT, "batch_norm: PReLU, and nothing else, needs a slope");
+    SN_RETURN_IF(residual && !sn_shape_equal(&residual->shape, &x->shape), error, SN_ERROR_ARGUMENT,
+                 "batch_norm: shortcut %s does not fit input %s",
+                 sn_shape_text(&residual->shape, rs), sn_shape_text(&x->shape, xs));
+    node->output->shape = x->shape;
+    node->output->format = x->format;
+    node->output->bf16 = x->bf16;
+    const size_t channels = padded_channels(node), threads = (size_t)run->threads;
+    node->saved_size = SAVED_VECTORS * channels * sizeof(sn_real);
+    node->forward_sums_size =
+        threads * channels * (FORWARD_SUMS * sizeof(double) + sizeof(sn_real));
+    node->backward_sums_size =
+        channels * (threads * BACKWARD_SUMS * sizeof(double) + BACKWARD_VECTORS * sizeof(sn_real));
+    if (activation == SN_ACTIVATION_RELU || activation == SN_ACTIVATION_HARDTANH)
+        node->backward_reads |= SN_READS_OUTPUT;
+    if (activation == SN_ACTIVATION_PRELU)
+        node->backward_reads |= SN_READS_INPUT(SLOPE) | SN_READS_INPUT(RESIDUAL);
     return SN_OK;
 }
 
-/* Mean and biased variance of channel c, in two passes: no cancellation. */
-static void channel_statistics(const sn_shape *shape, const sn_real *x, size_t c, double *mean,
-                               double *variance) {
-    const size_t n = shape->size[0], channels = shape->size[1];
-    const size_t pixels = shape->size[2] * shape->size[3];
-    double total = 0;
-    for (size_t i = 0; i < n; i++) {
-        const sn_real *plane = x + (i * channels + c) * pixels;
-        sn_real sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (size_t j = 0; j < pixels; j++)
-            sum += plane[j];
-        total += (double)sum;
-    }
-    const double m = total / (double)(n * pixels);
-    const sn_real centre = (sn_real)m;
-    total = 0;
-    for (size_t i = 0; i < n; i++) {
-        const sn_real *plane = x + (i * channels + c) * pixels;
-        sn_real sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (size_t j = 0; j < pixels; j++)
-            sum += (plane[j] - centre) * (plane[j] - centre);
-        total += (double)sum;
-    }
-    *mean = m;
-    *variance = total / (double)(n * pixels);
+/* ---- memory ---- */
+
+static sn_real *saved_vector(const sn_node *node, size_t which) {
+    return (sn_real *)node->saved + which * padded_channels(node);
 }
 
-static void update_running(const sn_node *node, size_t c, size_t count, double mean,
-                           double variance) {
+static double *forward_sum(const sn_node *node, int thread, size_t which) {
+    return (double *)node->forward_sums +
+           ((size_t)thread * FORWARD_SUMS + which) * padded_channels(node);
+}
+
+static sn_real *forward_centre(const sn_node *node, const sn_run *run, int thread) {
+    sn_real *first = (void *)forward_sum(node, run->threads, 0);
+    return first + (size_t)thread * padded_channels(node);
+}
+
+static double *backward_sum(const sn_node *node, int thread, size_t which) {
+    return (double *)node->backward_sums +
+           ((size_t)thread * BACKWARD_SUMS + which) * padded_channels(node);
+}
+
+static sn_real *backward_vector(const sn_node *node, const sn_run *run, size_t which) {
+    sn_real *first = (void *)backward_sum(node, run->threads, 0);
+    return first + which * padded_channels(node);
+}
+
+/* ---- strips ---- */
+
+/* How the images of a tensor fall into strips. */
+typedef struct strips {
+    size_t count, pixels;
+    size_t strip_stride, image_stride, vector_stride; /* elements */
+    bool in_lanes, bf16;
+} strips;
+
+static strips strips_of(const sn_tensor *x) {
+    if (x->format == SN_FORMAT_PLAIN) {
+        const size_t pixels = x->shape.size[2] * x->shape.size[3];
+        return (strips){.count = x->shape.size[1],
+                        .pixels = pixels,
+                        .strip_stride = pixels,
+                        .image_stride = x->shape.size[1] * pixels,
+                        .vector_stride = SN_LANES};
+    }
+    const sn_lane_layout lanes = sn_tensor_lanes(x);
+    return (strips){.count = lanes.groups,
+                    .pixels = lanes.pixels,
+                    .strip_stride = lanes.group_stride,
+                    .image_stride = lanes.image_stride,
+                    .vector_stride = lanes.pixel_stride,
+                    .in_lanes = true,
+                    .bf16 = lanes.bf16};
+}
+
+static sn_strip strip_at(const strips *s, size_t image, size_t strip) {
+    return (sn_strip){.start = image * s->image_stride + strip * s->strip_stride,
+                      .stride = s->vector_stride,
+                      .vectors = s->in_lanes ? s->pixels : s->pixels / SN_LANES,
+                      .tail = s->in_lanes ? 0 : s->pixels % SN_LANES};
+}
+
+/* The numbers of a vector over the channels that belong to a strip. */
+SN_INLINE sn_vec strip_vector(const strips *s, const sn_real *vector, size_t strip) {
+    return s->in_lanes ? sn_vec_load(vector + strip * SN_LANES) : sn_vec_all(vector[strip]);
+}
+
+static sn_affine strip_affine(const sn_node *node, const strips *s, size_t strip) {
+    return (sn_affine){.mean = strip_vector(s, saved_vector(node, SAVED_MEAN), strip),
+                       .scale = strip_vector(s, saved_vector(node, SAVED_SCALE), strip),
+                       .shift = strip_vector(s, saved_vector(node, SAVED_SHIFT), strip),
+                       .slope = strip_vector(s, saved_vector(node, SAVED_SLOPE), strip)};
+}
+
+static void add_to_sums(const strips *s, size_t strip, sn_vec part, double *sums) {
+    if (!s->in_lanes) {
+        double total = 0;
+        for (size_t i = 0; i < SN_LANES; i++)
+            total += (double)part[i];
+        sums[strip] += total;
+        return;
+    }
+    for (size_t i = 0; i < SN_LANES; i++)
+        sums[strip * SN_LANES + i] += (double)part[i];
+}
+
+/* Runs `call` with `bf16` as a constant. */
+#ifdef SN_REAL_DOUBLE
+#define WITH_CONSTANT_BF16(is_bf16, call)                                                          \
+    do {                                                                                           \
+        const bool bf16 = false;                                                                   \
+        call;                                                                                      \
+    } while (0)
+#else
+#define WITH_CONSTANT_BF16(is_bf16, call)                                                          \
+    do {                                                                                           \
+        if (is_bf16) {                                                                             \
+            const bool bf16 = true;                                                                \
+            call;                                                                                  \
+        } else {                                                                                   \
+            const bool bf16 = false;                                                               \
+            call;                                                                                  \
+        }                                                                                          \
+    } while (0)
+#endif
+
+/* Likewise with `activation`. */
+#define WITH_CONSTANT_ACTIVATION(which, call)                                                      \
+    do {                                                                                           \
+        switch (which) {                                                                           \
+        case SN_ACTIVATION_RELU: {                                                                 \
+            const sn_activation activation = SN_ACTIVATION_RELU;                                   \
+            call;                                                                                  \
+            break;                                                                                 \
+        }                                                                                          \
+        case SN_ACTIVATION_PRELU: {                                                                \
+            const sn_activation activation = SN_ACTIVATION_PRELU;                                  \
+            call;                                                                                  \
+            break;                                                                                 \
+        }                                                                                          \
+        case SN_ACTIVATION_HARDTANH: {                                                             \
+            const sn_activation activation = SN_ACTIVATION_HARDTANH;                               \
+            call;                                                                                  \
+            break;                                                                                 \
+        }                                                                                          \
+        default: {                                                                                 \
+            const sn_activation activation = SN_ACTIVATION_NONE;                                   \
+            call;                                                                                  \
+            break;                                                                                 \
+        }                                                                                          \
+        }                                                                                          \
+    } while (0)
+
+/* ---- forward ---- */
+
+/* The means of the thread's first image: near enough to the batch's that little cancels. */
+static void choose_centre(const strips *s, const void *x, sn_real *centre) {
+    for (size_t strip = 0; strip < s->count; strip++) {
+        const sn_strip first = strip_at(s, 0, strip);
+        sn_vec sum, square;
+        WITH_CONSTANT_BF16(s->bf16, sn_strip_moments(x, &first, (sn_vec){0}, bf16, &sum, &square));
+        double sums[SN_LANES] = {0};
+        add_to_sums(s, 0, sum, sums);
+        for (size_t i = 0; i < (s->in_lanes ? (size_t)SN_LANES : 1); i++)
+            centre[strip * (s->in_lanes ? (size_t)SN_LANES : 1) + i] =
+                (sn_real)(sums[i] / (double)s->pixels);
+    }
+}
+
+static void batch_norm_gather(const sn_node *node, const sn_run *run, const sn_part *part) {
+    const strips s = strips_of(node->input[X]);
+    const void *x = sn_value_at(node->input[X], part);
+    const size_t channels = padded_channels(node), images = part->last - part->first;
+    double *sums = forward_sum(node, part->thread, SUM);
+    double *squares = forward_sum(node, part->thread, SECOND_SUM);
+    sn_real *centre = forward_centre(node, run, part->thread);
+    if (part->is_start) {
+        memset(sums, 0, channels * sizeof *sums);
+        memset(squares, 0, channels * sizeof *squares);
+        memset(centre, 0, channels * sizeof *centre);
+        if (images > 0)
+            choose_centre(&s, x, centre);
+    }
+    for (size_t n = 0; n < images; n++) {
+        for (size_t i = 0; i < s.count; i++) {
+            const sn_strip strip = strip_at(&s, n, i);
+            const sn_vec c = strip_vector(&s, centre, i);
+            sn_vec sum, square;
+            WITH_CONSTANT_BF16(s.bf16, sn_strip_moments(x, &strip, c, bf16, &sum, &square));
+            add_to_sums(&s, i, sum, sums);
+            add_to_sums(&s, i, square, squares);
+        }
+    }
+}
+
+/* Joins the threads' means and sums of squared deviations (Chan, Golub, LeVeque 1979). */
+static void join_channel(const sn_node *node, const sn_run *run, size_t c, double *mean,
+                         double *variance) {
+    const sn_shape *shape = &node->input[X]->shape;
+    const double pixels = (double)(shape->size[2] * shape->size[3]);
+    double count = 0, deviations = 0;
+    *mean = 0;
+    for (int thread = 0; thread < run->threads; thread++) {
+        const double part =
+            pixels * (double)(sn_chunk_start(shape->size[0], thread + 1, run->threads) -
+                              sn_chunk_start(shape->size[0], thread, run->threads));
+        if (part == 0)
+            continue;
+        const double sum = forward_sum(node, thread, SUM)[c];
+        const double square = forward_sum(node, thread, SECOND_SUM)[c];
+        const double own = (double)forward_centre(node, run, thread)[c] + sum / part;
+        const double away = own - *mean;
+        deviations += square - sum * sum / part + away * away * count * part / (count + part);
+        count += part;
+        *mean += away * part / count;
+    }
+    *variance = deviations > 0 || isnan(deviations) ? deviations / count : 0;
+}
+
+static void update_running(const sn_node *node, size_t c, double mean, double variance) {
     const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
-    const double momentum = attributes->momentum;
-    const double unbiased = count > 1 ? variance * (double)count / (double)(count - 1) : variance;
+    const size_t *size = node->input[X]->shape.size;
+    const double momentum = attributes->momentum, count = (double)(size[0] * size[2] * size[3]);
+    const double unbiased = count > 1 ? variance * count / (count - 1) : variance;
     sn_real *running_mean = node->state[MEAN]->value, *running = node->state[VARIANCE]->value;
     running_mean[c] = (sn_real)((1 - momentum) * (double)running_mean[c] + momentum * mean);
     running[c] = (sn_real)((1 - momentum) * (double)running[c] + momentum * unbiased);
 }
 
-static void batch_norm_forward(const sn_node *node, const sn_run *run) {
+static void batch_norm_join(const sn_node *node, const sn_run *run, const sn_part *part) {
     const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
-    const sn_shape *shape = &node->input[X]->shape;
-    const size_t channels = shape->size[1], pixels = shape->size[2] * shape->size[3];
-    const sn_real *x = node->input[X]->value;
-    sn_real *saved_mean = node->saved, *saved_inverse = saved_mean + channels;
-#pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (size_t c = 0; c < channels; c++) {
-        double mean = (double)node->state[MEAN]->value[c];
-        double variance = (double)node->state[VARIANCE]->value[c];
-        if (run->training) {
-            channel_statistics(shape, x, c, &mean, &variance);
-            update_running(node, c, shape->size[0] * pixels, mean, variance);
+    const size_t channels = node->input[X]->shape.size[1], padded = padded_channels(node);
+    const size_t last = sn_chunk_start(padded, part->thread + 1, run->threads);
+    for (size_t c = sn_chunk_start(padded, part->thread, run->threads); c < last; c++) {
+        double mean = 0, inverse = 0;
+        const bool exists = c < channels;
+        if (exists) {
+            double variance = (double)node->state[VARIANCE]->value[c];
+            mean = (double)node->state[MEAN]->value[c];
+            if (run->training) {
+                join_channel(node, run, c, &mean, &variance);
+                update_running(node, c, mean, variance);
+            }
+            inverse = 1 / sqrt(variance + attributes->epsilon);
         }
-        const double inverse = 1 / sqrt(variance + attributes->epsilon);
-        saved_mean[c] = (sn_real)mean;
-        saved_inverse[c] = (sn_real)inverse;
-        const sn_real centre = (sn_real)mean, shift = node->input[BETA]->value[c];
-        const sn_real scale = (sn_real)((double)node->input[GAMMA]->value[c] * inverse);
-        for (size_t i = 0; i < shape->size[0]; i++) {
-            const size_t start = (i * channels + c) * pixels;
-            for (size_t j = start; j < start + pixels; j++)
-                node->output->value[j] = (x[j] - centre) * scale + shift;
+        const double gamma = exists ? (double)node->input[GAMMA]->value[c] : 0;
+        saved_vector(node, SAVED_MEAN)[c] = (sn_real)mean;
+        saved_vector(node, SAVED_INVERSE)[c] = (sn_real)inverse;
+        saved_vector(node, SAVED_SCALE)[c] = (sn_real)(gamma * inverse);
+        saved_vector(node, SAVED_SHIFT)[c] = exists ? node->input[BETA]->value[c] : 0;
+        saved_vector(node, SAVED_SLOPE)[c] =
+            exists && node->input[SLOPE] ? node->input[SLOPE]->value[c] : 0;
+    }
+}
+
+static void batch_norm_apply(const sn_node *node, const sn_run *run, const sn_part *part) {
+    (void)run;
+    const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
+    const strips s = strips_of(node->input[X]);
+    const void *x = sn_value_at(node->input[X], part);
+    const void *residual = node->input[RESIDUAL] ? sn_value_at(node->input[RESIDUAL], part) : NULL;
+    void *y = sn_value_at(node->output, part);
+    for (size_t n = 0; n < part->last - part->first; n++) {
+        for (size_t i = 0; i < s.count; i++) {
+            const sn_strip strip = strip_at(&s, n, i);
+            const sn_affine a = strip_affine(node, &s, i);
+            if (residual)
+                WITH_CONSTANT_BF16(
+                    s.bf16, WITH_CONSTANT_ACTIVATION(attributes->activation,
+                                                     sn_strip_forward(x, residual, y, &strip, &a,
+                                                                      bf16, activation, true)));
+            else
+                WITH_CONSTANT_BF16(
+                    s.bf16, WITH_CONSTANT_ACTIVATION(
+                                attributes->activation,
+                                sn_strip_forward(x, NULL, y, &strip, &a, bf16, activation, false)));
         }
     }
 }
 
-static void batch_norm_backward(const sn_node *node, const sn_run *run) {
-    const sn_shape *shape = &node->input[X]->shape;
-    const size_t channels = shape->size[1], pixels = shape->size[2] * shape->size[3];
-    const double count = (double)(shape->size[0] * pixels);
-    const sn_real *x = node->input[X]->value, *dy = node->output->gradient;
-    const sn_real *saved_mean = node->saved, *saved_inverse = saved_mean + channels;
-    sn_real *dx = node->input[X]->gradient;
-    sn_real *dgamma = node->input[GAMMA]->gradient, *dbeta = node->input[BETA]->gradient;
-#pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (size_t c = 0; c < channels; c++) {
-        const sn_real mean = saved_mean[c], inverse = saved_inverse[c];
-        double total = 0, total_product = 0; /* of dy, and of dy (x - mean) */
-        for (size_t i = 0; i < shape->size[0]; i++) {
-            const size_t start = (i * channels + c) * pixels;
-            sn_real sum = 0, product = 0;
-#pragma omp simd reduction(+ : sum, product)
-            for (size_t j = start; j < start + pixels; j++) {
-                sum += dy[j];
-                product += dy[j] * (x[j] - mean);
-            }
-            total += (double)sum;
-            total_product += (double)product;
+/* ---- backward ---- */
+
+static void batch_norm_reduce(const sn_node *node, const sn_run *run, const sn_part *part) {
+    (void)run;
+    const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
+    const strips s = strips_of(node->input[X]);
+    const sn_tensor *residual = node->input[RESIDUAL];
+    const sn_strip_gradients g = {
+        .x = sn_value_at(node->input[X], part),
+        .y = node->backward_reads & SN_READS_OUTPUT ? sn_value_at(node->output, part) : NULL,
+        .residual = residual && node->backward_reads & SN_READS_INPUT(RESIDUAL)
+                        ? sn_value_at(residual, part)
+                        : NULL,
+        .dy = sn_gradient_at(node->output, part),
+        .dresidual = residual ? sn_gradient_at(residual, part) : NULL,
+        .add_residual = node->add[RESIDUAL]};
+    double *sums[BACKWARD_SUMS];
+    for (size_t i = 0; i < BACKWARD_SUMS; i++) {
+        sums[i] = backward_sum(node, part->thread, i);
+        if (part->is_start)
+            memset(sums[i], 0, padded_channels(node) * sizeof *sums[i]);
+    }
+    for (size_t n = 0; n < part->last - part->first; n++) {
+        for (size_t i = 0; i < s.count; i++) {
+            const sn_strip strip = strip_at(&s, n, i);
+            const sn_affine a = strip_affine(node, &s, i);
+            sn_strip_sums own;
+            WITH_CONSTANT_BF16(
+                s.bf16, WITH_CONSTANT_ACTIVATION(attributes->activation,
+                                                 sn_strip_reduce(&g, &strip, &a, bf16, activation,
+                                                                 g.residual != NULL, &own)));
+            add_to_sums(&s, i, own.dz, sums[SUM]);
+            add_to_sums(&s, i, own.product, sums[SECOND_SUM]);
+            if (attributes->activation == SN_ACTIVATION_PRELU)
+                add_to_sums(&s, i, own.slope, sums[THIRD_SUM]);
         }
-        total_product *= (double)inverse; /* now of dy x_hat */
-        if (dgamma)
-            dgamma[c] = (node->add[GAMMA] ? dgamma[c] : 0) + (sn_real)total_product;
-        if (dbeta)
-            dbeta[c] = (node->add[BETA] ? dbeta[c] : 0) + (sn_real)total;
-        if (!dx)
+    }
+}
+
+static double joined_sum(const sn_node *node, const sn_run *run, size_t which, size_t c) {
+    double total = 0;
+    for (int thread = 0; thread < run->threads; thread++)
+        total += backward_sum(node, thread, which)[c];
+    return total;
+}
+
+static void add_gradient(const sn_node *node, int input, size_t c, double value) {
+    sn_real *gradient = node->input[input] ? node->input[input]->gradient : NULL;
+    if (gradient)
+        gradient[c] = (node->add[input] ? gradient[c] : 0) + (sn_real)value;
+}
+
+/* dx = gamma inverse (dz - mean(dz) - x_hat mean(dz x_hat)) */
+static void batch_norm_join_back(const sn_node *node, const sn_run *run, const sn_part *part) {
+    const size_t *size = node->input[X]->shape.size;
+    const double count = (double)(size[0] * size[2] * size[3]);
+    const size_t padded = padded_channels(node);
+    const size_t last = sn_chunk_start(padded, part->thread + 1, run->threads);
+    for (size_t c = sn_chunk_start(padded, part->thread, run->threads); c < last; c++) {
+        const double inverse = (double)saved_vector(node, SAVED_INVERSE)[c];
+        const double scale = (double)saved_vector(node, SAVED_SCALE)[c];
+        const double total = joined_sum(node, run, SUM, c);
+        const double product = joined_sum(node, run, SECOND_SUM, c) * inverse; /* dz x_hat */
+        backward_vector(node, run, CONSTANT)[c] = (sn_real)(scale * total / count);
+        backward_vector(node, run, FACTOR)[c] = (sn_real)(scale * inverse * product / count);
+        if (c >= size[1])
             continue;
-        /* dx = gamma inverse (dy - mean(dy) - x_hat mean(dy x_hat)) */
-        const sn_real scale = node->input[GAMMA]->value[c] * inverse;
-        const sn_real mean_dy = (sn_real)(total / count);
-        const sn_real slope = (sn_real)(total_product / count) * inverse;
-        for (size_t i = 0; i < shape->size[0]; i++) {
-            const size_t start = (i * channels + c) * pixels;
-            if (node->add[X])
-                for (size_t j = start; j < start + pixels; j++)
-                    dx[j] += scale * (dy[j] - mean_dy - (x[j] - mean) * slope);
-            else
-                for (size_t j = start; j < start + pixels; j++)
-                    dx[j] = scale * (dy[j] - mean_dy - (x[j] - mean) * slope);
+        add_gradient(node, GAMMA, c, product);
+        add_gradient(node, BETA, c, total);
+        add_gradient(node, SLOPE, c, joined_sum(node, run, THIRD_SUM, c));
+    }
+}
+
+static void batch_norm_pass_back(const sn_node *node, const sn_run *run, const sn_part *part) {
+    const strips s = strips_of(node->input[X]);
+    const void *x = sn_value_at(node->input[X], part);
+    const void *dz = sn_gradient_at(node->output, part);
+    void *dx = sn_gradient_at(node->input[X], part);
+    const bool add = node->add[X];
+    for (size_t n = 0; dx && n < part->last - part->first; n++) {
+        for (size_t i = 0; i < s.count; i++) {
+            const sn_strip strip = strip_at(&s, n, i);
+            const sn_affine a = strip_affine(node, &s, i);
+            const sn_vec constant = strip_vector(&s, backward_vector(node, run, CONSTANT), i);
+            const sn_vec factor = strip_vector(&s, backward_vector(node, run, FACTOR), i);
+            WITH_CONSTANT_BF16(
+                s.bf16, sn_strip_backward(x, dz, dx, &strip, &a, constant, factor, bf16, add));
         }
     }
 }
@@ -148,16 +431,29 @@ const sn_op sn_op_batch_norm = {
     .name = "batch_norm",
     .attributes_size = sizeof(sn_batch_norm_attributes),
     .backward_reads = SN_READS_INPUT(X) | SN_READS_INPUT(GAMMA),
+    .weights = SN_READS_INPUT(GAMMA) | SN_READS_INPUT(BETA) | SN_READS_INPUT(SLOPE),
+    .any_format = true,
     .shape = batch_norm_shape,
-    .forward = batch_norm_forward,
-    .backward = batch_norm_backward,
+    .forward = {{SN_PHASE_IMAGES, batch_norm_gather, SN_TRAINING_ONLY},
+                {SN_PHASE_TOGETHER, batch_norm_join, SN_TRAINING_ONLY},
+                {SN_PHASE_EARLY, batch_norm_join, SN_EVAL_ONLY},
+                {SN_PHASE_IMAGES, batch_norm_apply, SN_ALWAYS}},
+    .backward = {{SN_PHASE_IMAGES, batch_norm_reduce, SN_ALWAYS},
+                 {SN_PHASE_TOGETHER, batch_norm_join_back, SN_ALWAYS},
+                 {SN_PHASE_IMAGES, batch_norm_pass_back, SN_ALWAYS}},
 };
 
-sn_status sn_batch_norm(sn_graph *graph, sn_tensor *x, sn_tensor *gamma, sn_tensor *beta,
-                        sn_tensor *running_mean, sn_tensor *running_variance, double momentum,
-                        double epsilon, sn_tensor **y, sn_error *error) {
-    const sn_batch_norm_attributes attributes = {momentum, epsilon};
-    sn_tensor *const inputs[SN_MAX_INPUTS] = {x, gamma, beta};
-    sn_tensor *const states[SN_MAX_STATES] = {running_mean, running_variance};
-    return sn_graph_apply(graph, &sn_op_batch_norm, &attributes, inputs, states, y, error);
+sn_status sn_batch_norm(sn_graph *graph, sn_tensor *x, const sn_batch_norm_operands *operands,
+                        const sn_batch_norm_attributes *attributes, sn_tensor **y,
+                        sn_error *error) {
+    sn_tensor *residual = operands->residual;
+    /* Both have the same layout, or both are made plain. */
+    if (residual && (residual->format != x->format || residual->bf16 != x->bf16)) {
+        SN_TRY(sn_make_plain(graph, x, &x, error));
+        SN_TRY(sn_make_plain(graph, residual, &residual, error));
+    }
+    sn_tensor *const inputs[SN_MAX_INPUTS] = {x, operands->gamma, operands->beta, residual,
+                                              operands->slope};
+    sn_tensor *const states[SN_MAX_STATES] = {operands->running_mean, operands->running_variance};
+    return sn_graph_apply(graph, &sn_op_batch_norm, attributes, inputs, states, y, error);
 }

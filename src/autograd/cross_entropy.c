@@ -7,8 +7,8 @@
 
 enum { LOGITS, LABELS };
 
-static sn_status cross_entropy_shape(sn_node *node, int threads, sn_error *error) {
-    (void)threads;
+static sn_status cross_entropy_shape(sn_node *node, const sn_run *run, sn_error *error) {
+    (void)run;
     const sn_cross_entropy_attributes *attributes = (const void *)node->attributes;
     const sn_tensor *logits = node->input[LOGITS], *labels = node->input[LABELS];
     char text[SN_SHAPE_TEXT_SIZE];
@@ -43,8 +43,10 @@ static double forward_image(const sn_real *logits, size_t classes, int32_t label
     return log_sum - (1 - smoothing) * (double)logits[label] - smoothing * mean;
 }
 
-static void cross_entropy_forward(const sn_node *node, const sn_run *run) {
+static void cross_entropy_forward(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
+    if (part->thread != 0)
+        return;
     const sn_cross_entropy_attributes *attributes = (const void *)node->attributes;
     const size_t n = node->input[LOGITS]->shape.size[0];
     const size_t classes = node->input[LOGITS]->shape.size[1];
@@ -56,8 +58,10 @@ static void cross_entropy_forward(const sn_node *node, const sn_run *run) {
     node->output->value[0] = (sn_real)(total / (double)n);
 }
 
-static void cross_entropy_backward(const sn_node *node, const sn_run *run) {
+static void cross_entropy_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
+    if (part->thread != 0)
+        return;
     const sn_cross_entropy_attributes *attributes = (const void *)node->attributes;
     const size_t n = node->input[LOGITS]->shape.size[0];
     const size_t classes = node->input[LOGITS]->shape.size[1];
@@ -79,8 +83,8 @@ const sn_op sn_op_cross_entropy = {
     .backward_reads = SN_READS_INPUT(LABELS),
     .label_inputs = SN_READS_INPUT(LABELS),
     .shape = cross_entropy_shape,
-    .forward = cross_entropy_forward,
-    .backward = cross_entropy_backward,
+    .forward = {{SN_PHASE_TOGETHER, cross_entropy_forward, SN_ALWAYS}},
+    .backward = {{SN_PHASE_TOGETHER, cross_entropy_backward, SN_ALWAYS}},
 };
 
 sn_status sn_cross_entropy(sn_graph *graph, sn_tensor *logits, sn_tensor *labels,

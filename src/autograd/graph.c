@@ -13,9 +13,22 @@ sn_status sn_graph_create(sn_parameters *parameters, sn_graph_mode mode, int thr
     *graph = calloc(1, sizeof **graph);
     SN_RETURN_IF(!*graph, error, SN_ERROR_MEMORY, "out of memory for the graph");
     (*graph)->parameters = parameters;
-    (*graph)->run = (sn_run){.threads = threads, .training = mode == SN_GRAPH_TRAIN};
+    (*graph)->run =
+        (sn_run){.threads = threads, .training = mode == SN_GRAPH_TRAIN, .engine = SN_ENGINE_GEMM};
     /* Ops call GEMM from their own threads: OpenBLAS must not start more. */
     openblas_set_num_threads(1);
+    return SN_OK;
+}
+
+sn_status sn_graph_set_engine(sn_graph *graph, sn_engine engine, sn_precision precision,
+                              sn_error *error) {
+    assert(graph->node_count == 0);
+    const sn_engine resolved = sn_engine_resolve(engine, precision);
+    SN_RETURN_IF(resolved == SN_ENGINE_ONEDNN && !SN_HAS_ONEDNN, error, SN_ERROR_ARGUMENT,
+                 "this build has no oneDNN; install libdnnl-dev and build anew, or choose another "
+                 "engine");
+    graph->run.engine = resolved;
+    graph->run.precision = precision;
     return SN_OK;
 }
 
@@ -24,8 +37,13 @@ void sn_graph_free(sn_graph *graph) {
         return;
     for (size_t i = 0; i < graph->tensor_count; i++)
         free(graph->tensors[i]);
-    for (size_t i = 0; i < graph->node_count; i++)
+    for (size_t i = 0; i < graph->node_count; i++) {
+        if (graph->nodes[i]->op->release)
+            graph->nodes[i]->op->release(graph->nodes[i]);
         free(graph->nodes[i]);
+    }
+    sn_program_free(&graph->forward);
+    sn_program_free(&graph->backward);
     free(graph->tensors);
     free(graph->nodes);
     if (graph->memory)
@@ -45,8 +63,7 @@ static void *grow(void *array, size_t count, size_t *capacity) {
     return moved;
 }
 
-static sn_status add_tensor(sn_graph *graph, sn_shape shape, sn_format format, sn_tensor **tensor,
-                            sn_error *error) {
+static sn_status add_tensor(sn_graph *graph, sn_shape shape, sn_tensor **tensor, sn_error *error) {
     sn_tensor **tensors = grow(graph->tensors, graph->tensor_count, &graph->tensor_capacity);
     if (tensors)
         graph->tensors = tensors;
@@ -54,7 +71,6 @@ static sn_status add_tensor(sn_graph *graph, sn_shape shape, sn_format format, s
     SN_RETURN_IF(!*tensor, error, SN_ERROR_MEMORY, "out of memory for the graph");
     graph->tensors[graph->tensor_count++] = *tensor;
     (*tensor)->shape = shape;
-    (*tensor)->format = format;
     return SN_OK;
 }
 
@@ -62,8 +78,8 @@ sn_status sn_graph_input(sn_graph *graph, sn_shape shape, sn_tensor **tensor, sn
     char text[SN_SHAPE_TEXT_SIZE];
     SN_RETURN_IF(!sn_shape_is_valid(&shape), error, SN_ERROR_ARGUMENT,
                  "input shape %s is empty or too large", sn_shape_text(&shape, text));
-    SN_TRY(add_tensor(graph, shape, SN_FORMAT_PLAIN, tensor, error));
-    (*tensor)->is_input = true;
+    SN_TRY(add_tensor(graph, shape, tensor, error));
+    (*tensor)->is_input = (*tensor)->is_activation = true;
     return SN_OK;
 }
 
@@ -71,8 +87,8 @@ sn_status sn_graph_labels(sn_graph *graph, size_t count, sn_tensor **tensor, sn_
     const sn_shape shape = sn_shape_1(count);
     SN_RETURN_IF(!sn_shape_is_valid(&shape), error, SN_ERROR_ARGUMENT,
                  "%zu labels; need at least 1, and fewer than 2^31", count);
-    SN_TRY(add_tensor(graph, shape, SN_FORMAT_LABELS, tensor, error));
-    (*tensor)->is_input = true;
+    SN_TRY(add_tensor(graph, shape, tensor, error));
+    (*tensor)->is_input = (*tensor)->is_activation = (*tensor)->is_labels = true;
     return SN_OK;
 }
 
@@ -80,14 +96,14 @@ sn_status sn_graph_parameter(sn_graph *graph, const char *name, sn_shape shape, 
                              sn_init init, sn_tensor **tensor, sn_error *error) {
     size_t index;
     SN_TRY(sn_parameters_add(graph->parameters, name, shape, role, init, &index, error));
-    SN_TRY(add_tensor(graph, shape, SN_FORMAT_PLAIN, tensor, error));
+    SN_TRY(add_tensor(graph, shape, tensor, error));
     (*tensor)->is_parameter = true;
     (*tensor)->parameter_index = index;
     return SN_OK;
 }
 
 void sn_tensor_require_gradient(sn_tensor *tensor) {
-    assert(tensor->is_input && tensor->format == SN_FORMAT_PLAIN);
+    assert(tensor->is_input && !tensor->is_labels);
     tensor->wants_gradient = true;
 }
 
@@ -99,7 +115,7 @@ void sn_tensor_keep(sn_tensor *tensor) {
 static sn_status check_operands(const sn_graph *graph, const sn_op *op, sn_tensor *const *inputs,
                                 sn_tensor *const *states, sn_error *error) {
     for (int i = 0; i < SN_MAX_INPUTS; i++) {
-        const bool is_labels = inputs[i] && inputs[i]->format == SN_FORMAT_LABELS;
+        const bool is_labels = inputs[i] && inputs[i]->is_labels;
         const bool needs_labels = op->label_inputs & SN_READS_INPUT(i);
         SN_RETURN_IF(is_labels != needs_labels, error, SN_ERROR_ARGUMENT,
                      needs_labels ? "%s: operand %d must be labels" : "%s: operand %d is labels",
@@ -122,9 +138,13 @@ static sn_status check_operands(const sn_graph *graph, const sn_op *op, sn_tenso
 /* Gives the node its output and lets the op check the shapes. */
 static sn_status complete_node(sn_graph *graph, sn_node *node, sn_error *error) {
     char text[SN_SHAPE_TEXT_SIZE];
-    SN_TRY(add_tensor(graph, (sn_shape){0}, SN_FORMAT_PLAIN, &node->output, error));
+    SN_TRY(add_tensor(graph, (sn_shape){0}, &node->output, error));
     node->output->producer = node;
-    SN_TRY(node->op->shape(node, graph->run.threads, error));
+    for (int k = 0; k < SN_MAX_INPUTS; k++)
+        if (node->input[k] && node->input[k]->is_activation)
+            node->output->is_activation = true;
+    node->backward_reads = node->op->backward_reads;
+    SN_TRY(node->op->shape(node, &graph->run, error));
     SN_RETURN_IF(!sn_shape_is_valid(&node->output->shape), error, SN_ERROR_ARGUMENT,
                  "%s: output %s is too large", node->op->name,
                  sn_shape_text(&node->output->shape, text));
@@ -132,10 +152,16 @@ static sn_status complete_node(sn_graph *graph, sn_node *node, sn_error *error) 
 }
 
 sn_status sn_graph_apply(sn_graph *graph, const sn_op *op, const void *attributes,
-                         sn_tensor *const *inputs, sn_tensor *const *states, sn_tensor **output,
+                         sn_tensor *const *operands, sn_tensor *const *states, sn_tensor **output,
                          sn_error *error) {
     assert(op->attributes_size <= SN_MAX_ATTRIBUTES_SIZE && !graph->memory);
-    SN_TRY(check_operands(graph, op, inputs, states, error));
+    sn_tensor *inputs[SN_MAX_INPUTS];
+    SN_TRY(check_operands(graph, op, operands, states, error));
+    for (int i = 0; i < SN_MAX_INPUTS; i++) {
+        inputs[i] = operands[i];
+        if (inputs[i] && !op->any_format)
+            SN_TRY(sn_make_plain(graph, operands[i], &inputs[i], error));
+    }
     sn_node **nodes = grow(graph->nodes, graph->node_count, &graph->node_capacity);
     if (nodes)
         graph->nodes = nodes;
@@ -170,8 +196,18 @@ sn_status sn_graph_plan(sn_graph *graph, sn_tensor *root, sn_error *error) {
         if (tensor->is_parameter) {
             tensor->parameter = sn_parameters_at(graph->parameters, tensor->parameter_index);
             tensor->value = tensor->parameter->value;
+            tensor->value_storage.base = tensor->value;
         }
     }
+    if (graph->run.training)
+        sn_plan_gradients(graph);
+    else
+        for (size_t i = 0; i < graph->tensor_count; i++)
+            graph->tensors[i]->wants_gradient = false;
+    SN_TRY(sn_program_build(graph, error));
+    for (size_t i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i]->op->plan)
+            SN_TRY(graph->nodes[i]->op->plan(graph->nodes[i], &graph->run, error));
     return sn_plan_memory(graph, error);
 }
 
@@ -180,8 +216,7 @@ void sn_graph_set_progress(sn_graph *graph, double progress) {
 }
 
 void sn_graph_forward(sn_graph *graph) {
-    for (size_t i = 0; i < graph->node_count; i++)
-        graph->nodes[i]->op->forward(graph->nodes[i], &graph->run);
+    sn_program_run(graph, &graph->forward);
     graph->ready = true;
 }
 
@@ -189,14 +224,18 @@ void sn_graph_backward(sn_graph *graph, const sn_real *root_gradient) {
     assert(graph->run.training && graph->ready);
     graph->ready = false;
     sn_tensor *root = graph->root;
-    if (!root->gradient)
+    if (!root->gradient_storage.base)
         return; /* nothing that wants a gradient stands behind the root */
-    const size_t count = sn_shape_count(&root->shape);
-    for (size_t i = 0; i < count; i++)
-        root->gradient[i] = root_gradient ? root_gradient[i] : 1;
-    for (size_t i = graph->node_count; i-- > 0;)
-        if (graph->nodes[i]->output->gradient)
-            graph->nodes[i]->op->backward(graph->nodes[i], &graph->run);
+    const size_t rows = root->shape.size[0], row = sn_shape_count(&root->shape) / rows;
+    const size_t stored = sn_tensor_row(root) * sn_element_size(root);
+    for (size_t n = 0; n < rows; n++) {
+        void *to = (unsigned char *)root->gradient_storage.base + n * stored;
+        if (root_gradient)
+            sn_rows_from_plain(root, to, root_gradient + n * row, 1, false);
+        else
+            sn_rows_fill(root, to, 1, 1);
+    }
+    sn_program_run(graph, &graph->backward);
 }
 
 size_t sn_graph_memory(const sn_graph *graph) {
@@ -215,28 +254,28 @@ const sn_shape *sn_tensor_shape(const sn_tensor *tensor) {
     return &tensor->shape;
 }
 
-/* Elements in one entry of the outermost dimension. */
-static size_t row_length(const sn_tensor *tensor) {
-    return sn_shape_count(&tensor->shape) / tensor->shape.size[0];
+const sn_run *sn_graph_run(const sn_graph *graph) {
+    return &graph->run;
 }
 
 void sn_tensor_write(sn_tensor *tensor, const sn_real *source, size_t rows) {
-    assert(tensor->format == SN_FORMAT_PLAIN && rows <= tensor->shape.size[0]);
-    const size_t written = rows * row_length(tensor);
+    assert(tensor->value && rows <= tensor->shape.size[0]);
+    const size_t written = rows * sn_tensor_row(tensor);
     memcpy(tensor->value, source, written * sizeof(sn_real));
     memset(tensor->value + written, 0,
            (sn_shape_count(&tensor->shape) - written) * sizeof(sn_real));
 }
 
 void sn_tensor_write_labels(sn_tensor *tensor, const int32_t *labels, size_t rows) {
-    assert(tensor->format == SN_FORMAT_LABELS && rows <= tensor->shape.size[0]);
+    assert(tensor->is_labels && rows <= tensor->shape.size[0]);
     memcpy(tensor->labels, labels, rows * sizeof *labels);
     memset(tensor->labels + rows, 0, (tensor->shape.size[0] - rows) * sizeof *labels);
 }
 
 void sn_tensor_read(const sn_tensor *tensor, sn_real *target, size_t rows) {
-    assert(tensor->format == SN_FORMAT_PLAIN && rows <= tensor->shape.size[0]);
-    memcpy(target, tensor->value, rows * row_length(tensor) * sizeof(sn_real));
+    assert(!tensor->is_labels && tensor->value_storage.place_size == 0);
+    assert(rows <= tensor->shape.size[0]);
+    sn_rows_to_plain(tensor, tensor->value_storage.base, target, rows);
 }
 
 void sn_tensor_read_gradient(const sn_tensor *tensor, sn_real *target) {

@@ -11,6 +11,10 @@
  * workspace is first and last needed and lays them out in one block; nothing is allocated later.
  * How a tensor is laid out there is the business of the ops that share it: other code reads and
  * writes tensors in plain row-major order through sn_tensor_read and sn_tensor_write.
+ *
+ * Every thread owns the same images from the first op to the last. It takes them through one run of
+ * ops after the other, a few at a time, so that what one op writes the next finds in the cache;
+ * only where batch statistics are needed do the threads wait for each other (program.c).
  */
 #ifndef SN_AUTOGRAD_GRAPH_H
 #define SN_AUTOGRAD_GRAPH_H
@@ -25,6 +29,25 @@ typedef struct sn_graph sn_graph;
 typedef struct sn_tensor sn_tensor; /* owned by its graph */
 typedef struct sn_op sn_op;
 
+/* What computes convolutions. */
+typedef enum sn_engine {
+    SN_ENGINE_AUTO,     /* the fastest of those below for the precision and this machine */
+    SN_ENGINE_GEMM,     /* im2col and OpenBLAS */
+    SN_ENGINE_ONEDNN,   /* oneDNN's primitives; only where it was there at build time */
+    SN_ENGINE_WINOGRAD, /* F(2x2, 3x3), and windows times matrix for all else */
+    SN_ENGINE_COUNT
+} sn_engine;
+
+/* How activations and their gradients are stored between ops. Parameters, sums and statistics are
+ * sn_real always. */
+typedef enum sn_precision { SN_PRECISION_FP32, SN_PRECISION_BF16, SN_PRECISION_COUNT } sn_precision;
+
+const char *sn_engine_name(int index); /* NULL past the last */
+const char *sn_precision_name(int index);
+
+/* The engine that SN_ENGINE_AUTO stands for here; others stand for themselves. */
+sn_engine sn_engine_resolve(sn_engine engine, sn_precision precision);
+
 typedef enum sn_graph_mode {
     SN_GRAPH_TRAIN, /* batch statistics, backward possible */
     SN_GRAPH_EVAL   /* running statistics, forward only */
@@ -34,6 +57,11 @@ typedef enum sn_graph_mode {
 sn_status sn_graph_create(sn_parameters *parameters, sn_graph_mode mode, int threads,
                           sn_graph **graph, sn_error *error);
 void sn_graph_free(sn_graph *graph);
+
+/* Before the first op is added; otherwise gemm and fp32. SN_ERROR_ARGUMENT for an engine that is
+ * not part of this build. */
+sn_status sn_graph_set_engine(sn_graph *graph, sn_engine engine, sn_precision precision,
+                              sn_error *error);
 
 /* A tensor that the caller writes before every forward. */
 sn_status sn_graph_input(sn_graph *graph, sn_shape shape, sn_tensor **tensor, sn_error *error);

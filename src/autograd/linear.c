@@ -4,8 +4,8 @@
 
 enum { X, WEIGHT, BIAS };
 
-static sn_status linear_shape(sn_node *node, int threads, sn_error *error) {
-    (void)threads;
+static sn_status linear_shape(sn_node *node, const sn_run *run, sn_error *error) {
+    (void)run;
     const sn_shape *x = &node->input[X]->shape, *w = &node->input[WEIGHT]->shape;
     const sn_tensor *bias = node->input[BIAS];
     char xs[SN_SHAPE_TEXT_SIZE], ws[SN_SHAPE_TEXT_SIZE];
@@ -19,8 +19,10 @@ static sn_status linear_shape(sn_node *node, int threads, sn_error *error) {
     return SN_OK;
 }
 
-static void linear_forward(const sn_node *node, const sn_run *run) {
+static void linear_forward(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
+    if (part->thread != 0)
+        return;
     const size_t n = node->input[X]->shape.size[0], inputs = node->input[X]->shape.size[1];
     const size_t outputs = node->output->shape.size[1];
     sn_real *y = node->output->value;
@@ -32,8 +34,10 @@ static void linear_forward(const sn_node *node, const sn_run *run) {
             outputs);
 }
 
-static void linear_backward(const sn_node *node, const sn_run *run) {
+static void linear_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
+    if (part->thread != 0)
+        return;
     const sn_tensor *x = node->input[X], *weight = node->input[WEIGHT], *bias = node->input[BIAS];
     const size_t n = x->shape.size[0], inputs = x->shape.size[1];
     const size_t outputs = node->output->shape.size[1];
@@ -60,8 +64,8 @@ const sn_op sn_op_linear = {
     .name = "linear",
     .backward_reads = SN_READS_INPUT(X) | SN_READS_INPUT(WEIGHT),
     .shape = linear_shape,
-    .forward = linear_forward,
-    .backward = linear_backward,
+    .forward = {{SN_PHASE_TOGETHER, linear_forward, SN_ALWAYS}},
+    .backward = {{SN_PHASE_TOGETHER, linear_backward, SN_ALWAYS}},
 };
 
 sn_status sn_linear(sn_graph *graph, sn_tensor *x, sn_tensor *weight, sn_tensor *bias,

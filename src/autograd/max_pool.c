@@ -1,22 +1,28 @@
-/* Max pooling. Forward saves which pixel won each window, as an index into its plane. */
+/* Max pooling. Forward saves which pixel won each window, as an index into its plane; the numbers
+ * of the output's layout are in the same order. */
 #include "autograd/ops.h"
 #include "autograd/window.h"
 
 #include <stdint.h>
 #include <string.h>
 
-static sn_status max_pool_shape(sn_node *node, int threads, sn_error *error) {
-    (void)threads;
+static sn_status max_pool_shape(sn_node *node, const sn_run *run, sn_error *error) {
+    (void)run;
     SN_TRY(sn_window_shape(node, error));
-    node->saved_size = sn_shape_count(&node->output->shape) * sizeof(uint32_t);
+    node->output->format = node->input[0]->format;
+    node->output->bf16 = node->input[0]->bf16;
+    node->saved_size = node->output->shape.size[0] * sn_tensor_row(node->output) * sizeof(uint32_t);
     return SN_OK;
 }
 
-static void forward_plane(const sn_node *node, size_t plane) {
+static uint32_t *winners(const sn_node *node, const sn_part *part) {
+    return (uint32_t *)node->saved + part->first * sn_tensor_row(node->output);
+}
+
+/* ---- plain ---- */
+
+static void forward_plane(const sn_node *node, const sn_real *x, sn_real *y, uint32_t *winner) {
     const size_t *in = node->input[0]->shape.size, *out = node->output->shape.size;
-    const sn_real *x = node->input[0]->value + plane * in[2] * in[3];
-    sn_real *y = node->output->value + plane * out[2] * out[3];
-    uint32_t *winner = (uint32_t *)node->saved + plane * out[2] * out[3];
     for (size_t oy = 0; oy < out[2]; oy++) {
         for (size_t ox = 0; ox < out[3]; ox++) {
             const sn_window window = sn_window_at(node, oy, ox);
@@ -31,34 +37,117 @@ static void forward_plane(const sn_node *node, size_t plane) {
     }
 }
 
-static void max_pool_forward(const sn_node *node, const sn_run *run) {
-    const size_t planes = node->input[0]->shape.size[0] * node->input[0]->shape.size[1];
-#pragma omp parallel for num_threads(run->threads) schedule(static)
+static void forward_planes(const sn_node *node, const sn_part *part) {
+    const size_t *in = node->input[0]->shape.size, *out = node->output->shape.size;
+    const size_t planes = (part->last - part->first) * in[1];
+    const sn_real *x = sn_value_at(node->input[0], part);
+    sn_real *y = sn_value_at(node->output, part);
     for (size_t plane = 0; plane < planes; plane++)
-        forward_plane(node, plane);
+        forward_plane(node, x + plane * in[2] * in[3], y + plane * out[2] * out[3],
+                      winners(node, part) + plane * out[2] * out[3]);
 }
 
-static void max_pool_backward(const sn_node *node, const sn_run *run) {
+static void backward_planes(const sn_node *node, const sn_part *part) {
     const size_t *in = node->input[0]->shape.size, *out = node->output->shape.size;
-    const size_t planes = in[0] * in[1], in_pixels = in[2] * in[3], out_pixels = out[2] * out[3];
-#pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (size_t plane = 0; plane < planes; plane++) {
-        const uint32_t *winner = (const uint32_t *)node->saved + plane * out_pixels;
-        const sn_real *dy = node->output->gradient + plane * out_pixels;
-        sn_real *dx = node->input[0]->gradient + plane * in_pixels;
-        if (!node->add[0])
-            memset(dx, 0, in_pixels * sizeof *dx);
-        for (size_t i = 0; i < out_pixels; i++)
-            dx[winner[i]] += dy[i];
+    const size_t planes = (part->last - part->first) * in[1];
+    const size_t in_pixels = in[2] * in[3], out_pixels = out[2] * out[3];
+    const sn_real *dy = sn_gradient_at(node->output, part);
+    sn_real *dx = sn_gradient_at(node->input[0], part);
+    const uint32_t *winner = winners(node, part);
+    if (!node->add[0])
+        memset(dx, 0, planes * in_pixels * sizeof *dx);
+    for (size_t plane = 0; plane < planes; plane++)
+        for (size_t i = plane * out_pixels; i < (plane + 1) * out_pixels; i++)
+            dx[plane * in_pixels + winner[i]] += dy[i];
+}
+
+/* ---- in lanes ---- */
+
+static void forward_group(const sn_node *node, const sn_lane_layout *in, const void *x, size_t x0,
+                          const sn_lane_layout *out, void *y, size_t y0, uint32_t *winner) {
+    const size_t width = node->input[0]->shape.size[3];
+    const size_t *size = node->output->shape.size;
+    for (size_t o = 0; o < out->pixels; o++) {
+        const sn_window window = sn_window_at(node, o / size[3], o % size[3]);
+        const size_t first = window.y0 * width + window.x0;
+        sn_vec best = sn_lanes_load(x, x0 + first * in->pixel_stride, in->bf16);
+        size_t place[SN_LANES];
+        for (size_t i = 0; i < SN_LANES; i++)
+            place[i] = first;
+        for (size_t iy = window.y0; iy < window.y1; iy++) {
+            for (size_t ix = window.x0; ix < window.x1; ix++) {
+                const size_t p = iy * width + ix;
+                const sn_vec other = sn_lanes_load(x, x0 + p * in->pixel_stride, in->bf16);
+                for (size_t i = 0; i < SN_LANES; i++) {
+                    place[i] = other[i] > best[i] ? p : place[i];
+                    best[i] = other[i] > best[i] ? other[i] : best[i];
+                }
+            }
+        }
+        const size_t at = y0 + o * out->pixel_stride;
+        sn_lanes_store(y, at, best, out->bf16);
+        for (size_t i = 0; i < SN_LANES; i++)
+            winner[at + i] = (uint32_t)place[i];
     }
+}
+
+static void backward_group(const sn_lane_layout *in, void *dx, size_t x0, const sn_lane_layout *out,
+                           const void *dy, size_t y0, const uint32_t *winner) {
+    for (size_t o = 0; o < out->pixels; o++) {
+        const size_t at = y0 + o * out->pixel_stride;
+        const sn_vec passed = sn_lanes_load(dy, at, out->bf16);
+        for (size_t i = 0; i < SN_LANES; i++) {
+            const size_t to = x0 + winner[at + i] * in->pixel_stride;
+            sn_vec sum = sn_lanes_load(dx, to, in->bf16);
+            sum[i] += passed[i];
+            sn_lanes_store(dx, to, sum, in->bf16);
+        }
+    }
+}
+
+static void run_groups(const sn_node *node, const sn_part *part, bool backward) {
+    const sn_lane_layout in = sn_tensor_lanes(node->input[0]), out = sn_tensor_lanes(node->output);
+    const size_t images = part->last - part->first;
+    void *dx = backward ? sn_gradient_at(node->input[0], part) : NULL;
+    uint32_t *winner = winners(node, part);
+    if (backward && !node->add[0])
+        memset(dx, 0, images * in.image_stride * sn_element_size(node->input[0]));
+    for (size_t n = 0; n < images; n++) {
+        for (size_t g = 0; g < in.groups; g++) {
+            const size_t x0 = n * in.image_stride + g * in.group_stride;
+            const size_t y0 = n * out.image_stride + g * out.group_stride;
+            if (backward)
+                backward_group(&in, dx, x0, &out, sn_gradient_at(node->output, part), y0, winner);
+            else
+                forward_group(node, &in, sn_value_at(node->input[0], part), x0, &out,
+                              sn_value_at(node->output, part), y0, winner);
+        }
+    }
+}
+
+static void max_pool_forward(const sn_node *node, const sn_run *run, const sn_part *part) {
+    (void)run;
+    if (node->input[0]->format == SN_FORMAT_PLAIN)
+        forward_planes(node, part);
+    else
+        run_groups(node, part, false);
+}
+
+static void max_pool_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
+    (void)run;
+    if (node->input[0]->format == SN_FORMAT_PLAIN)
+        backward_planes(node, part);
+    else
+        run_groups(node, part, true);
 }
 
 const sn_op sn_op_max_pool = {
     .name = "max_pool",
     .attributes_size = sizeof(sn_pool_attributes),
+    .any_format = true,
     .shape = max_pool_shape,
-    .forward = max_pool_forward,
-    .backward = max_pool_backward,
+    .forward = {{SN_PHASE_IMAGES, max_pool_forward, SN_ALWAYS}},
+    .backward = {{SN_PHASE_IMAGES, max_pool_backward, SN_ALWAYS}},
 };
 
 sn_status sn_max_pool(sn_graph *graph, sn_tensor *x, int kernel, int stride, int padding,

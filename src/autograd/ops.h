@@ -16,26 +16,40 @@ typedef struct sn_pool_attributes {
     int kernel, stride, padding;
 } sn_pool_attributes;
 
+typedef enum sn_activation {
+    SN_ACTIVATION_RELU,
+    SN_ACTIVATION_PRELU,
+    SN_ACTIVATION_HARDTANH,
+    SN_ACTIVATION_NONE,
+    SN_ACTIVATION_COUNT
+} sn_activation;
+
 typedef struct sn_batch_norm_attributes {
     double momentum, epsilon;
+    sn_activation activation;
 } sn_batch_norm_attributes;
+
+/* All [C] but the residual, which has x's shape. */
+typedef struct sn_batch_norm_operands {
+    sn_tensor *gamma, *beta, *running_mean, *running_variance;
+    sn_tensor *residual; /* NULL: none */
+    sn_tensor *slope;    /* for SN_ACTIVATION_PRELU, otherwise NULL */
+} sn_batch_norm_operands;
 
 typedef struct sn_cross_entropy_attributes {
     double label_smoothing;
 } sn_cross_entropy_attributes;
 
-/* Cross-correlation with zero padding: x[N][C][H][W], weight[K][C][R][S], bias[K] or NULL, to
- * [N][K][(H + 2 padding - R) / stride + 1][...]. */
+/* By the graph's engine. Cross-correlation with zero padding: x[N][C][H][W], weight[K][C][R][S],
+ * bias[K] or NULL, to [N][K][(H + 2 padding - R) / stride + 1][...]. */
 sn_status sn_conv2d(sn_graph *graph, sn_tensor *x, sn_tensor *weight, sn_tensor *bias, int stride,
                     int padding, sn_tensor **y, sn_error *error);
 
 /* Batch normalisation over N, H, W (Ioffe and Szegedy 2015), as PyTorch: biased variance
- * normalises, running = (1 - momentum) running + momentum batch, with the unbiased variance. All of
- * gamma, beta, running_mean, running_variance are [C]. An eval graph uses the running statistics.
- */
-sn_status sn_batch_norm(sn_graph *graph, sn_tensor *x, sn_tensor *gamma, sn_tensor *beta,
-                        sn_tensor *running_mean, sn_tensor *running_variance, double momentum,
-                        double epsilon, sn_tensor **y, sn_error *error);
+ * normalises, running = (1 - momentum) running + momentum batch, with the unbiased variance; then
+ * the residual is added and the activation applied. An eval graph uses the running statistics. */
+sn_status sn_batch_norm(sn_graph *graph, sn_tensor *x, const sn_batch_norm_operands *operands,
+                        const sn_batch_norm_attributes *attributes, sn_tensor **y, sn_error *error);
 
 /* max(x, 0); the gradient at 0 is 0. */
 sn_status sn_relu(sn_graph *graph, sn_tensor *x, sn_tensor **y, sn_error *error);
@@ -69,6 +83,10 @@ sn_status sn_linear(sn_graph *graph, sn_tensor *x, sn_tensor *weight, sn_tensor 
  * (Szegedy et al. 2016). To [1]. Labels must be 0 .. classes - 1. */
 sn_status sn_cross_entropy(sn_graph *graph, sn_tensor *logits, sn_tensor *labels,
                            double label_smoothing, sn_tensor **loss, sn_error *error);
+
+/* Whether the op is a convolution, of whatever engine: inputs x, weight, bias and attributes
+ * sn_conv2d_attributes. */
+bool sn_op_is_conv2d(const sn_op *op);
 
 #define SN_OP(name) extern const sn_op sn_op_##name;
 #include "autograd/ops.def"

@@ -37,32 +37,34 @@ static sn_status stem(const sn_builder *builder, bool large, size_t filters, sn_
     const sn_conv_options small_conv = {filters, 3, 1, 1, false};
     const sn_conv_options large_conv = {filters, 7, 2, 3, false};
     SN_TRY(sn_module_conv(builder, "conv1", large ? &large_conv : &small_conv, x, y, error));
-    SN_TRY(sn_module_batch_norm(builder, "bn1", *y, y, error));
-    SN_TRY(sn_module_activation(builder, "act1", *y, y, error));
+    const sn_norm_options norm = {.activation = "act1"};
+    SN_TRY(sn_module_batch_norm(builder, "bn1", &norm, *y, y, error));
     return large ? sn_max_pool(builder->graph, *y, 3, 2, 1, y, error) : SN_OK;
 }
 
 static sn_status basic_block(const sn_builder *builder, const char *block, size_t filters,
                              int stride, sn_tensor *x, sn_tensor **y, sn_error *error) {
-    char name[NAME_SIZE];
+    char name[NAME_SIZE], activation[NAME_SIZE];
     const sn_conv_options conv1 = {filters, 3, stride, 1, true};
     const sn_conv_options conv2 = {filters, 3, 1, 1, true};
     const sn_conv_options projection = {filters, 1, stride, 0, false};
+    sn_norm_options inner = {.activation = join(activation, block, "act1")};
     sn_tensor *main_path, *shortcut = x;
     SN_TRY(sn_module_conv(builder, join(name, block, "conv1"), &conv1, x, &main_path, error));
-    SN_TRY(sn_module_batch_norm(builder, join(name, block, "bn1"), main_path, &main_path, error));
-    SN_TRY(sn_module_activation(builder, join(name, block, "act1"), main_path, &main_path, error));
+    SN_TRY(sn_module_batch_norm(builder, join(name, block, "bn1"), &inner, main_path, &main_path,
+                                error));
     SN_TRY(
         sn_module_conv(builder, join(name, block, "conv2"), &conv2, main_path, &main_path, error));
-    SN_TRY(sn_module_batch_norm(builder, join(name, block, "bn2"), main_path, &main_path, error));
     if (stride != 1 || sn_tensor_shape(x)->size[1] != filters) {
+        const sn_norm_options linear = {0};
         SN_TRY(sn_module_conv(builder, join(name, block, "downsample.0"), &projection, x, &shortcut,
                               error));
-        SN_TRY(sn_module_batch_norm(builder, join(name, block, "downsample.1"), shortcut, &shortcut,
-                                    error));
+        SN_TRY(sn_module_batch_norm(builder, join(name, block, "downsample.1"), &linear, shortcut,
+                                    &shortcut, error));
     }
-    SN_TRY(sn_add(builder->graph, main_path, shortcut, y, error));
-    return sn_module_activation(builder, join(name, block, "act2"), *y, y, error);
+    const sn_norm_options outer = {.activation = join(activation, block, "act2"),
+                                   .residual = shortcut};
+    return sn_module_batch_norm(builder, join(name, block, "bn2"), &outer, main_path, y, error);
 }
 
 sn_status sn_model_build(const sn_model_options *options, sn_graph *graph, sn_tensor *images,

@@ -44,30 +44,27 @@ sn_status sn_module_conv(const sn_builder *builder, const char *name,
     return sn_conv2d(builder->graph, x, weight, NULL, options->stride, options->padding, y, error);
 }
 
-sn_status sn_module_batch_norm(const sn_builder *builder, const char *name, sn_tensor *x,
-                               sn_tensor **y, sn_error *error) {
+sn_status sn_module_batch_norm(const sn_builder *builder, const char *name,
+                               const sn_norm_options *options, sn_tensor *x, sn_tensor **y,
+                               sn_error *error) {
     const sn_shape shape = sn_shape_1(sn_tensor_shape(x)->size[1]);
-    sn_tensor *gamma, *beta, *mean, *variance;
-    SN_TRY(
-        parameter(builder, name, "weight", shape, SN_ROLE_NORM_SCALE, constant(1), &gamma, error));
-    SN_TRY(parameter(builder, name, "bias", shape, SN_ROLE_NORM_SHIFT, constant(0), &beta, error));
-    SN_TRY(parameter(builder, name, "running_mean", shape, SN_ROLE_RUNNING_MEAN, constant(0), &mean,
+    sn_batch_norm_operands operands = {.residual = options->residual};
+    const sn_batch_norm_attributes attributes = {
+        .momentum = 0.1,
+        .epsilon = 1e-5,
+        .activation = options->activation ? builder->activation : SN_ACTIVATION_NONE};
+    SN_TRY(parameter(builder, name, "weight", shape, SN_ROLE_NORM_SCALE, constant(1),
+                     &operands.gamma, error));
+    SN_TRY(parameter(builder, name, "bias", shape, SN_ROLE_NORM_SHIFT, constant(0), &operands.beta,
                      error));
+    SN_TRY(parameter(builder, name, "running_mean", shape, SN_ROLE_RUNNING_MEAN, constant(0),
+                     &operands.running_mean, error));
     SN_TRY(parameter(builder, name, "running_var", shape, SN_ROLE_RUNNING_VARIANCE, constant(1),
-                     &variance, error));
-    return sn_batch_norm(builder->graph, x, gamma, beta, mean, variance, 0.1, 1e-5, y, error);
-}
-
-sn_status sn_module_activation(const sn_builder *builder, const char *name, sn_tensor *x,
-                               sn_tensor **y, sn_error *error) {
-    if (builder->activation == SN_ACTIVATION_RELU)
-        return sn_relu(builder->graph, x, y, error);
-    if (builder->activation == SN_ACTIVATION_HARDTANH)
-        return sn_hardtanh(builder->graph, x, y, error);
-    sn_tensor *slope;
-    SN_TRY(parameter(builder, name, "weight", sn_shape_1(sn_tensor_shape(x)->size[1]),
-                     SN_ROLE_SLOPE, constant(0.25), &slope, error));
-    return sn_prelu(builder->graph, x, slope, y, error);
+                     &operands.running_variance, error));
+    if (attributes.activation == SN_ACTIVATION_PRELU)
+        SN_TRY(parameter(builder, options->activation, "weight", shape, SN_ROLE_SLOPE,
+                         constant(0.25), &operands.slope, error));
+    return sn_batch_norm(builder->graph, x, &operands, &attributes, y, error);
 }
 
 sn_status sn_module_linear(const sn_builder *builder, const char *name, size_t outputs,

@@ -9,12 +9,6 @@
 #include "autograd/ops.h"
 #include "quant/quant.h"
 
-typedef enum sn_activation {
-    SN_ACTIVATION_RELU,
-    SN_ACTIVATION_PRELU,
-    SN_ACTIVATION_HARDTANH
-} sn_activation;
-
 const char *sn_activation_name(int index); /* NULL past the last */
 
 /* What all modules of a network have in common. */
@@ -35,13 +29,16 @@ sn_status sn_module_conv(const sn_builder *builder, const char *name,
                          const sn_conv_options *options, sn_tensor *x, sn_tensor **y,
                          sn_error *error);
 
-/* Batch-norm with momentum 0.1 and epsilon 1e-5; gamma 1, beta 0. */
-sn_status sn_module_batch_norm(const sn_builder *builder, const char *name, sn_tensor *x,
-                               sn_tensor **y, sn_error *error);
+typedef struct sn_norm_options {
+    const char *activation; /* name of the network's activation behind it; NULL: none */
+    sn_tensor *residual;    /* added before the activation; NULL: none */
+} sn_norm_options;
 
-/* The network's activation. PReLU has one slope per channel, from 0.25. */
-sn_status sn_module_activation(const sn_builder *builder, const char *name, sn_tensor *x,
-                               sn_tensor **y, sn_error *error);
+/* Batch-norm with momentum 0.1 and epsilon 1e-5; gamma 1, beta 0. PReLU has one slope per channel,
+ * from 0.25. */
+sn_status sn_module_batch_norm(const sn_builder *builder, const char *name,
+                               const sn_norm_options *options, sn_tensor *x, sn_tensor **y,
+                               sn_error *error);
 
 /* Fully connected with bias, both uniform within 1 / sqrt(inputs) as in PyTorch. */
 sn_status sn_module_linear(const sn_builder *builder, const char *name, size_t outputs,

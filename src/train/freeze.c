@@ -18,6 +18,7 @@ typedef struct freezer {
     sn_packer_value *values;   /* ... and which */
     size_t value_count;
     bool *taken;         /* by node: part of an instruction already */
+    bool *folded;        /* by node: a batch-norm of which only sum and activation are left */
     float *scale, *bias; /* workspace for one layer's epilogue */
 } freezer;
 
@@ -54,37 +55,50 @@ static size_t only_reader(const freezer *f, const sn_tensor *tensor) {
     return reader;
 }
 
+static sn_packer_activation packed_activation(sn_activation activation) {
+    switch (activation) {
+    case SN_ACTIVATION_RELU:
+        return SN_PACKER_RELU;
+    case SN_ACTIVATION_PRELU:
+        return SN_PACKER_PRELU;
+    case SN_ACTIVATION_HARDTANH:
+        return SN_PACKER_HARDTANH;
+    case SN_ACTIVATION_NONE:
+    case SN_ACTIVATION_COUNT:
+        break;
+    }
+    return SN_PACKER_LINEAR;
+}
+
 /* If only an activation reads *tensor, takes it along and moves *tensor behind it. */
-static void take_activation(freezer *f, const sn_tensor **tensor, sn_packer_activation *activation,
-                            const float **slope) {
-    *activation = SN_PACKER_LINEAR;
-    *slope = NULL;
+static void take_activation(freezer *f, const sn_tensor **tensor, sn_packer_epilogue *epilogue) {
     const size_t reader = only_reader(f, *tensor);
     if (reader == f->node_count)
         return;
     const sn_node *node = sn_graph_node(f->graph, reader);
     if (node->op == &sn_op_relu)
-        *activation = SN_PACKER_RELU;
+        epilogue->activation = SN_PACKER_RELU;
     else if (node->op == &sn_op_hardtanh)
-        *activation = SN_PACKER_HARDTANH;
+        epilogue->activation = SN_PACKER_HARDTANH;
     else if (node->op == &sn_op_prelu)
-        *activation = SN_PACKER_PRELU;
+        epilogue->activation = SN_PACKER_PRELU;
     else
         return;
     if (node->op == &sn_op_prelu)
-        *slope = node->input[1]->value;
+        epilogue->slope = node->input[1]->value;
     f->taken[reader] = true;
     *tensor = node->output;
 }
 
 /* If only a batch-norm reads *tensor, folds it into scale and bias:
- *     gamma (scale s + bias - mean) / sqrt(variance + epsilon) + beta */
-static void take_batch_norm(freezer *f, const sn_tensor **tensor) {
+ *     gamma (scale s + bias - mean) / sqrt(variance + epsilon) + beta
+ * and takes its activation along, unless a sum comes between. */
+static void take_batch_norm(freezer *f, const sn_tensor **tensor, sn_packer_epilogue *epilogue) {
     const size_t reader = only_reader(f, *tensor);
     if (reader == f->node_count)
         return;
     const sn_node *node = sn_graph_node(f->graph, reader);
-    if (node->op != &sn_op_batch_norm)
+    if (node->op != &sn_op_batch_norm || node->input[0] != *tensor)
         return;
     const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
     const float *gamma = node->input[1]->value, *beta = node->input[2]->value;
@@ -94,6 +108,12 @@ static void take_batch_norm(freezer *f, const sn_tensor **tensor) {
         f->scale[k] = (float)((double)f->scale[k] * factor);
         f->bias[k] = (float)(((double)f->bias[k] - (double)mean[k]) * factor + (double)beta[k]);
     }
+    if (node->input[3]) {
+        f->folded[reader] = true;
+        return;
+    }
+    epilogue->activation = packed_activation(attributes->activation);
+    epilogue->slope = node->input[4] ? node->input[4]->value : NULL;
     f->taken[reader] = true;
     *tensor = node->output;
 }
@@ -145,8 +165,9 @@ static sn_status freeze_conv(freezer *f, const sn_node *node, sn_error *error) {
         f->bias[k] = node->input[2] ? node->input[2]->value[k] : 0;
     }
     /* The bias belongs behind alpha, so batch-norm is folded first. */
-    take_batch_norm(f, &behind);
-    take_activation(f, &behind, &epilogue.activation, &epilogue.slope);
+    take_batch_norm(f, &behind, &epilogue);
+    if (epilogue.activation == SN_PACKER_LINEAR)
+        take_activation(f, &behind, &epilogue);
     uint8_t *mask = NULL;
     int8_t *sign = NULL;
     sn_status status = SN_OK;
@@ -171,17 +192,26 @@ static sn_status freeze_conv(freezer *f, const sn_node *node, sn_error *error) {
     return SN_OK;
 }
 
-static sn_status freeze_add(freezer *f, const sn_node *node, sn_error *error) {
-    sn_packer_value a, b, output;
-    sn_packer_activation activation;
-    const float *slope;
+static sn_status freeze_sum(freezer *f, const sn_node *node, const sn_tensor *a, const sn_tensor *b,
+                            sn_packer_epilogue *epilogue, sn_error *error) {
+    sn_packer_value first, second, output;
     const sn_tensor *behind = node->output;
-    SN_TRY(find_value(f, node->input[0], &a, error));
-    SN_TRY(find_value(f, node->input[1], &b, error));
-    take_activation(f, &behind, &activation, &slope);
-    SN_TRY(sn_packer_add_sum(f->packer, a, b, activation, slope, &output, error));
+    SN_TRY(find_value(f, a, &first, error));
+    SN_TRY(find_value(f, b, &second, error));
+    if (epilogue->activation == SN_PACKER_LINEAR)
+        take_activation(f, &behind, epilogue);
+    SN_TRY(sn_packer_add_sum(f->packer, first, second, epilogue->activation, epilogue->slope,
+                             &output, error));
     map_value(f, behind, output);
     return SN_OK;
+}
+
+/* What is left of a batch-norm behind a convolution: the sum with the shortcut. */
+static sn_status freeze_shortcut(freezer *f, const sn_node *node, sn_error *error) {
+    const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
+    sn_packer_epilogue epilogue = {.activation = packed_activation(attributes->activation),
+                                   .slope = node->input[4] ? node->input[4]->value : NULL};
+    return freeze_sum(f, node, node->input[0], node->input[3], &epilogue, error);
 }
 
 static sn_status freeze_pool(freezer *f, const sn_node *node, sn_error *error) {
@@ -213,10 +243,14 @@ static sn_status freeze_linear(freezer *f, const sn_node *node, sn_error *error)
 static sn_status freeze_node(freezer *f, const sn_node *node, sn_error *error) {
     if (node->op == &sn_op_quantize)
         return SN_OK; /* read when its convolution comes */
-    if (node->op == &sn_op_conv2d)
+    if (sn_op_is_conv2d(node->op))
         return freeze_conv(f, node, error);
-    if (node->op == &sn_op_add)
-        return freeze_add(f, node, error);
+    if (f->folded[node->index])
+        return freeze_shortcut(f, node, error);
+    if (node->op == &sn_op_add) {
+        sn_packer_epilogue none = {.activation = SN_PACKER_LINEAR};
+        return freeze_sum(f, node, node->input[0], node->input[1], &none, error);
+    }
     if (node->op == &sn_op_linear)
         return freeze_linear(f, node, error);
     if (node->op == &sn_op_max_pool || node->op == &sn_op_average_pool ||
@@ -259,10 +293,11 @@ sn_status sn_freeze(const sn_network *network, void **packed, size_t *bytes, sn_
                  .tensors = calloc(nodes + 1, sizeof(sn_tensor *)),
                  .values = calloc(nodes + 1, sizeof(sn_packer_value)),
                  .taken = calloc(nodes, sizeof(bool)),
+                 .folded = calloc(nodes, sizeof(bool)),
                  .scale = calloc(filters, sizeof(float)),
                  .bias = calloc(filters, sizeof(float))};
     sn_status status = SN_OK;
-    if (!f.tensors || !f.values || !f.taken || !f.scale || !f.bias)
+    if (!f.tensors || !f.values || !f.taken || !f.folded || !f.scale || !f.bias)
         status = sn_error_set(error, SN_ERROR_MEMORY, "out of memory for packing");
     else
         status = freeze_graph(&f, network, packed, bytes, error);
@@ -270,6 +305,7 @@ sn_status sn_freeze(const sn_network *network, void **packed, size_t *bytes, sn_
     free(f.tensors);
     free(f.values);
     free(f.taken);
+    free(f.folded);
     free(f.scale);
     free(f.bias);
     return status;

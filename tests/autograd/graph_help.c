@@ -46,7 +46,9 @@ sn_tensor *new_batch_norm(sn_graph *graph, const char *name, sn_tensor *x) {
         OK(sn_graph_parameter(graph, full, sn_shape_1(sn_tensor_shape(x)->size[1]), parts[i].role,
                               (sn_init){SN_INIT_CONSTANT, parts[i].value}, &p[i], &error));
     }
-    OK(sn_batch_norm(graph, x, p[0], p[1], p[2], p[3], 0.1, 1e-5, &y, &error));
+    const sn_batch_norm_operands operands = {p[0], p[1], p[2], p[3], NULL, NULL};
+    const sn_batch_norm_attributes attributes = {0.1, 1e-5, SN_ACTIVATION_NONE};
+    OK(sn_batch_norm(graph, x, &operands, &attributes, &y, &error));
     return y;
 }
 

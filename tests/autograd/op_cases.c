@@ -199,8 +199,15 @@ static sn_status apply_global_average_pool(sn_graph *graph, const op_case *c,
     return sn_global_average_pool(graph, operand[0], y, error);
 }
 
-static sn_status apply_conv2d(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
-                              sn_tensor **y, sn_error *error) {
+static sn_status apply_make_plain(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                                  sn_tensor **y, sn_error *error) {
+    (void)c;
+    sn_tensor *const inputs[SN_MAX_INPUTS] = {operand[0]};
+    return sn_graph_apply(graph, &sn_op_make_plain, NULL, inputs, NULL, y, error);
+}
+
+static sn_status apply_conv2d_gemm(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                                   sn_tensor **y, sn_error *error) {
     return sn_conv2d(graph, operand[0], operand[1], operand[2], c->stride, c->padding, y, error);
 }
 
@@ -212,8 +219,10 @@ static sn_status apply_linear(sn_graph *graph, const op_case *c, sn_tensor *cons
 
 static sn_status apply_batch_norm(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
                                   sn_tensor **y, sn_error *error) {
-    return sn_batch_norm(graph, operand[0], operand[1], operand[2], operand[3], operand[4],
-                         OP_CASE_MOMENTUM, c->epsilon, y, error);
+    const sn_batch_norm_operands operands = {operand[1], operand[2], operand[3],
+                                             operand[4], NULL,       NULL};
+    const sn_batch_norm_attributes attributes = {OP_CASE_MOMENTUM, c->epsilon, SN_ACTIVATION_NONE};
+    return sn_batch_norm(graph, operand[0], &operands, &attributes, y, error);
 }
 
 static sn_status apply_cross_entropy(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
@@ -223,23 +232,26 @@ static sn_status apply_cross_entropy(sn_graph *graph, const op_case *c, sn_tenso
 
 #define DATA   OPERAND_DATA
 #define WEIGHT OPERAND_WEIGHT
-#define ENTRY(op, data_kind, cases_function, ...)                                                  \
+/* An op whose naive version is another's. */
+#define ENTRY_LIKE(op, naive, data_kind, cases_function, ...)                                      \
     {                                                                                              \
         .name = #op, .kind = {__VA_ARGS__}, .data = data_kind, .cases = cases_function,            \
-        .apply = apply_##op, .shape = naive_##op##_shape, .forward = naive_##op##_forward,         \
-        .backward = naive_##op##_backward                                                          \
+        .apply = apply_##op, .shape = naive_##naive##_shape, .forward = naive_##naive##_forward,   \
+        .backward = naive_##naive##_backward                                                       \
     }
+#define ENTRY(op, ...) ENTRY_LIKE(op, op, __VA_ARGS__)
 
 static const op_entry entries[] = {
     ENTRY(add, DATA_ANY, add_cases, DATA, DATA),
     ENTRY(average_pool, DATA_ANY, average_pool_cases, DATA),
     ENTRY(batch_norm, DATA_ANY, batch_norm_cases, DATA, WEIGHT, WEIGHT, OPERAND_MEAN,
           OPERAND_VARIANCE),
-    ENTRY(conv2d, DATA_ANY, conv2d_cases, DATA, WEIGHT, WEIGHT),
+    ENTRY_LIKE(conv2d_gemm, conv2d, DATA_ANY, conv2d_cases, DATA, WEIGHT, WEIGHT),
     ENTRY(cross_entropy, DATA_ANY, cross_entropy_cases, DATA, OPERAND_LABELS),
     ENTRY(global_average_pool, DATA_ANY, global_average_pool_cases, DATA),
     ENTRY(hardtanh, DATA_OFF_KINKS, elementwise_cases, DATA),
     ENTRY(linear, DATA_ANY, linear_cases, DATA, WEIGHT, WEIGHT),
+    ENTRY(make_plain, DATA_ANY, global_average_pool_cases, DATA),
     ENTRY(max_pool, DATA_DISTINCT, max_pool_cases, DATA),
     ENTRY(prelu, DATA_OFF_KINKS, prelu_cases, DATA, WEIGHT),
     ENTRY(relu, DATA_OFF_KINKS, elementwise_cases, DATA),

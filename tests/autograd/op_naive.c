@@ -43,6 +43,22 @@ void naive_add_backward(const op_case *c, double *const *operand, const double *
             gradient[k][i] += dy[i];
 }
 
+sn_shape naive_make_plain_shape(const op_case *c) {
+    return c->operand[0];
+}
+
+void naive_make_plain_forward(const op_case *c, double *const *operand, double *y) {
+    for (size_t i = 0; i < elements(&c->operand[0]); i++)
+        y[i] = operand[0][i];
+}
+
+void naive_make_plain_backward(const op_case *c, double *const *operand, const double *dy,
+                               double *const *gradient) {
+    (void)operand;
+    for (size_t i = 0; gradient[0] && i < elements(&c->operand[0]); i++)
+        gradient[0][i] += dy[i];
+}
+
 sn_shape naive_relu_shape(const op_case *c) {
     return c->operand[0];
 }

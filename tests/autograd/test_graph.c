@@ -150,8 +150,9 @@ static size_t unplanned_size(const network *net, bool gradients) {
     for (size_t i = 0; i < sn_graph_node_count(net->graph); i++) {
         const sn_node *node = sn_graph_node(net->graph, i);
         const size_t value = sn_shape_count(&node->output->shape) * sizeof(sn_real);
-        bytes += (gradients ? 2 : 1) * value + node->saved_size + node->forward_size;
-        bytes += gradients ? node->backward_size : 0;
+        bytes += (gradients ? 2 : 1) * value + node->saved_size + node->forward_sums_size +
+                 node->forward_scratch_size;
+        bytes += gradients ? node->backward_sums_size + node->backward_scratch_size : 0;
     }
     return bytes;
 }

@@ -157,10 +157,11 @@ static void run_batch_norm(sn_graph_mode mode) {
     sn_tensor_require_gradient(x);
     for (int i = 0; i < 4; i++)
         p[i] = batch_norm_parameter(&h5, graph, names[i], roles[i]);
-    ck_assert_int_eq(sn_batch_norm(graph, x, p[0], p[1], p[2], p[3],
-                                   golden_attribute(&h5, group, "momentum"),
-                                   golden_attribute(&h5, group, "eps"), &y, NULL),
-                     SN_OK);
+    const sn_batch_norm_operands operands = {p[0], p[1], p[2], p[3], NULL, NULL};
+    const sn_batch_norm_attributes attributes = {golden_attribute(&h5, group, "momentum"),
+                                                 golden_attribute(&h5, group, "eps"),
+                                                 SN_ACTIVATION_NONE};
+    ck_assert_int_eq(sn_batch_norm(graph, x, &operands, &attributes, &y, NULL), SN_OK);
     ck_assert_int_eq(sn_graph_plan(graph, y, NULL), SN_OK);
     for (int i = 0; i < 4; i++)
         fill_parameter(&h5, parameters, names[i]);

@@ -1,0 +1,211 @@
+/* The inner loops of batch-norm, over one strip: the pixels of one image that share one vector of
+ * statistics. In lanes that is a group of channels; in a plain layout it is one channel, whose
+ * pixels fill the vectors and may leave a tail. Sums are formed strip by strip, so that they do not
+ * depend on how images are cut into slices.
+ *
+ * Everything is inlined with constant `bf16`, `activation` and `has_residual`: see batch_norm.c.
+ */
+#ifndef SN_AUTOGRAD_BATCH_NORM_STRIP_H
+#define SN_AUTOGRAD_BATCH_NORM_STRIP_H
+
+#include "autograd/lanes.h"
+#include "autograd/ops.h"
+
+#include <string.h>
+
+#define SN_INLINE static inline __attribute__((always_inline))
+
+enum { SN_STRIP_UNROLL = 4 };
+
+typedef struct sn_strip {
+    size_t start, stride; /* elements, to the first vector and from vector to vector */
+    size_t vectors;       /* full ones */
+    size_t tail;          /* numbers in the last one, if it is not full */
+} sn_strip;
+
+/* What stands between x and y: y = activation((x - mean) scale + shift + residual). */
+typedef struct sn_affine {
+    sn_vec mean, scale, shift, slope;
+} sn_affine;
+
+SN_INLINE sn_vec sn_strip_load(const void *from, const sn_strip *s, size_t i, bool bf16) {
+    return sn_lanes_load(from, s->start + i * s->stride, bf16);
+}
+
+SN_INLINE void sn_strip_store(void *to, const sn_strip *s, size_t i, sn_vec v, bool bf16) {
+    sn_lanes_store(to, s->start + i * s->stride, v, bf16);
+}
+
+/* Tails exist in plain layouts only, which are never bf16. The rest of the vector is zero. */
+SN_INLINE sn_vec sn_strip_load_tail(const void *from, const sn_strip *s) {
+    sn_vec v = {0};
+    memcpy(&v, (const sn_real *)from + s->start + s->vectors * SN_LANES, s->tail * sizeof(sn_real));
+    return v;
+}
+
+SN_INLINE void sn_strip_store_tail(void *to, const sn_strip *s, sn_vec v) {
+    memcpy((sn_real *)to + s->start + s->vectors * SN_LANES, &v, s->tail * sizeof(sn_real));
+}
+
+/* v where condition holds, otherwise 0; conditions are vectors of all ones or zeros. */
+#ifdef SN_REAL_DOUBLE
+typedef int64_t sn_vec_mask __attribute__((vector_size(SN_LANES * sizeof(int64_t))));
+#else
+typedef int32_t sn_vec_mask __attribute__((vector_size(SN_LANES * sizeof(int32_t))));
+#endif
+
+SN_INLINE sn_vec sn_vec_where(sn_vec_mask condition, sn_vec v) {
+    return (sn_vec)((sn_vec_mask)v & condition);
+}
+
+/* ---- forward ---- */
+
+/* Adds the sum of x - centre and that of its square. */
+SN_INLINE void sn_strip_moments(const void *x, const sn_strip *s, sn_vec centre, bool bf16,
+                                sn_vec *sum, sn_vec *square) {
+    sn_vec sums[SN_STRIP_UNROLL] = {{0}}, squares[SN_STRIP_UNROLL] = {{0}};
+    size_t i = 0;
+    for (; i + SN_STRIP_UNROLL <= s->vectors; i += SN_STRIP_UNROLL) {
+        for (size_t j = 0; j < SN_STRIP_UNROLL; j++) {
+            const sn_vec d = sn_strip_load(x, s, i + j, bf16) - centre;
+            sums[j] += d;
+            squares[j] += d * d;
+        }
+    }
+    for (; i < s->vectors; i++) {
+        const sn_vec d = sn_strip_load(x, s, i, bf16) - centre;
+        sums[0] += d;
+        squares[0] += d * d;
+    }
+    if (s->tail) {
+        sn_vec d = sn_strip_load_tail(x, s) - centre;
+        for (size_t j = s->tail; j < SN_LANES; j++)
+            d[j] = 0;
+        sums[1] += d;
+        squares[1] += d * d;
+    }
+    *sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    *square = (squares[0] + squares[1]) + (squares[2] + squares[3]);
+}
+
+SN_INLINE sn_vec sn_activate(sn_vec z, sn_vec slope, sn_activation activation) {
+    /* NaN passes: the loss must show it. */
+    if (activation == SN_ACTIVATION_RELU)
+        return sn_vec_where(~(sn_vec_mask)(z < 0), z);
+    if (activation == SN_ACTIVATION_PRELU)
+        return sn_vec_where((sn_vec_mask)(z > 0), z) +
+               sn_vec_where(~(sn_vec_mask)(z > 0), z * slope);
+    if (activation == SN_ACTIVATION_HARDTANH) {
+        const sn_vec_mask low = (sn_vec_mask)(z < -1), high = (sn_vec_mask)(z > 1);
+        return sn_vec_where(~(low | high), z) + sn_vec_where(high, sn_vec_all(1)) -
+               sn_vec_where(low, sn_vec_all(1));
+    }
+    return z;
+}
+
+SN_INLINE void sn_strip_forward(const void *x, const void *residual, void *y, const sn_strip *s,
+                                const sn_affine *a, bool bf16, sn_activation activation,
+                                bool has_residual) {
+    for (size_t i = 0; i < s->vectors; i++) {
+        sn_vec z = (sn_strip_load(x, s, i, bf16) - a->mean) * a->scale + a->shift;
+        if (has_residual)
+            z += sn_strip_load(residual, s, i, bf16);
+        sn_strip_store(y, s, i, sn_activate(z, a->slope, activation), bf16);
+    }
+    if (s->tail) {
+        sn_vec z = (sn_strip_load_tail(x, s) - a->mean) * a->scale + a->shift;
+        if (has_residual)
+            z += sn_strip_load_tail(residual, s);
+        sn_strip_store_tail(y, s, sn_activate(z, a->slope, activation));
+    }
+}
+
+/* ---- backward ---- */
+
+/* What the gradients' first pass reads and writes; NULL where there is nothing. */
+typedef struct sn_strip_gradients {
+    const void *x, *y, *residual;
+    void *dy; /* becomes dz, the gradient before the activation */
+    void *dresidual;
+    bool add_residual;
+} sn_strip_gradients;
+
+/* Sums of dz, dz (x - mean) and, for PReLU, of what its slope receives. */
+typedef struct sn_strip_sums {
+    sn_vec dz, product, slope;
+} sn_strip_sums;
+
+/* dz from dy at one vector; z is only looked at by PReLU, y only by the others. */
+SN_INLINE sn_vec sn_deactivate(sn_vec dy, sn_vec y, sn_vec z, const sn_affine *a,
+                               sn_activation activation, sn_vec *slope_sum) {
+    if (activation == SN_ACTIVATION_RELU)
+        return sn_vec_where((sn_vec_mask)(y > 0), dy);
+    if (activation == SN_ACTIVATION_HARDTANH)
+        return sn_vec_where((sn_vec_mask)(y > -1) & (sn_vec_mask)(y < 1), dy);
+    if (activation == SN_ACTIVATION_PRELU) {
+        const sn_vec_mask positive = (sn_vec_mask)(z > 0);
+        *slope_sum += sn_vec_where(~positive, z * dy);
+        return sn_vec_where(positive, dy) + sn_vec_where(~positive, dy * a->slope);
+    }
+    return dy;
+}
+
+SN_INLINE void sn_strip_reduce(const sn_strip_gradients *g, const sn_strip *s, const sn_affine *a,
+                               bool bf16, sn_activation activation, bool has_residual,
+                               sn_strip_sums *sums) {
+    const bool needs_y = activation == SN_ACTIVATION_RELU || activation == SN_ACTIVATION_HARDTANH;
+    sn_vec dz_sum[2] = {{0}}, product[2] = {{0}}, slope[2] = {{0}};
+    const size_t count = s->vectors + (s->tail > 0);
+    for (size_t i = 0; i < count; i++) {
+        const bool is_tail = i == s->vectors;
+#define LOAD(from) (is_tail ? sn_strip_load_tail(from, s) : sn_strip_load(from, s, i, bf16))
+        const sn_vec d = LOAD(g->x) - a->mean;
+        const sn_vec y = needs_y ? LOAD(g->y) : (sn_vec){0};
+        sn_vec z = {0};
+        if (activation == SN_ACTIVATION_PRELU) {
+            z = d * a->scale + a->shift;
+            if (has_residual)
+                z += LOAD(g->residual);
+        }
+        const sn_vec dz = sn_deactivate(LOAD(g->dy), y, z, a, activation, &slope[i % 2]);
+        dz_sum[i % 2] += dz;
+        product[i % 2] += dz * d;
+        sn_vec passed = dz;
+        if (g->dresidual && g->add_residual)
+            passed += LOAD(g->dresidual);
+#undef LOAD
+        if (is_tail) {
+            sn_strip_store_tail(g->dy, s, dz);
+            if (g->dresidual)
+                sn_strip_store_tail(g->dresidual, s, passed);
+        } else {
+            if (activation != SN_ACTIVATION_NONE)
+                sn_strip_store(g->dy, s, i, dz, bf16);
+            if (g->dresidual)
+                sn_strip_store(g->dresidual, s, i, passed, bf16);
+        }
+    }
+    *sums = (sn_strip_sums){dz_sum[0] + dz_sum[1], product[0] + product[1], slope[0] + slope[1]};
+}
+
+/* dx (+)= scale dz - constant - (x - mean) factor. */
+SN_INLINE void sn_strip_backward(const void *x, const void *dz, void *dx, const sn_strip *s,
+                                 const sn_affine *a, sn_vec constant, sn_vec factor, bool bf16,
+                                 bool add) {
+    for (size_t i = 0; i < s->vectors; i++) {
+        sn_vec v = sn_strip_load(dz, s, i, bf16) * a->scale - constant -
+                   (sn_strip_load(x, s, i, bf16) - a->mean) * factor;
+        if (add)
+            v += sn_strip_load(dx, s, i, bf16);
+        sn_strip_store(dx, s, i, v, bf16);
+    }
+    if (s->tail) {
+        sn_vec v = sn_strip_load_tail(dz, s) * a->scale - constant -
+                   (sn_strip_load_tail(x, s) - a->mean) * factor;
+        if (add)
+            v += sn_strip_load_tail(dx, s);
+        sn_strip_store_tail(dx, s, v);
+    }
+}
+
+#endif

@@ -1,0 +1,21 @@
+#include "autograd/graph.h"
+
+#include <stddef.h>
+
+const char *sn_engine_name(int index) {
+    static const char *const names[] = {[SN_ENGINE_AUTO] = "auto",
+                                        [SN_ENGINE_GEMM] = "gemm",
+                                        [SN_ENGINE_ONEDNN] = "onednn",
+                                        [SN_ENGINE_WINOGRAD] = "winograd"};
+    return index >= 0 && index < SN_ENGINE_COUNT ? names[index] : NULL;
+}
+
+const char *sn_precision_name(int index) {
+    static const char *const names[] = {[SN_PRECISION_FP32] = "fp32", [SN_PRECISION_BF16] = "bf16"};
+    return index >= 0 && index < SN_PRECISION_COUNT ? names[index] : NULL;
+}
+
+sn_engine sn_engine_resolve(sn_engine engine, sn_precision precision) {
+    (void)precision;
+    return engine == SN_ENGINE_AUTO ? SN_ENGINE_GEMM : engine;
+}
