@@ -85,9 +85,13 @@ static const sn_option options[] = {
      .help = "share of the target spread over all classes"},
 
     {"seed", FIELD(seed), COUNT(0, LARGEST_SEED, "0"), .group = "Execution",
-     .help = "same seed and threads, same bits"},
+     .help = "same seed, threads, engine and precision, same bits"},
     {"threads", FIELD(threads), COUNT(0, 1024, "0"), .tag = SN_CONFIG_CHANGEABLE,
      .group = "Execution", .help = "threads; 0: one for each processor"},
+    {"engine", FIELD(engine), CHOICE(sn_engine_name, "auto"), .group = "Execution",
+     .help = "what computes convolutions; auto: the fastest here for the precision"},
+    {"precision", FIELD(precision), CHOICE(sn_precision_name, "fp32"), .group = "Execution",
+     .help = "of activations and their gradients; weights and statistics stay fp32"},
 
     {"out", FIELD(out), TEXT("DIR"), .group = "This invocation", .tag = SN_CONFIG_TRANSIENT,
      .help = "output folder; otherwise runs/DATASET-ARCH-QUANT-SEED[-n]"},
@@ -114,6 +118,8 @@ void sn_config_resolve(sn_train_config *config) {
     if (config->threads == 0)
         config->threads = (uint64_t)omp_get_num_procs();
     config->optimizer.nesterov = !config->plain_momentum;
+    config->engine =
+        (int)sn_engine_resolve((sn_engine)config->engine, (sn_precision)config->precision);
 }
 
 static const char format_text[] = "signet configuration 1";

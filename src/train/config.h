@@ -28,6 +28,7 @@ typedef struct sn_train_config {
     sn_schedule_options schedule;
     /* execution */
     uint64_t seed, threads;
+    int engine, precision;
     /* this invocation only: not part of a checkpoint */
     char out[SN_OPTION_TEXT_SIZE];
     char resume[SN_OPTION_TEXT_SIZE];

@@ -8,6 +8,7 @@ sn_status sn_network_create(const sn_network_options *options, sn_parameters *pa
     *network = (sn_network){.batch = options->batch, .classes = model->classes};
     SN_TRY(sn_graph_create(parameters, options->mode, options->threads, &network->graph, error));
     sn_graph *graph = network->graph;
+    SN_TRY(sn_graph_set_engine(graph, options->engine, options->precision, error));
     SN_TRY(sn_graph_input(
         graph, sn_shape_4(options->batch, model->channels, model->height, model->image_width),
         &network->images, error));

@@ -11,6 +11,8 @@ typedef struct sn_network_options {
     size_t batch;
     int threads;
     double label_smoothing; /* training only */
+    sn_engine engine;
+    sn_precision precision;
 } sn_network_options;
 
 typedef struct sn_network {

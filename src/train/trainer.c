@@ -43,9 +43,16 @@ static sn_status prepare_networks(sn_trainer *t, sn_error *error) {
     const int threads = (int)t->config.threads;
     const size_t batch = (size_t)t->config.batch;
     const sn_model_options model = sn_config_model(&t->config, &t->input);
-    const sn_network_options training = {model, SN_GRAPH_TRAIN, batch, threads,
-                                         t->config.label_smoothing};
-    const sn_network_options evaluation = {model, SN_GRAPH_EVAL, EVALUATION_BATCH, threads, 0};
+    const sn_network_options training = {.model = model,
+                                         .mode = SN_GRAPH_TRAIN,
+                                         .batch = batch,
+                                         .threads = threads,
+                                         .label_smoothing = t->config.label_smoothing,
+                                         .engine = (sn_engine)t->config.engine,
+                                         .precision = (sn_precision)t->config.precision};
+    sn_network_options evaluation = training;
+    evaluation.mode = SN_GRAPH_EVAL;
+    evaluation.batch = EVALUATION_BATCH;
     SN_TRY(sn_parameters_create(&t->parameters, error));
     SN_TRY(sn_network_create(&training, t->parameters, &t->training, error));
     SN_TRY(sn_network_create(&evaluation, t->parameters, &t->evaluation, error));
