@@ -14,7 +14,7 @@
 enum {
     POSITIONS = 16,
     BLOCK_NUMBERS = 48 * 1024, /* of V and M together, which should stay in the L2 cache */
-    FEWEST_TILES = 24,         /* in a block: each block passes over all of U */
+    FEWEST_TILES = 48,         /* in a block: each block passes over all of U */
     MOST_TILES = 96
 };
 
