@@ -117,39 +117,55 @@ static size_t target_at(const target *t, const place *at) {
 /* One tap of one window. The last vector runs over into the next tap's place, which is filled
  * later, or over the window's end. */
 SN_INLINE void gather_tap(const side *s, const void *from, size_t at, bool inside, sn_real *a,
-                          bool bf16) {
-    for (size_t channel = 0; channel < s->channels; channel += SN_LANES) {
-        sn_vec_store(a + channel, inside ? sn_lanes_load(from, at, bf16) : sn_vec_all(0));
+                          size_t groups, bool bf16) {
+    if (!inside) {
+        for (size_t group = 0; group < groups; group++)
+            sn_vec_store(a + group * SN_LANES, sn_vec_all(0));
+        return;
+    }
+    for (size_t group = 0; group < groups; group++) {
+        sn_vec_store(a + group * SN_LANES, sn_lanes_load(from, at, bf16));
         at += s->layout->group_stride;
     }
 }
 
 SN_INLINE void gather_window(const pass *p, const void *from, const place *at, sn_real *a,
-                             bool bf16) {
+                             size_t groups, bool bf16) {
     const sn_windows_grid *grid = &p->grid;
     const side *s = &p->source;
+    const size_t image = at->image * s->layout->image_stride, pixel = s->layout->pixel_stride;
     ptrdiff_t y = grid->first_y + (ptrdiff_t)(at->row * grid->step);
     for (size_t r = 0; r < grid->taps_y; r++, y += grid->direction) {
         ptrdiff_t x = grid->first_x + (ptrdiff_t)(at->column * grid->step);
         for (size_t c = 0; c < grid->taps_x; c++, x += grid->direction) {
             /* Negative numbers are large ones. */
             const bool inside = (size_t)y < s->height && (size_t)x < s->width;
-            const size_t pixel = inside ? (size_t)y * s->width + (size_t)x : 0;
-            gather_tap(s, from,
-                       at->image * s->layout->image_stride + pixel * s->layout->pixel_stride,
-                       inside, a, bf16);
+            gather_tap(s, from, image + ((size_t)y * s->width + (size_t)x) * pixel, inside, a,
+                       groups, bf16);
             a += s->channels;
         }
     }
 }
 
-static void gather_lanes(const pass *p, const void *from, place at, size_t count, sn_real *a) {
-    for (size_t i = 0; i < count; i++, next_place(&p->grid, &at), a += p->a_stride) {
-        if (p->source.layout->bf16)
-            gather_window(p, from, &at, a, true);
-        else
-            gather_window(p, from, &at, a, false);
-    }
+SN_INLINE void gather_lanes_of(const pass *p, const void *from, place at, size_t count, sn_real *a,
+                               size_t groups, bool bf16) {
+    for (size_t i = 0; i < count; i++, next_place(&p->grid, &at), a += p->a_stride)
+        gather_window(p, from, &at, a, groups, bf16);
+}
+
+/* Small constant numbers of groups are copied without loops: they are in layers where that counts.
+ */
+SN_INLINE void gather_lanes(const pass *p, const void *from, place at, size_t count, sn_real *a,
+                            bool bf16) {
+    const size_t groups = sn_lane_groups(p->source.channels);
+    if (groups == 1)
+        gather_lanes_of(p, from, at, count, a, 1, bf16);
+    else if (groups == 2)
+        gather_lanes_of(p, from, at, count, a, 2, bf16);
+    else if (groups == 4)
+        gather_lanes_of(p, from, at, count, a, 4, bf16);
+    else
+        gather_lanes_of(p, from, at, count, a, groups, bf16);
 }
 
 /* Outputs of one row, for one tap: a[i] = line[x + i step], zeros outside. */
@@ -205,8 +221,10 @@ static void gather_plain(const pass *p, const sn_real *from, place at, size_t co
 static void gather(const pass *p, const void *from, place at, size_t count, sn_real *a) {
     if (p->source.plain)
         gather_plain(p, from, at, count, a);
+    else if (p->source.layout->bf16)
+        gather_lanes(p, from, at, count, a, true);
     else
-        gather_lanes(p, from, at, count, a);
+        gather_lanes(p, from, at, count, a, false);
 }
 
 SN_INLINE void scatter_of(const pass *p, const target *t, place at, size_t count, const sn_real *c,
