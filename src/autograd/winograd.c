@@ -4,15 +4,13 @@
  *     G   = [1 0 0; 1/2 1/2 1/2; 1/2 -1/2 1/2; 0 0 1]    g -> U
  *     A^T = [1 1 1 0; 0 1 -1 1]                          M = V U -> Y
  * V and M hold a block of tiles as [position][tile][channel], U is [position][packed matrix]. */
-#include "autograd/winograd.h"
-
-#include "autograd/tile_gemm.h"
+#include "autograd/winograd_internal.h"
 #include "base/memory.h"
 
 #define SN_INLINE static inline __attribute__((always_inline))
 
 enum {
-    POSITIONS = 16,
+    POSITIONS = SN_WINOGRAD_POSITIONS,
     BLOCK_NUMBERS = 48 * 1024, /* of V and M together, which should stay in the L2 cache */
     FEWEST_TILES = 48,         /* in a block: each block passes over all of U */
     MOST_TILES = 96
@@ -25,11 +23,11 @@ typedef struct side {
 } side;
 
 static side x_side(const sn_winograd *w) {
-    return (side){w->channels, sn_lane_groups(w->channels) * SN_LANES, &w->x};
+    return (side){w->channels, sn_winograd_padded(w->channels), &w->x};
 }
 
 static side y_side(const sn_winograd *w) {
-    return (side){w->filters, sn_lane_groups(w->filters) * SN_LANES, &w->y};
+    return (side){w->filters, sn_winograd_padded(w->filters), &w->y};
 }
 
 static size_t least(size_t a, size_t b) {
@@ -42,11 +40,9 @@ static size_t tiles_per_block(const sn_winograd *w) {
     return tiles / SN_TILE_ROWS * SN_TILE_ROWS;
 }
 
-/* Elements between the positions of a block. Sixteen streams at a multiple of the page size would
- * fight for one set of the L1 cache. */
+/* Elements between the positions of a block. */
 static size_t position_stride(const sn_winograd *w, const side *s) {
-    const size_t whole = 256, line = 16;
-    return (tiles_per_block(w) * s->padded + whole - 1) / whole * whole + line;
+    return sn_winograd_stride(tiles_per_block(w) * s->padded);
 }
 
 size_t sn_winograd_workspace(const sn_winograd *w) {
@@ -271,6 +267,7 @@ static sn_real *behind(void *workspace, size_t numbers) {
 static void convolve(const sn_winograd *w, const side *in, const side *out, size_t images,
                      const void *from, const sn_real *u, void *to, bool add, void *workspace) {
     const size_t v_stride = position_stride(w, in), m_stride = position_stride(w, out);
+    const size_t u_stride = sn_winograd_weight_stride(in->channels, out->channels);
     sn_real *v = workspace, *m = behind(workspace, POSITIONS * v_stride);
     block b = {.w = w};
     const size_t most = tiles_per_block(w);
@@ -284,8 +281,8 @@ static void convolve(const sn_winograd *w, const side *in, const side *out, size
                                    .a_step = 1,
                                    .c_stride = out->padded};
         for (size_t position = 0; position < POSITIONS; position++)
-            sn_tile_multiply(&gemm, v + position * v_stride,
-                             u + position * in->channels * out->padded, m + position * m_stride);
+            sn_tile_multiply(&gemm, v + position * v_stride, u + position * u_stride,
+                             m + position * m_stride);
         scatter_outputs(&b, out, m, to, add);
         advance(&b);
     }
@@ -307,6 +304,7 @@ void sn_winograd_backward_weights(const sn_winograd *w, size_t images, const voi
                                   const void *dy, sn_real *du, void *workspace) {
     const side in = x_side(w), out = y_side(w);
     const size_t v_stride = position_stride(w, &in), m_stride = position_stride(w, &out);
+    const size_t u_stride = sn_winograd_weight_stride(in.channels, out.channels);
     sn_real *v = workspace, *m = behind(workspace, POSITIONS * v_stride);
     block b = {.w = w};
     const size_t most = tiles_per_block(w);
@@ -323,7 +321,7 @@ void sn_winograd_backward_weights(const sn_winograd *w, size_t images, const voi
                                    .add = true};
         for (size_t position = 0; position < POSITIONS; position++)
             sn_tile_multiply(&gemm, v + position * v_stride, m + position * m_stride,
-                             du + position * in.channels * out.padded);
+                             du + position * u_stride);
         advance(&b);
     }
 }

@@ -1,21 +1,15 @@
 /* Weights on their way into and out of Winograd's domain: U = G g G^T and dg = G^T dU G, for a
  * vector of filters (or, for backward data, of channels) at a time. */
-#include "autograd/winograd.h"
+#include "autograd/winograd_internal.h"
 
-#include "autograd/tile_gemm.h"
-
-enum { TAPS = 9, POSITIONS = 16 };
-
-static size_t padded(size_t channels) {
-    return sn_lane_groups(channels) * SN_LANES;
-}
+enum { TAPS = 9 };
 
 size_t sn_winograd_forward_count(const sn_winograd *w) {
-    return POSITIONS * w->channels * padded(w->filters);
+    return SN_WINOGRAD_POSITIONS * sn_winograd_weight_stride(w->channels, w->filters);
 }
 
 size_t sn_winograd_backward_count(const sn_winograd *w) {
-    return POSITIONS * w->filters * padded(w->channels);
+    return SN_WINOGRAD_POSITIONS * sn_winograd_weight_stride(w->filters, w->channels);
 }
 
 /* First the groups of filters, which forward needs, then those of channels. */
@@ -66,7 +60,7 @@ static void forward_group(const sn_winograd *w, const sn_real *weight, size_t gr
         gather_taps(weight + (filter * w->channels + c) * TAPS, w->channels * TAPS,
                     w->filters - filter, taps);
         transform_taps(taps, 1, u + sn_packed_at(w->channels, groups, c, filter),
-                       w->channels * padded(w->filters));
+                       sn_winograd_weight_stride(w->channels, w->filters));
     }
 }
 
@@ -76,7 +70,7 @@ static void backward_group(const sn_winograd *w, const sn_real *weight, size_t g
         sn_vec taps[TAPS];
         gather_taps(weight + (k * w->channels + channel) * TAPS, TAPS, w->channels - channel, taps);
         transform_taps(taps + TAPS - 1, -1, u + sn_packed_at(w->filters, groups, k, channel),
-                       w->filters * padded(w->channels));
+                       sn_winograd_weight_stride(w->filters, w->channels));
     }
 }
 
@@ -128,7 +122,7 @@ void sn_winograd_finish_weights(const sn_winograd *w, const sn_real *const *du, 
         for (size_t c = 0; c < w->channels; c++) {
             sn_vec taps[TAPS];
             restore_taps(du, count, sn_packed_at(w->channels, groups, c, filter),
-                         w->channels * padded(w->filters), taps);
+                         sn_winograd_weight_stride(w->channels, w->filters), taps);
             for (size_t lane = 0; lane < SN_LANES && filter + lane < w->filters; lane++) {
                 sn_real *to = dweight + ((filter + lane) * w->channels + c) * TAPS;
                 for (size_t t = 0; t < TAPS; t++)
