@@ -56,12 +56,11 @@ sn_status sn_conv2d_shape(sn_node *node, sn_error *error) {
 }
 
 static const sn_op *op_of(sn_engine engine) {
-    (void)engine;
 #if SN_HAS_ONEDNN
     if (engine == SN_ENGINE_ONEDNN)
         return &sn_op_conv2d_onednn;
 #endif
-    return &sn_op_conv2d_gemm; // TMP
+    return engine == SN_ENGINE_WINOGRAD ? &sn_op_conv2d_winograd : &sn_op_conv2d_gemm;
 }
 
 bool sn_op_is_conv2d(const sn_op *op) {

@@ -17,5 +17,5 @@ const char *sn_precision_name(int index) {
 
 sn_engine sn_engine_resolve(sn_engine engine, sn_precision precision) {
     (void)precision;
-    return engine == SN_ENGINE_AUTO ? SN_ENGINE_GEMM : engine;
+    return engine == SN_ENGINE_AUTO ? SN_ENGINE_WINOGRAD : engine;
 }

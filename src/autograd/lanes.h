@@ -11,6 +11,10 @@
 
 #include <stdint.h>
 
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
 #ifdef __AVX512F__
 enum { SN_LANES = 16 };
 #else
@@ -55,7 +59,16 @@ typedef sn_bf16 sn_vec_bf16
     __attribute__((vector_size(SN_LANES * sizeof(sn_bf16)), aligned(sizeof(sn_bf16)), may_alias));
 
 static inline sn_vec sn_vec_load_bf16(const sn_bf16 *from) {
+    /* GCC 12 would widen the halves one by one. */
+#if defined(__AVX512F__)
+    const __m512i bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)from));
+    return (sn_vec)_mm512_slli_epi32(bits, 16);
+#elif defined(__AVX2__)
+    const __m256i bits = _mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)from));
+    return (sn_vec)_mm256_slli_epi32(bits, 16);
+#else
     return (sn_vec)(__builtin_convertvector(*(const sn_vec_bf16 *)from, sn_vec_bits) << 16);
+#endif
 }
 
 /* Rounds to nearest, ties to even. What is not a number stays so, whatever its bits. */

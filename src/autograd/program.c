@@ -117,13 +117,31 @@ static void add_early(builder *b) {
     }
 }
 
-/* It must wait for those that add to the gradient of its node's output. */
+static bool same_weight(const sn_tensor *a, const sn_tensor *b) {
+    return a && b &&
+           (a == b ||
+            (a->is_parameter && b->is_parameter && a->parameter_index == b->parameter_index));
+}
+
+/* Whether the pending task adds to the gradient of the node's output, or to one that the node's own
+ * late phase adds to. */
+static bool must_follow(const sn_node *node, const sn_node *pending) {
+    for (int k = 0; k < SN_MAX_INPUTS; k++) {
+        if (pending->input[k] == node->output)
+            return true;
+        for (int i = 0; i < SN_MAX_INPUTS; i++)
+            if (node->op->weights & SN_READS_INPUT(i) &&
+                same_weight(node->input[i], pending->input[k]))
+                return true;
+    }
+    return false;
+}
+
 static void postpone(builder *b, sn_node *node, const sn_phase *phase) {
     late_task task = {.node = node, .phase = phase};
     for (size_t i = 0; i < b->late_count; i++)
-        for (int k = 0; k < SN_MAX_INPUTS; k++)
-            if (b->late[i].node->input[k] == node->output && task.level <= b->late[i].level)
-                task.level = b->late[i].level + 1;
+        if (must_follow(node, b->late[i].node) && task.level <= b->late[i].level)
+            task.level = b->late[i].level + 1;
     b->late[b->late_count++] = task;
 }
 

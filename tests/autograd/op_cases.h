@@ -38,6 +38,7 @@ typedef struct op_entry {
     const char *name; /* as in ops.def */
     operand_kind kind[MAX_OPERANDS];
     data_kind data;
+    sn_engine engine; /* of the graph */
     size_t (*cases)(op_case cases[MAX_CASES]);
     sn_status (*apply)(sn_graph *graph, const op_case *c, sn_tensor *const *operand, sn_tensor **y,
                        sn_error *error);

@@ -1,0 +1,312 @@
+/* Convolution on activations in vectors of channels: 3x3 with stride 1 by Winograd's method
+ * (winograd.h), all others as windows times a matrix (windows.h). Weights are transformed early,
+ * once a step; their gradients are summed up by each thread in the transformed domain. */
+#include "autograd/conv2d.h"
+#include "autograd/ops.h"
+#include "autograd/windows.h"
+#include "autograd/winograd.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+enum { X, WEIGHT, BIAS };
+
+/* Either kind, behind one set of functions. */
+typedef struct kernels {
+    bool is_winograd;
+    sn_winograd winograd;
+    sn_windows windows;
+} kernels;
+
+/* A layout for plain images where gradients have to pass through lanes. */
+static sn_lane_layout lanes_for(const sn_tensor *tensor) {
+    sn_tensor blocked = *tensor;
+    if (blocked.format == SN_FORMAT_PLAIN)
+        blocked.format = SN_FORMAT_BLOCKED;
+    return sn_tensor_lanes(&blocked);
+}
+
+static bool is_plain(const sn_tensor *tensor) {
+    return tensor->format == SN_FORMAT_PLAIN;
+}
+
+/* With `in_lanes` x is taken as lying in lanes even if it does not. */
+static kernels kernels_of(const sn_node *node, bool in_lanes) {
+    const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
+    const sn_tensor *x = node->input[X];
+    const bool plain = is_plain(x) && !in_lanes;
+    const sn_lane_layout lanes = lanes_for(x), y = sn_tensor_lanes(node->output);
+    kernels k = {0};
+    k.is_winograd = g.r == 3 && g.s == 3 && g.stride == 1 && g.padding == 1 && !plain;
+    k.winograd = (sn_winograd){
+        .channels = g.c, .filters = g.k, .height = g.h, .width = g.w, .x = lanes, .y = y};
+    k.windows = (sn_windows){.channels = g.c,
+                             .filters = g.k,
+                             .height = g.h,
+                             .width = g.w,
+                             .rows = g.r,
+                             .columns = g.s,
+                             .stride = g.stride,
+                             .padding = g.padding,
+                             .out_height = g.oh,
+                             .out_width = g.ow,
+                             .plain = plain,
+                             .x = lanes,
+                             .y = y};
+    if (plain)
+        k.windows.x.image_stride = g.c * g.h * g.w;
+    return k;
+}
+
+static size_t forward_count(const kernels *k) {
+    return k->is_winograd ? sn_winograd_forward_count(&k->winograd)
+                          : sn_windows_forward_count(&k->windows);
+}
+
+static size_t backward_count(const kernels *k) {
+    return k->is_winograd ? sn_winograd_backward_count(&k->winograd)
+                          : sn_windows_backward_count(&k->windows);
+}
+
+static size_t workspace_size(const kernels *k) {
+    return sn_align_up(k->is_winograd ? sn_winograd_workspace(&k->winograd)
+                                      : sn_windows_workspace(&k->windows));
+}
+
+/* ---- memory ---- */
+
+/* Transformed weights, one after the other. A plain x has its own for backward data, as if it lay
+ * in lanes; the forward ones of that kind are made along and not used. */
+typedef struct weights {
+    sn_real *forward, *backward, *unused;
+    size_t size; /* bytes of all */
+} weights;
+
+static weights weights_of(const sn_node *node, bool backward) {
+    const kernels k = kernels_of(node, false), data = kernels_of(node, true);
+    const size_t forward = sn_align_up(forward_count(&k) * sizeof(sn_real));
+    const size_t back = backward ? sn_align_up(backward_count(&data) * sizeof(sn_real)) : 0;
+    const size_t unused =
+        backward && is_plain(node->input[X]) ? forward_count(&data) * sizeof(sn_real) : 0;
+    unsigned char *base = node->saved;
+    if (!base)
+        return (weights){.size = forward + back + unused};
+    return (weights){.forward = (void *)base,
+                     .backward = back ? (void *)(base + forward) : NULL,
+                     .unused = unused ? (void *)(base + forward + back) : NULL,
+                     .size = forward + back + unused};
+}
+
+static bool passes_back(const sn_node *node) {
+    return node->input[X]->wants_gradient && node->output->wants_gradient;
+}
+
+/* Numbers that a thread sums up: dW, transformed, and db, padded to whole lanes. */
+static size_t sums_stride(const sn_node *node) {
+    const kernels k = kernels_of(node, false);
+    const size_t filters = sn_lane_groups(node->output->shape.size[1]) * SN_LANES;
+    return sn_align_up((forward_count(&k) + filters) * sizeof(sn_real)) / sizeof(sn_real);
+}
+
+static sn_real *thread_sums(const sn_node *node, int thread) {
+    return (sn_real *)node->backward_sums + (size_t)thread * sums_stride(node);
+}
+
+static sn_real *bias_sums(const sn_node *node, int thread) {
+    const kernels k = kernels_of(node, false);
+    return thread_sums(node, thread) + forward_count(&k);
+}
+
+static sn_status conv2d_winograd_shape(sn_node *node, const sn_run *run, sn_error *error) {
+    SN_TRY(sn_conv2d_shape(node, error));
+    node->output->format = SN_FORMAT_BLOCKED;
+    node->output->bf16 = run->precision == SN_PRECISION_BF16;
+    return SN_OK;
+}
+
+static sn_status conv2d_winograd_plan(sn_node *node, const sn_run *run, sn_error *error) {
+    (void)error;
+    const kernels k = kernels_of(node, false), data = kernels_of(node, true);
+    node->forward_scratch_size = workspace_size(&k);
+    node->saved_size = weights_of(node, passes_back(node)).size;
+    if (!node->output->wants_gradient)
+        return SN_OK;
+    node->backward_scratch_size = workspace_size(&k);
+    if (passes_back(node) && is_plain(node->input[X]))
+        node->backward_scratch_size =
+            workspace_size(&k) + workspace_size(&data) +
+            node->backward_slice * data.windows.x.image_stride * sizeof(sn_real);
+    node->backward_sums_size = (size_t)run->threads * sums_stride(node) * sizeof(sn_real);
+    return SN_OK;
+}
+
+/* ---- forward ---- */
+
+static void transform(const kernels *k, const sn_run *run, const sn_part *part,
+                      const sn_real *weight, sn_real *forward, sn_real *backward) {
+    const size_t items = k->is_winograd ? sn_winograd_weight_items(&k->winograd)
+                                        : sn_windows_weight_items(&k->windows);
+    const size_t first = sn_chunk_start(items, part->thread, run->threads);
+    const size_t last = sn_chunk_start(items, part->thread + 1, run->threads);
+    if (k->is_winograd)
+        sn_winograd_weights(&k->winograd, weight, first, last, forward, backward);
+    else
+        sn_windows_weights(&k->windows, weight, first, last, forward, backward);
+}
+
+static void conv2d_winograd_transform(const sn_node *node, const sn_run *run, const sn_part *part) {
+    const weights w = weights_of(node, passes_back(node));
+    const kernels k = kernels_of(node, false), data = kernels_of(node, true);
+    const sn_real *weight = node->input[WEIGHT]->value;
+    transform(&k, run, part, weight, w.forward, w.unused ? NULL : w.backward);
+    if (w.unused)
+        transform(&data, run, part, weight, w.unused, w.backward);
+}
+
+static void add_bias(const sn_node *node, size_t images, void *y) {
+    const sn_lane_layout lanes = sn_tensor_lanes(node->output);
+    const sn_shape *shape = &node->input[BIAS]->shape;
+    for (size_t n = 0; n < images; n++) {
+        for (size_t g = 0; g < lanes.groups; g++) {
+            sn_vec bias = {0};
+            for (size_t i = 0; i < SN_LANES && g * SN_LANES + i < shape->size[0]; i++)
+                bias[i] = node->input[BIAS]->value[g * SN_LANES + i];
+            for (size_t p = 0; p < lanes.pixels; p++) {
+                const size_t at =
+                    n * lanes.image_stride + g * lanes.group_stride + p * lanes.pixel_stride;
+                sn_lanes_store(y, at, sn_lanes_load(y, at, lanes.bf16) + bias, lanes.bf16);
+            }
+        }
+    }
+}
+
+static void conv2d_winograd_forward(const sn_node *node, const sn_run *run, const sn_part *part) {
+    (void)run;
+    const kernels k = kernels_of(node, false);
+    const size_t images = part->last - part->first;
+    const sn_real *u = node->saved;
+    const void *x = sn_value_at(node->input[X], part);
+    void *y = sn_value_at(node->output, part);
+    void *workspace = sn_scratch_at(&node->forward_scratch, part);
+    if (k.is_winograd)
+        sn_winograd_forward(&k.winograd, images, x, u, y, workspace);
+    else
+        sn_windows_forward(&k.windows, images, x, u, y, workspace);
+    if (node->input[BIAS])
+        add_bias(node, images, y);
+}
+
+/* ---- backward ---- */
+
+static void sum_bias(const sn_node *node, size_t images, const void *dy, sn_real *sums) {
+    const sn_lane_layout lanes = sn_tensor_lanes(node->output);
+    for (size_t n = 0; n < images; n++) {
+        for (size_t g = 0; g < lanes.groups; g++) {
+            sn_vec sum = {0};
+            for (size_t p = 0; p < lanes.pixels; p++)
+                sum += sn_lanes_load(
+                    dy, n * lanes.image_stride + g * lanes.group_stride + p * lanes.pixel_stride,
+                    lanes.bf16);
+            sn_vec_store(sums + g * SN_LANES, sn_vec_load(sums + g * SN_LANES) + sum);
+        }
+    }
+}
+
+static void pass_back(const kernels *k, size_t images, const void *dy, const sn_real *u, void *dx,
+                      bool add, void *workspace) {
+    if (k->is_winograd)
+        sn_winograd_backward_data(&k->winograd, images, dy, u, dx, add, workspace);
+    else
+        sn_windows_backward_data(&k->windows, images, dy, u, dx, add, workspace);
+}
+
+/* Through a copy in lanes; for the edges of a network, not for its middle. */
+static void pass_back_plain(const sn_node *node, size_t images, const void *dy, const sn_real *u,
+                            sn_real *dx, void *workspace) {
+    const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
+    const kernels data = kernels_of(node, true);
+    const sn_lane_layout *lanes = &data.windows.x;
+    const sn_real *copy = (void *)((unsigned char *)workspace + workspace_size(&data));
+    pass_back(&data, images, dy, u, (sn_real *)copy, false, workspace);
+    for (size_t n = 0; n < images; n++)
+        for (size_t c = 0; c < g.c; c++)
+            for (size_t p = 0; p < lanes->pixels; p++, dx++) {
+                const sn_real passed =
+                    copy[n * lanes->image_stride + c / SN_LANES * lanes->group_stride +
+                         p * lanes->pixel_stride + c % SN_LANES];
+                *dx = node->add[X] ? *dx + passed : passed;
+            }
+}
+
+static void conv2d_winograd_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
+    (void)run;
+    const kernels k = kernels_of(node, false);
+    const weights w = weights_of(node, passes_back(node));
+    const size_t images = part->last - part->first;
+    const void *x = sn_value_at(node->input[X], part), *dy = sn_gradient_at(node->output, part);
+    void *dx = sn_gradient_at(node->input[X], part);
+    unsigned char *workspace = sn_scratch_at(&node->backward_scratch, part);
+    sn_real *sums = thread_sums(node, part->thread);
+    if (part->is_start)
+        memset(sums, 0, sums_stride(node) * sizeof *sums);
+    if (node->input[WEIGHT]->wants_gradient && k.is_winograd)
+        sn_winograd_backward_weights(&k.winograd, images, x, dy, sums, workspace);
+    else if (node->input[WEIGHT]->wants_gradient)
+        sn_windows_backward_weights(&k.windows, images, x, dy, sums, workspace);
+    if (node->input[BIAS] && node->input[BIAS]->wants_gradient)
+        sum_bias(node, images, dy, bias_sums(node, part->thread));
+    if (dx && is_plain(node->input[X]))
+        pass_back_plain(node, images, dy, w.backward, dx, workspace + workspace_size(&k));
+    else if (dx)
+        pass_back(&k, images, dy, w.backward, dx, node->add[X], workspace);
+}
+
+static void finish_bias(const sn_node *node, const sn_run *run) {
+    sn_real *gradient = node->input[BIAS]->gradient;
+    for (size_t i = 0; i < node->input[BIAS]->shape.size[0]; i++) {
+        sn_real sum = node->add[BIAS] ? gradient[i] : 0;
+        for (int thread = 0; thread < run->threads; thread++)
+            sum += bias_sums(node, thread)[i];
+        gradient[i] = sum;
+    }
+}
+
+static void conv2d_winograd_finish(const sn_node *node, const sn_run *run, const sn_part *part) {
+    enum { MOST_AT_ONCE = 64 };
+    const kernels k = kernels_of(node, false);
+    sn_real *gradient = node->input[WEIGHT]->gradient;
+    const size_t items =
+        k.is_winograd ? sn_winograd_finish_items(&k.winograd) : sn_windows_finish_items(&k.windows);
+    const size_t first = sn_chunk_start(items, part->thread, run->threads);
+    const size_t last = sn_chunk_start(items, part->thread + 1, run->threads);
+    for (int done = 0; gradient && done < run->threads; done += MOST_AT_ONCE) {
+        const sn_real *sums[MOST_AT_ONCE];
+        size_t count = 0;
+        while (count < MOST_AT_ONCE && done + (int)count < run->threads) {
+            sums[count] = thread_sums(node, done + (int)count);
+            count++;
+        }
+        const bool add = node->add[WEIGHT] || done > 0;
+        if (k.is_winograd)
+            sn_winograd_finish_weights(&k.winograd, sums, count, first, last, gradient, add);
+        else
+            sn_windows_finish_weights(&k.windows, sums, count, first, last, gradient, add);
+    }
+    if (part->thread == 0 && node->input[BIAS] && node->input[BIAS]->gradient)
+        finish_bias(node, run);
+}
+
+const sn_op sn_op_conv2d_winograd = {
+    .name = "conv2d_winograd",
+    .attributes_size = sizeof(sn_conv2d_attributes),
+    .backward_reads = SN_READS_INPUT(X) | SN_READS_INPUT(WEIGHT),
+    .weights = SN_READS_INPUT(WEIGHT) | SN_READS_INPUT(BIAS),
+    .any_format = true,
+    .shape = conv2d_winograd_shape,
+    .plan = conv2d_winograd_plan,
+    .forward = {{SN_PHASE_EARLY, conv2d_winograd_transform, SN_ALWAYS},
+                {SN_PHASE_IMAGES, conv2d_winograd_forward, SN_ALWAYS}},
+    .backward = {{SN_PHASE_IMAGES, conv2d_winograd_backward, SN_ALWAYS},
+                 {SN_PHASE_LATE, conv2d_winograd_finish, SN_ALWAYS}},
+};

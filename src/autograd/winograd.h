@@ -1,0 +1,55 @@
+/* 3x3 convolutions with stride 1 and padding 1 by Winograd's F(2x2, 3x3), on activations in vectors
+ * of channels.
+ *
+ * Each tile of 2x2 outputs is Y = A^T [(G g G^T) . (B^T d B)] A of a 4x4 patch d, with 16
+ * multiplications where the sum over taps has 36. The 16 positions of the products are sixteen
+ * independent matrix products over channels. Backward data is the same convolution of dy with the
+ * weights flipped and transposed; backward weights is the adjoint in g: the tiles are summed up in
+ * the transformed domain and transformed back once, by sn_winograd_finish_weights.
+ *
+ * A call works on the images of one slice, on the calling thread, without allocating. No bit of a
+ * result depends on how images are cut into slices; sums over images run in their order. With a
+ * bf16 layout numbers are converted when loaded and rounded when stored, nowhere else.
+ */
+#ifndef SN_AUTOGRAD_WINOGRAD_H
+#define SN_AUTOGRAD_WINOGRAD_H
+
+#include "autograd/lanes.h"
+
+typedef struct sn_winograd {
+    size_t channels, filters; /* of x and of y */
+    size_t height, width;     /* of both */
+    sn_lane_layout x, y;      /* also of dx and dy */
+} sn_winograd;
+
+/* Elements of the transformed weights: for forward (and their gradient), for backward data. */
+size_t sn_winograd_forward_count(const sn_winograd *w);
+size_t sn_winograd_backward_count(const sn_winograd *w);
+
+/* Transforms weight[K][C][3][3]. The work has sn_winograd_weight_items(w) independent items, of
+ * which a call does [first, last). u_backward may be NULL. */
+size_t sn_winograd_weight_items(const sn_winograd *w);
+void sn_winograd_weights(const sn_winograd *w, const sn_real *weight, size_t first, size_t last,
+                         sn_real *u_forward, sn_real *u_backward);
+
+/* Bytes of the workspace of one thread, enough for each of the next three. */
+size_t sn_winograd_workspace(const sn_winograd *w);
+
+void sn_winograd_forward(const sn_winograd *w, size_t images, const void *x,
+                         const sn_real *u_forward, void *y, void *workspace);
+
+/* dx = or, with `add`, dx +=. */
+void sn_winograd_backward_data(const sn_winograd *w, size_t images, const void *dy,
+                               const sn_real *u_backward, void *dx, bool add, void *workspace);
+
+/* du (sn_winograd_forward_count elements) += the slice's sum; the caller zeroes it first. */
+void sn_winograd_backward_weights(const sn_winograd *w, size_t images, const void *x,
+                                  const void *dy, sn_real *du, void *workspace);
+
+/* dweight[K][C][3][3] = or += the sum of `count` arrays du, in their order, transformed back. Of
+ * sn_winograd_finish_items(w) independent items a call does [first, last). */
+size_t sn_winograd_finish_items(const sn_winograd *w);
+void sn_winograd_finish_weights(const sn_winograd *w, const sn_real *const *du, size_t count,
+                                size_t first, size_t last, sn_real *dweight, bool add);
+
+#endif

@@ -1,0 +1,42 @@
+/* Trials of convolutions on activations in vectors of channels, against the definition computed in
+ * double. */
+#ifndef SN_TESTS_LANE_TRIAL_H
+#define SN_TESTS_LANE_TRIAL_H
+
+#include "autograd/lanes.h"
+
+typedef struct lane_case {
+    size_t images, channels, filters, height, width;
+    size_t rows, columns, stride, padding; /* of the window */
+    bool plain, interleaved;
+    bool x_bf16, y_bf16;
+    size_t out_height, out_width; /* filled in by the trial, as are the layouts */
+    sn_lane_layout x, y;
+} lane_case;
+
+/* The kernels on trial. `weights` and `finish` get the range of items of a call. */
+typedef struct lane_engine {
+    size_t (*forward_count)(const lane_case *c);
+    size_t (*backward_count)(const lane_case *c);
+    size_t (*workspace)(const lane_case *c);
+    size_t (*weight_items)(const lane_case *c);
+    size_t (*finish_items)(const lane_case *c);
+    void (*weights)(const lane_case *c, const sn_real *weight, size_t first, size_t last,
+                    sn_real *u_forward, sn_real *u_backward);
+    void (*forward)(const lane_case *c, size_t images, const void *x, const sn_real *u, void *y,
+                    void *workspace);
+    void (*backward_data)(const lane_case *c, size_t images, const void *dy, const sn_real *u,
+                          void *dx, bool add, void *workspace);
+    void (*backward_weights)(const lane_case *c, size_t images, const void *x, const void *dy,
+                             sn_real *du, void *workspace);
+    void (*finish)(const lane_case *c, const sn_real *const *du, size_t count, size_t first,
+                   size_t last, sn_real *dweight, bool add);
+} lane_engine;
+
+/* All passes of one case: values, padding lanes, memory around the results, slices. */
+void lane_trial(const lane_engine *engine, lane_case c);
+
+/* The case in both layouts and in every pair of number types. */
+void lane_trial_everywhere(const lane_engine *engine, lane_case c);
+
+#endif

@@ -1,0 +1,123 @@
+/* Winograd's convolution against the definition. */
+#include "autograd/winograd.h"
+
+#include "lane_trial.h"
+#include "suites.h"
+
+static sn_winograd of(const lane_case *c) {
+    return (sn_winograd){c->channels, c->filters, c->height, c->width, c->x, c->y};
+}
+
+static size_t forward_count(const lane_case *c) {
+    const sn_winograd w = of(c);
+    return sn_winograd_forward_count(&w);
+}
+
+static size_t backward_count(const lane_case *c) {
+    const sn_winograd w = of(c);
+    return sn_winograd_backward_count(&w);
+}
+
+static size_t workspace(const lane_case *c) {
+    const sn_winograd w = of(c);
+    return sn_winograd_workspace(&w);
+}
+
+static size_t weight_items(const lane_case *c) {
+    const sn_winograd w = of(c);
+    return sn_winograd_weight_items(&w);
+}
+
+static size_t finish_items(const lane_case *c) {
+    const sn_winograd w = of(c);
+    return sn_winograd_finish_items(&w);
+}
+
+static void weights(const lane_case *c, const sn_real *weight, size_t first, size_t last,
+                    sn_real *u_forward, sn_real *u_backward) {
+    const sn_winograd w = of(c);
+    sn_winograd_weights(&w, weight, first, last, u_forward, u_backward);
+}
+
+static void forward(const lane_case *c, size_t images, const void *x, const sn_real *u, void *y,
+                    void *workspace) {
+    const sn_winograd w = of(c);
+    sn_winograd_forward(&w, images, x, u, y, workspace);
+}
+
+static void backward_data(const lane_case *c, size_t images, const void *dy, const sn_real *u,
+                          void *dx, bool add, void *workspace) {
+    const sn_winograd w = of(c);
+    sn_winograd_backward_data(&w, images, dy, u, dx, add, workspace);
+}
+
+static void backward_weights(const lane_case *c, size_t images, const void *x, const void *dy,
+                             sn_real *du, void *workspace) {
+    const sn_winograd w = of(c);
+    sn_winograd_backward_weights(&w, images, x, dy, du, workspace);
+}
+
+static void finish(const lane_case *c, const sn_real *const *du, size_t count, size_t first,
+                   size_t last, sn_real *dweight, bool add) {
+    const sn_winograd w = of(c);
+    sn_winograd_finish_weights(&w, du, count, first, last, dweight, add);
+}
+
+static const lane_engine engine = {forward_count,    backward_count, workspace, weight_items,
+                                   finish_items,     weights,        forward,   backward_data,
+                                   backward_weights, finish};
+
+static lane_case case_of(size_t images, size_t channels, size_t filters, size_t height,
+                         size_t width) {
+    return (lane_case){.images = images,
+                       .channels = channels,
+                       .filters = filters,
+                       .height = height,
+                       .width = width,
+                       .rows = 3,
+                       .columns = 3,
+                       .stride = 1,
+                       .padding = 1};
+}
+
+START_TEST(test_even_sizes) {
+    lane_trial_everywhere(&engine, case_of(2, 16, 16, 8, 8));
+    lane_trial_everywhere(&engine, case_of(3, 32, 16, 4, 6));
+    lane_trial_everywhere(&engine, case_of(2, 8, 24, 2, 2));
+}
+END_TEST
+
+START_TEST(test_odd_sizes) {
+    const size_t sizes[][2] = {{1, 1}, {1, 2}, {2, 1}, {1, 6}, {3, 3}, {7, 7}, {5, 9}, {8, 5}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        lane_trial_everywhere(&engine, case_of(3, 16, 8, sizes[i][0], sizes[i][1]));
+}
+END_TEST
+
+START_TEST(test_any_channels) {
+    const size_t channels[] = {1, 3, 7, 9, 17, 33};
+    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+        lane_trial_everywhere(&engine, case_of(2, channels[i], channels[5 - i], 5, 6));
+        lane_trial_everywhere(&engine, case_of(2, channels[i], 16, 4, 4));
+    }
+}
+END_TEST
+
+/* Blocks of tiles that end within an image, and that span several. */
+START_TEST(test_many_blocks) {
+    lane_trial_everywhere(&engine, case_of(2, 8, 16, 34, 33));
+    lane_trial_everywhere(&engine, case_of(21, 96, 80, 5, 4));
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("winograd");
+    TCase *tcase = tcase_create("passes");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, test_even_sizes);
+    tcase_add_test(tcase, test_odd_sizes);
+    tcase_add_test(tcase, test_any_channels);
+    tcase_add_test(tcase, test_many_blocks);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite, CK_FORK_GETENV);
+}
