@@ -15,6 +15,10 @@ const char *sn_precision_name(int index) {
     return index >= 0 && index < SN_PRECISION_COUNT ? names[index] : NULL;
 }
 
+bool sn_engine_is_built(sn_engine engine) {
+    return engine != SN_ENGINE_ONEDNN || SN_HAS_ONEDNN;
+}
+
 sn_engine sn_engine_resolve(sn_engine engine, sn_precision precision) {
     (void)precision;
     return engine == SN_ENGINE_AUTO ? SN_ENGINE_WINOGRAD : engine;

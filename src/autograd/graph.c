@@ -24,7 +24,7 @@ sn_status sn_graph_set_engine(sn_graph *graph, sn_engine engine, sn_precision pr
                               sn_error *error) {
     assert(graph->node_count == 0);
     const sn_engine resolved = sn_engine_resolve(engine, precision);
-    SN_RETURN_IF(resolved == SN_ENGINE_ONEDNN && !SN_HAS_ONEDNN, error, SN_ERROR_ARGUMENT,
+    SN_RETURN_IF(!sn_engine_is_built(resolved), error, SN_ERROR_ARGUMENT,
                  "this build has no oneDNN; install libdnnl-dev and build anew, or choose another "
                  "engine");
     graph->run.engine = resolved;

@@ -45,6 +45,9 @@ typedef enum sn_precision { SN_PRECISION_FP32, SN_PRECISION_BF16, SN_PRECISION_C
 const char *sn_engine_name(int index); /* NULL past the last */
 const char *sn_precision_name(int index);
 
+/* Whether the engine is part of this build. */
+bool sn_engine_is_built(sn_engine engine);
+
 /* The engine that SN_ENGINE_AUTO stands for here; others stand for themselves. */
 sn_engine sn_engine_resolve(sn_engine engine, sn_precision precision);
 
