@@ -12,6 +12,7 @@ Suite *cifar10_suite(void);
 Suite *dataset_suite(void);
 Suite *folder_suite(void);
 Suite *loader_suite(void);
+Suite *noise_suite(void);
 Suite *shapes_suite(void);
 
 /* The index of the data set with this name; fails the test when there is none. */
