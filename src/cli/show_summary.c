@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 #include "cli/show_summary.h"
 
 #include "base/memory.h"
@@ -8,11 +9,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-/* What a run has in memory beside its own data, measured on x86-64 Linux with glibc: libraries and
- * program, with what HDF5 and the threads' stacks take; and for each thread the parts of OpenBLAS's
- * buffer that its GEMM touches. */
-enum { PROGRAM_MEMORY = 15 << 20, GEMM_MEMORY = 1 << 20 };
+/* Program and libraries where they cannot be measured; and what is not there before the first step:
+ * what HDF5 and stacks take, and in each thread the part of OpenBLAS's buffer that GEMM touches.
+ * Measured on x86-64 Linux with glibc. */
+enum { PROGRAM_MEMORY = 12 << 20, LATER_MEMORY = 3 << 20, GEMM_MEMORY = 1 << 20 };
 
 /* Instructions of a packed model, in their order. */
 typedef struct packed_model {
@@ -76,13 +78,33 @@ static void print_memory_row(const char *what, size_t bytes) {
     printf("  %-44s %10.1f\n", what, (double)bytes / 1048576);
 }
 
+/* Bytes of this process that are in memory now; 0 when it cannot be told. */
+static size_t resident_bytes(void) {
+    unsigned long all, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%lu %lu", &all, &resident) != 2)
+        resident = 0;
+    fclose(file);
+    return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* All that is there and that is no `counted` memory of the trainer's or the data's, and what will
+ * be. */
+static size_t other_bytes(const sn_train_config *config, size_t resident, size_t counted) {
+    const size_t program = resident > counted ? resident - counted : PROGRAM_MEMORY;
+    return program + LATER_MEMORY + (size_t)config->threads * GEMM_MEMORY;
+}
+
 static void print_memory(const sn_train_config *config, const sn_trainer *trainer,
-                         const sn_dataset *train, const sn_dataset *test) {
+                         const sn_dataset *train, const sn_dataset *test, size_t resident) {
     const sn_trainer_memory m = sn_trainer_memory_of(trainer);
     const size_t data = sn_dataset_memory(train) + sn_dataset_memory(test);
-    const size_t libraries = PROGRAM_MEMORY + (size_t)config->threads * GEMM_MEMORY;
-    const size_t peak =
-        m.training + m.evaluation + m.parameters + m.optimizer + m.loaders + data + libraries;
+    const size_t counted =
+        m.training + m.evaluation + m.parameters + m.optimizer + m.loaders + data;
+    const size_t other = other_bytes(config, resident, counted);
+    const size_t peak = counted + other;
     printf("\npeak memory %.0f MiB: batch %llu, %llu thread%s, %s, %s\n", (double)peak / 1048576,
            (unsigned long long)config->batch, (unsigned long long)config->threads,
            config->threads == 1 ? "" : "s", sn_engine_name(config->engine),
@@ -93,7 +115,7 @@ static void print_memory(const sn_train_config *config, const sn_trainer *traine
     print_memory_row("optimizer", m.optimizer);
     print_memory_row("data sets", data);
     print_memory_row("loaders", m.loaders);
-    print_memory_row("program and libraries (allowance)", libraries);
+    print_memory_row("program and libraries", other);
 }
 
 static void print_totals(const sn_train_config *config, const sn_parameters *parameters,
@@ -118,6 +140,7 @@ static void print_totals(const sn_train_config *config, const sn_parameters *par
 sn_status sn_show_summary(const sn_train_config *config, const sn_trainer *trainer,
                           const sn_dataset *train, const sn_dataset *test, sn_error *error) {
     const sn_network *network = sn_trainer_evaluation(trainer);
+    const size_t resident = resident_bytes();
     sn_layer *layers;
     size_t count, size;
     void *packed;
@@ -126,7 +149,7 @@ sn_status sn_show_summary(const sn_train_config *config, const sn_trainer *train
     if (status == SN_OK) {
         print_layers(layers, count, packed, size);
         print_totals(config, sn_trainer_parameters(trainer), packed, size);
-        print_memory(config, trainer, train, test);
+        print_memory(config, trainer, train, test, resident);
         free(layers);
     }
     sn_free(packed);
