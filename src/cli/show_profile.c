@@ -93,14 +93,14 @@ static void print_floor(const sheet *s, const sn_train_config *config, const sn_
         "\nmachine      %.1f GFLOP/s of fp32 multiply-adds, %.1f GB/s of copying, %llu thread%s\n",
         machine->flops / 1e9, machine->bytes / 1e9, (unsigned long long)config->threads,
         config->threads == 1 ? "" : "s");
-    printf(
-        "floor        %.3f ms: %.3f ms for %.3f GFLOP of direct convolution, %.3f ms for %.3f GB "
-        "of activations\n",
-        1e3 * (compute + move), 1e3 * compute, least->flops / 1e9, 1e3 * move, least->bytes / 1e9);
-    printf("             %.1f %% of the step\n", 100 * (compute + move) / s->seconds);
-    puts("             winograd multiplies 2.25 times less in 3x3 layers of stride 1: it may go "
-         "below "
-         "this floor");
+    printf("floor        %.3f ms, %.1f %% of the step\n", 1e3 * (compute + move),
+           100 * (compute + move) / s->seconds);
+    printf("             %.3f ms for %.3f GFLOP of direct convolution\n", 1e3 * compute,
+           least->flops / 1e9);
+    printf("             %.3f ms for %.3f GB of activations and their gradients\n", 1e3 * move,
+           least->bytes / 1e9);
+    puts("             winograd multiplies 2.25 times less in 3x3 layers of stride 1 and may go "
+         "below");
     if (config->engine == SN_ENGINE_ONEDNN && config->precision == SN_PRECISION_BF16)
         puts("             the rate is that of fp32 vectors; the rate of bf16 tiles was not "
              "measured");

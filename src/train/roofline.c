@@ -11,9 +11,12 @@
 enum {
     CHAINS = 12, /* independent sums: more than latency times units; they fit into 16 registers */
     ROUNDS = 1 << 20,
-    REPETITIONS = 8,
     COPY_BYTES = 128 << 20 /* several times the caches of most machines */
 };
+
+/* Each rate is the best that is seen in this time: whatever else runs on the machine only makes
+ * them slower. */
+static const double seconds_each = 0.5;
 
 /* The result makes the work matter; `factor` and `term` are not known when this is compiled. */
 static sn_vec add_products(sn_vec factor, sn_vec term) {
@@ -28,12 +31,12 @@ static sn_vec add_products(sn_vec factor, sn_vec term) {
     return sum[0];
 }
 
-/* The best of several goes: whatever else runs on the machine only makes them slower. */
 static double measure_flops(int threads) {
     volatile sn_real factor = (sn_real)0.5, sink;
     const double flops = 2.0 * SN_LANES * CHAINS * ROUNDS * threads;
     double best = 0;
-    for (int repetition = 0; repetition < REPETITIONS; repetition++) {
+    for (const double end = sn_clock_seconds() + seconds_each;
+         best == 0 || sn_clock_seconds() < end;) {
         const double started = sn_clock_seconds();
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
         for (int thread = 0; thread < threads; thread++) {
@@ -50,7 +53,8 @@ static double measure_flops(int threads) {
 
 static double measure_bytes(int threads, unsigned char *to, const unsigned char *from) {
     double best = 0;
-    for (int repetition = 0; repetition < REPETITIONS; repetition++) {
+    for (const double end = sn_clock_seconds() + seconds_each;
+         best == 0 || sn_clock_seconds() < end;) {
         const double started = sn_clock_seconds();
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
         for (int thread = 0; thread < threads; thread++) {

@@ -38,7 +38,7 @@ for part in waiting optimizer data metrics other; do
 done
 expect '^step +[0-9.]+ ms, [0-9.]+ images/s$'
 expect '^machine +[0-9.]+ GFLOP/s .* [0-9.]+ GB/s of copying, 2 threads$'
-expect '^floor +[0-9.]+ ms: '
+expect '^floor +[0-9.]+ ms, [0-9.]+ % of the step$'
 # Rows of ops, up to the first empty line after the heading, and those outside add up to the step.
 awk '/^op / { tables++ }
     tables == 1 && / %/ { for (i = 1; i <= NF; i++) if ($i == "%") sum += $(i - 1) }
