@@ -97,6 +97,10 @@ void sn_graph_forward(sn_graph *graph);
  * shape; NULL stands for ones. */
 void sn_graph_backward(sn_graph *graph, const sn_real *root_gradient);
 
+/* Counts from here on, or no longer, the time that threads spend in each op; counters go to zero.
+ * Read with sn_graph_task_time (op.h). After sn_graph_plan. */
+void sn_graph_set_profiling(sn_graph *graph, bool profiling);
+
 /* Bytes of the block that sn_graph_plan allocated. */
 size_t sn_graph_memory(const sn_graph *graph);
 

@@ -10,7 +10,7 @@ typedef struct sn_task {
     sn_node *node;
     const sn_phase *phase;
     sn_phase_kind kind; /* the phase's; an early or late one that cannot be is a together one */
-    double seconds;     /* spent by all threads since sn_graph_profile began */
+    double seconds;     /* spent by all threads since sn_graph_set_profiling */
 } sn_task;
 
 /* Tasks that run without the threads waiting for each other. */

@@ -141,6 +141,19 @@ const sn_run *sn_graph_run(const sn_graph *graph);
 size_t sn_graph_node_count(const sn_graph *graph);
 const sn_node *sn_graph_node(const sn_graph *graph, size_t index);
 
+/* A phase of a node, and where it stands in the program. */
+typedef struct sn_task_time {
+    const sn_node *node;
+    bool backward;
+    bool over_images; /* otherwise the threads do it together */
+    size_t step;      /* from 0, backward's after forward's; between two the threads wait */
+    double seconds;   /* by all threads, since sn_graph_set_profiling */
+} sn_task_time;
+
+/* The phases in the order of execution, forward then backward. */
+size_t sn_graph_task_count(const sn_graph *graph);
+sn_task_time sn_graph_task_time(const sn_graph *graph, size_t index);
+
 /* The part of 0 .. count that belongs to chunk `chunk` of `chunks`: [first, last). Work is always
  * cut this way, so that a tensor's images stay with the same thread from op to op. */
 static inline size_t sn_chunk_start(size_t count, int chunk, int chunks) {

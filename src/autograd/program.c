@@ -310,3 +310,32 @@ void sn_program_run(sn_graph *graph, sn_program *program) {
             run_step(graph, program, &program->steps[i], thread);
     }
 }
+
+/* ---- profiling ---- */
+
+void sn_graph_set_profiling(sn_graph *graph, bool profiling) {
+    graph->profiling = profiling;
+    for (size_t i = 0; i < graph->forward.task_count; i++)
+        graph->forward.tasks[i].seconds = 0;
+    for (size_t i = 0; i < graph->backward.task_count; i++)
+        graph->backward.tasks[i].seconds = 0;
+}
+
+size_t sn_graph_task_count(const sn_graph *graph) {
+    return graph->forward.task_count + graph->backward.task_count;
+}
+
+sn_task_time sn_graph_task_time(const sn_graph *graph, size_t index) {
+    const bool backward = index >= graph->forward.task_count;
+    const sn_program *program = backward ? &graph->backward : &graph->forward;
+    const size_t own = backward ? index - graph->forward.task_count : index;
+    const sn_task *task = &program->tasks[own];
+    size_t step = 0;
+    while (own >= program->steps[step].first_task + program->steps[step].task_count)
+        step++;
+    return (sn_task_time){.node = task->node,
+                          .backward = backward,
+                          .over_images = task->kind == SN_PHASE_IMAGES,
+                          .step = step + (backward ? graph->forward.step_count : 0),
+                          .seconds = task->seconds};
+}

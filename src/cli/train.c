@@ -5,6 +5,8 @@
 #include "cli/data_source.h"
 #include "cli/failure.h"
 #include "cli/progress.h"
+#include "cli/show_profile.h"
+#include "cli/show_summary.h"
 #include "train/trainer.h"
 
 #include <assert.h>
@@ -17,6 +19,7 @@ enum { MAX_OPTIONS = 64 };
 static const char usage[] =
     "usage: train [OPTION...]\n"
     "       train --resume DIR [--epochs N] [--threads N] [--data-dir DIR] [--stop-after N]\n"
+    "       train --profile | --summary [OPTION...]\n"
     "\n"
     "Trains a network and writes config.json, metrics.jsonl, last.h5 and best.h5 to a folder of\n"
     "its own. Ctrl-C stops after the current step; --resume continues with the very next one.";
@@ -72,6 +75,24 @@ static sn_status refuse_empty_folders(const bool *given, const sn_train_config *
         SN_RETURN_IF(given[i] && table[i].kind == SN_OPTION_TEXT && !text[0], error,
                      SN_ERROR_ARGUMENT, "--%s needs a folder, not an empty text", table[i].name);
     }
+    return SN_OK;
+}
+
+/* A look at a run that would be begun anew, not at one that goes on or leaves anything. */
+static sn_status check_looks(const sn_train_config *config, sn_error *error) {
+    const char *look = config->profile ? "profile" : "summary", *other = NULL;
+    if (!config->profile && !config->summary)
+        return SN_OK;
+    if (config->resume[0])
+        other = "resume";
+    else if (config->out[0])
+        other = "out";
+    else if (config->stop_after)
+        other = "stop-after";
+    else if (config->profile && config->summary)
+        other = "summary";
+    SN_RETURN_IF(other, error, SN_ERROR_ARGUMENT,
+                 "--%s does not go with --%s: it starts no run and writes nothing", look, other);
     return SN_OK;
 }
 
@@ -166,11 +187,23 @@ static int report_end(const sn_trainer *trainer, const sn_train_config *config) 
 
 /* ---- the program ---- */
 
+static sn_status look(const sn_train_config *config, sn_trainer *trainer, const sn_dataset *train,
+                      const sn_dataset *test, sn_error *error) {
+    if (config->profile)
+        return sn_show_profile(config, trainer, error);
+    return sn_show_summary(config, trainer, train, test, error);
+}
+
 static sn_status train(const sn_train_config *config, const sn_checkpoint *resume,
                        const sn_dataset *train_data, const sn_dataset *test_data, int *exit_status,
                        sn_error *error) {
     sn_trainer *trainer;
     SN_TRY(sn_trainer_create(config, train_data, test_data, resume, &trainer, error));
+    if (config->profile || config->summary) {
+        const sn_status looked = look(config, trainer, train_data, test_data, error);
+        sn_trainer_free(trainer);
+        return looked;
+    }
     display d = {.trainer = trainer};
     const sn_train_observer observer = {&d, show_step, show_evaluating, show_epoch};
     catch_signals();
@@ -189,6 +222,8 @@ static sn_status open_and_train(sn_train_config *config, const bool *given, int 
     char directory[SN_OPTION_TEXT_SIZE];
     sn_config_resolve(config);
     sn_status status = refuse_empty_folders(given, config, error);
+    if (status == SN_OK)
+        status = check_looks(config, error);
     if (status == SN_OK && config->resume[0])
         status = open_resumed(given, config, &resume, error);
     if (status == SN_OK)

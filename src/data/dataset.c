@@ -86,6 +86,12 @@ size_t sn_dataset_count(const sn_dataset *dataset) {
     return dataset->count;
 }
 
+size_t sn_dataset_memory(const sn_dataset *dataset) {
+    const size_t image =
+        (size_t)dataset->channels * (size_t)dataset->height * (size_t)dataset->width;
+    return dataset->count * (image + sizeof *dataset->labels);
+}
+
 int sn_dataset_classes(const sn_dataset *dataset) {
     return dataset->classes;
 }

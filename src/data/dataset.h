@@ -41,6 +41,7 @@ sn_status sn_dataset_open(int index, sn_split split, const char *directory, size
 void sn_dataset_free(sn_dataset *dataset);
 
 size_t sn_dataset_count(const sn_dataset *dataset);
+size_t sn_dataset_memory(const sn_dataset *dataset); /* bytes of pixels and labels */
 int sn_dataset_classes(const sn_dataset *dataset);
 const char *sn_dataset_class_name(const sn_dataset *dataset, int label);
 int sn_dataset_channels(const sn_dataset *dataset);

@@ -238,6 +238,10 @@ void sn_loader_free(sn_loader *loader) {
 
 /* ---- reading ---- */
 
+size_t sn_loader_memory(const sn_loader *loader) {
+    return loader->arena.size;
+}
+
 size_t sn_loader_batches(const sn_loader *loader) {
     return loader->batches;
 }

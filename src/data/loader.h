@@ -38,6 +38,9 @@ sn_status sn_loader_create(const sn_dataset *dataset, const sn_loader_options *o
 /* Stops the threads, whatever they are at. NULL is fine. */
 void sn_loader_free(sn_loader *loader);
 
+/* Bytes of the block that holds the batches kept ready. */
+size_t sn_loader_memory(const sn_loader *loader);
+
 /* Batches in an epoch. */
 size_t sn_loader_batches(const sn_loader *loader);
 

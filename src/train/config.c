@@ -101,6 +101,12 @@ static const sn_option options[] = {
     {"stop-after", FIELD(stop_after), COUNT(0, 1e6, "0"), .group = "This invocation",
      .tag = SN_CONFIG_TRANSIENT,
      .help = "stop cleanly after N epochs of this invocation; --resume goes on; 0: never"},
+    {"profile", FIELD(profile), .kind = SN_OPTION_FLAG, .group = "This invocation",
+     .tag = SN_CONFIG_TRANSIENT,
+     .help = "train for a few seconds, print where the time goes and write nothing"},
+    {"summary", FIELD(summary), .kind = SN_OPTION_FLAG, .group = "This invocation",
+     .tag = SN_CONFIG_TRANSIENT,
+     .help = "print layers, sizes and the memory that training needs; do not train"},
 };
 
 enum { OPTION_COUNT = sizeof options / sizeof *options };

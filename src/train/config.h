@@ -33,6 +33,7 @@ typedef struct sn_train_config {
     char out[SN_OPTION_TEXT_SIZE];
     char resume[SN_OPTION_TEXT_SIZE];
     uint64_t stop_after;
+    bool profile, summary;
 } sn_train_config;
 
 /* What the data decides about a network. */
@@ -48,7 +49,7 @@ const sn_option *sn_config_table(size_t *count);
 enum {
     SN_CONFIG_FIXED,      /* decided once for the whole run */
     SN_CONFIG_CHANGEABLE, /* may be another when the run is resumed */
-    SN_CONFIG_TRANSIENT   /* one invocation only: --out, --resume, --stop-after */
+    SN_CONFIG_TRANSIENT   /* one invocation only, such as --out and --resume */
 };
 
 /* Replaces "as the other" and "automatic" values by what they stand for. */

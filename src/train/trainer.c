@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "layers/quantize.h"
 
 #include <jansson.h>
@@ -21,6 +22,8 @@ struct sn_trainer {
     sn_run_directory directory;
     bool resumed;
     double learning_rate; /* of the latest step */
+    sn_step_seconds spent;
+    double lap; /* when `spent` was last added to */
 };
 
 /* ---- preparation ---- */
@@ -152,6 +155,9 @@ static sn_status write_checkpoint(sn_trainer *t, const char *name, sn_error *err
 }
 
 static sn_status check_finite(const sn_trainer *t, bool finite, sn_error *error) {
+    SN_RETURN_IF(!finite && !t->directory.path[0], error, SN_ERROR_DIVERGED,
+                 "training diverged: values are not finite at learning rate %g; try a lower --lr",
+                 t->learning_rate);
     SN_RETURN_IF(
         !finite, error, SN_ERROR_DIVERGED,
         "training diverged: values are not finite in epoch %llu, step %llu, at learning "
@@ -161,6 +167,13 @@ static sn_status check_finite(const sn_trainer *t, bool finite, sn_error *error)
     return SN_OK;
 }
 
+/* Adds the time since the last call. */
+static void lap(sn_trainer *t, double *seconds) {
+    const double now = sn_clock_seconds();
+    *seconds += now - t->lap;
+    t->lap = now;
+}
+
 static sn_status train_step(sn_trainer *t, const sn_batch *batch, sn_error *error) {
     const uint64_t steps = sn_loader_batches(t->train_loader);
     const uint64_t step = t->state.epoch * steps + t->state.step;
@@ -168,19 +181,25 @@ static sn_status train_step(sn_trainer *t, const sn_batch *batch, sn_error *erro
     t->learning_rate = sn_schedule_rate(&t->config.schedule, step, steps, t->config.epochs);
     sn_tensor_write(t->training.images, batch->images, batch->count);
     sn_tensor_write_labels(t->training.labels, batch->labels, batch->count);
+    lap(t, &t->spent.data);
     sn_parameters_zero_gradients(t->parameters);
+    lap(t, &t->spent.optimizer);
     sn_graph_forward(t->training.graph);
+    lap(t, &t->spent.forward);
     float loss;
     sn_tensor_read(t->training.loss, &loss, 1);
     SN_TRY(check_finite(t, isfinite(loss), error));
     sn_graph_backward(t->training.graph, NULL);
+    lap(t, &t->spent.backward);
     sn_optimizer_step(t->optimizer, t->learning_rate);
+    lap(t, &t->spent.optimizer);
     sn_tensor_read(t->training.logits, t->logits, batch->count);
     for (size_t i = 0; i < batch->count; i++)
         t->state.correct +=
             sn_predicted_class(t->logits + i * classes, classes) == (size_t)batch->labels[i];
     t->state.loss_sum += (double)loss * (double)batch->count;
     t->state.step++;
+    lap(t, &t->spent.metrics);
     return SN_OK;
 }
 
@@ -301,6 +320,61 @@ sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
             observer->epoch(observer->context, &metrics);
     }
     return SN_OK;
+}
+
+/* One step of a trial, which goes through the first epoch again and again. */
+static sn_status try_step(sn_trainer *t, sn_error *error) {
+    const sn_batch *batch = sn_loader_next(t->train_loader);
+    if (!batch) {
+        t->state = (sn_train_state){.best_top1 = -1};
+        sn_loader_start(t->train_loader, 0, 0);
+        batch = sn_loader_next(t->train_loader);
+    }
+    return train_step(t, batch, error);
+}
+
+sn_status sn_trainer_try(sn_trainer *trainer, size_t warmup, size_t least, double seconds,
+                         sn_trial *trial, sn_error *error) {
+    sn_trainer *t = trainer;
+    *trial = (sn_trial){0};
+    for (size_t i = 0; i < warmup; i++)
+        SN_TRY(try_step(t, error));
+    sn_graph_set_profiling(t->training.graph, true);
+    t->spent = (sn_step_seconds){0};
+    const double started = t->lap = sn_clock_seconds();
+    while (trial->steps < least || trial->seconds < seconds) {
+        SN_TRY(try_step(t, error));
+        trial->steps++;
+        trial->seconds = sn_clock_seconds() - started;
+    }
+    trial->spent = t->spent;
+    return SN_OK;
+}
+
+sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer) {
+    const sn_trainer *t = trainer;
+    const size_t trained = sn_parameters_length(t->parameters) * sizeof(sn_real);
+    sn_trainer_memory memory = {.training = sn_graph_memory(t->training.graph),
+                                .evaluation = sn_graph_memory(t->evaluation.graph),
+                                .parameters = 2 * trained,
+                                .loaders = sn_loader_memory(t->train_loader) +
+                                           sn_loader_memory(t->test_loader)};
+    for (size_t i = 0; i < sn_parameters_count(t->parameters); i++) {
+        const sn_parameter *entry = sn_parameters_at(t->parameters, i);
+        if (!sn_role_is_trained(entry->role))
+            memory.parameters += sn_align_up(entry->count * sizeof(sn_real));
+    }
+    for (int slot = 0; sn_optimizer_slot_name(t->optimizer, slot); slot++)
+        memory.optimizer += trained;
+    return memory;
+}
+
+const sn_network *sn_trainer_training(const sn_trainer *trainer) {
+    return &trainer->training;
+}
+
+const sn_network *sn_trainer_evaluation(const sn_trainer *trainer) {
+    return &trainer->evaluation;
 }
 
 const char *sn_trainer_directory(const sn_trainer *trainer) {

@@ -52,6 +52,38 @@ void sn_trainer_free(sn_trainer *trainer);
 sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
                          const volatile sig_atomic_t *stop, sn_error *error);
 
+/* What the calling thread spent its time on. */
+typedef struct sn_step_seconds {
+    double data; /* waiting for the loader, and writing the batch into the graph */
+    double forward, backward, optimizer;
+    double metrics; /* reading logits and counting */
+} sn_step_seconds;
+
+typedef struct sn_trial {
+    size_t steps;
+    double seconds; /* of these steps */
+    sn_step_seconds spent;
+} sn_trial;
+
+/* Trains `warmup` steps, then at least `least` more and as many as fit into `seconds`, and measures
+ * the latter; sn_graph_task_time of the training graph has the details. Nothing is written. For a
+ * new trainer that is not run afterwards. */
+sn_status sn_trainer_try(sn_trainer *trainer, size_t warmup, size_t least, double seconds,
+                         sn_trial *trial, sn_error *error);
+
+/* Bytes that a trainer has allocated. */
+typedef struct sn_trainer_memory {
+    size_t training, evaluation; /* the graphs */
+    size_t parameters;           /* values, gradients and running statistics */
+    size_t optimizer;
+    size_t loaders;
+} sn_trainer_memory;
+
+sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer);
+
+const sn_network *sn_trainer_training(const sn_trainer *trainer);
+const sn_network *sn_trainer_evaluation(const sn_trainer *trainer);
+
 /* The folder that sn_trainer_run writes to; valid once it has begun, as from the first callback. */
 const char *sn_trainer_directory(const sn_trainer *trainer);
 const sn_train_state *sn_trainer_state(const sn_trainer *trainer);

@@ -36,5 +36,6 @@ struct Suite *config_suite(void);
 struct Suite *checkpoint_suite(void);
 struct Suite *trainer_suite(void);
 struct Suite *freeze_suite(void);
+struct Suite *profile_suite(void);
 
 #endif
