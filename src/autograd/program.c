@@ -42,10 +42,22 @@ static void add_task(builder *b, sn_node *node, const sn_phase *phase, sn_phase_
     b->program->steps[b->program->step_count - 1].task_count++;
 }
 
+/* Whether the step that has begun computes weights of the node, which needs them as a whole. */
+static bool step_makes_weights(const builder *b, const sn_node *node) {
+    const sn_step *step = &b->program->steps[b->program->step_count - 1];
+    for (size_t i = 0; !b->backward && i < step->task_count; i++)
+        for (int k = 0; k < SN_MAX_INPUTS; k++)
+            if (node->op->weights & SN_READS_INPUT(k) && node->input[k] &&
+                node->input[k]->producer == b->program->tasks[step->first_task + i].node)
+                return true;
+    return false;
+}
+
 static void add_over_images(builder *b, sn_node *node, const sn_phase *phase) {
     const size_t images = node->output->shape.size[0];
     const sn_program *p = b->program;
-    if (p->step_count == 0 || p->steps[p->step_count - 1].images != images)
+    if (p->step_count == 0 || p->steps[p->step_count - 1].images != images ||
+        step_makes_weights(b, node))
         begin_step(b, images);
     add_task(b, node, phase, SN_PHASE_IMAGES);
 }
