@@ -126,11 +126,6 @@ static bool touches_output(const sn_task *task) {
     return true;
 }
 
-/* Weights are read as a whole, whatever the images. */
-static sn_phase_kind kind_for_input(const sn_task *task, int k) {
-    return task->node->op->weights & SN_READS_INPUT(k) ? SN_PHASE_TOGETHER : task->kind;
-}
-
 static void use_forward(spans *s, const sn_task *task, long moment) {
     const sn_node *node = task->node;
     node_spans *own = &s->nodes[node->index];
@@ -138,7 +133,7 @@ static void use_forward(spans *s, const sn_task *task, long moment) {
         use(&s->tensors[node->output->index].value, moment, task->kind);
     for (int k = 0; k < SN_MAX_INPUTS; k++)
         if (touches_input(task, k))
-            use(&s->tensors[node->input[k]->index].value, moment, kind_for_input(task, k));
+            use(&s->tensors[node->input[k]->index].value, moment, task->kind);
     use(&own->saved, moment, task->kind);
     if (task->kind != SN_PHASE_EARLY)
         use(&own->forward_sums, moment, task->kind);
@@ -160,7 +155,7 @@ static void use_backward(spans *s, const sn_task *task, long moment) {
         tensor_spans *input = &s->tensors[node->input[k]->index];
         use(&input->gradient, moment, task->kind);
         if (node->backward_reads & SN_READS_INPUT(k))
-            use(&input->value, moment, kind_for_input(task, k));
+            use(&input->value, moment, task->kind);
     }
     use(&own->saved, moment, task->kind);
     use(&own->backward_sums, moment, task->kind);
