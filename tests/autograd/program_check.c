@@ -241,7 +241,84 @@ static size_t check_place(const sn_tensor *tensor, const char *what, const sn_pr
     return h.is_one;
 }
 
+/* ---- what a phase works with ---- */
+
+typedef struct area {
+    const char *what;
+    const unsigned char *base;
+    size_t bytes;
+} area;
+
+enum { MAX_AREAS = 4 + 2 * (SN_MAX_INPUTS + 1) };
+
+typedef struct areas {
+    area items[MAX_AREAS];
+    size_t count;
+} areas;
+
+/* Nothing, and what is there already, is left out. */
+static void add_area(areas *a, const char *what, const void *base, size_t bytes) {
+    for (size_t i = 0; i < a->count; i++)
+        if (a->items[i].what == what && a->items[i].base == base)
+            return;
+    if (base && bytes > 0)
+        a->items[a->count++] = (area){what, base, bytes};
+}
+
+static void add_storage(areas *a, const char *what, const sn_tensor *tensor,
+                        const sn_storage *storage, size_t slice) {
+    const size_t rows = storage->place_size > 0 ? slice : tensor->shape.size[0];
+    if (!tensor->is_labels)
+        add_area(a, what, storage->base, rows * sn_tensor_row(tensor) * sn_element_size(tensor));
+}
+
+static void add_tensors(areas *a, const sn_task *task, bool backward, size_t slice) {
+    const sn_node *node = task->node;
+    static const char value[] = "value", gradient[] = "gradient";
+    if (touches_output(task, node->output)) {
+        if (!backward || node->backward_reads & SN_READS_OUTPUT)
+            add_storage(a, value, node->output, &node->output->value_storage, slice);
+        if (backward)
+            add_storage(a, gradient, node->output, &node->output->gradient_storage, slice);
+    }
+    for (int k = 0; k < SN_MAX_INPUTS; k++) {
+        const sn_tensor *input = node->input[k];
+        if (!input || !touches(task, input))
+            continue;
+        if (!backward || node->backward_reads & SN_READS_INPUT(k))
+            add_storage(a, value, input, &input->value_storage, slice);
+        if (backward)
+            add_storage(a, gradient, input, &input->gradient_storage, slice);
+    }
+}
+
+static void check_apart(const sn_program *program, bool backward) {
+    for (size_t t = 0; t < program->task_count; t++) {
+        const sn_task *task = &program->tasks[t];
+        const sn_node *node = task->node;
+        areas a = {0};
+        add_tensors(&a, task, backward, program->steps[step_of_task(program, t)].slice);
+        add_area(&a, "saved", node->saved, node->saved_size);
+        if (backward)
+            add_area(&a, "sums", node->backward_sums, node->backward_sums_size);
+        else if (task->kind != SN_PHASE_EARLY)
+            add_area(&a, "sums", node->forward_sums, node->forward_sums_size);
+        if (task->kind == SN_PHASE_IMAGES)
+            add_area(&a, "scratch",
+                     backward ? node->backward_scratch.base : node->forward_scratch.base,
+                     backward ? node->backward_scratch_size : node->forward_scratch_size);
+        for (size_t i = 0; i < a.count; i++)
+            for (size_t j = 0; j < i; j++)
+                ck_assert_msg(a.items[i].base + a.items[i].bytes <= a.items[j].base ||
+                                  a.items[j].base + a.items[j].bytes <= a.items[i].base,
+                              "%s and %s of %s overlap", a.items[i].what, a.items[j].what,
+                              name_of(task));
+    }
+}
+
 size_t check_places(const sn_graph *graph) {
+    check_apart(&graph->forward, false);
+    check_apart(&graph->backward, true);
     size_t local = 0;
     for (size_t i = 0; i < graph->tensor_count; i++) {
         const sn_tensor *tensor = graph->tensors[i];

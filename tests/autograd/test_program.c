@@ -93,6 +93,13 @@ static sn_tensor *new_block(network *net, int index, sn_tensor *x, int stride) {
     x = new_quantized(net, name[2], x, 3, stride, 1);
     x = new_norm(net, name[2], x, SN_ACTIVATION_PRELU, NULL, NULL);
     x = new_quantized(net, name[3], x, 3, 1, 2);
+    if (stride > 1) {
+        /* The shortcut goes from one step over images to another, and none but these read it. */
+        x = new_norm(net, name[3], x, SN_ACTIVATION_NONE, NULL, NULL);
+        OK(sn_add(net->graph, x, shortcut, &x, &error));
+        OK(sn_relu(net->graph, x, &x, &error));
+        return x;
+    }
     return new_norm(net, name[3], x, index % 2 ? SN_ACTIVATION_HARDTANH : SN_ACTIVATION_RELU,
                     shortcut, NULL);
 }
@@ -227,8 +234,11 @@ static void open_chained(network *net, sn_graph_mode mode, int threads, const ch
     const sn_shape vector = sn_shape_1(CHANNELS);
     sn_tensor *weight = new_weight(net->graph, "weight", shape, 0.3);
     OK(sn_graph_input(net->graph, shape, &net->zeros, &error));
-    if (is_activation)
-        OK(sn_add(net->graph, weight, net->zeros, &weight, &error));
+    if (is_activation) {
+        sn_tensor *zeros; /* the input as a weight itself */
+        OK(twice(net->graph, net->zeros, TWICE_EARLY, &zeros, &error));
+        OK(sn_add(net->graph, weight, zeros, &weight, &error));
+    }
     weight = new_chain(net, c, weight);
     sn_tensor *gamma = new_chain(net, c, new_weight(net->graph, "gamma", vector, 0.3));
     sn_tensor *beta = new_chain(net, c, new_weight(net->graph, "beta", vector, 0.3));
