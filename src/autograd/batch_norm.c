@@ -77,6 +77,17 @@ static sn_status batch_norm_shape(sn_node *node, const sn_run *run, sn_error *er
     return SN_OK;
 }
 
+/* One tensor may be input and residual: the residual's part of its gradient is the first. */
+static sn_status batch_norm_plan(sn_node *node, const sn_run *run, sn_error *error) {
+    (void)run;
+    (void)error;
+    if (node->input[X] == node->input[RESIDUAL]) {
+        node->add[RESIDUAL] = node->add[X];
+        node->add[X] = true;
+    }
+    return SN_OK;
+}
+
 /* ---- memory ---- */
 
 static sn_real *saved_vector(const sn_node *node, size_t which) {
@@ -434,6 +445,7 @@ const sn_op sn_op_batch_norm = {
     .weights = SN_READS_INPUT(GAMMA) | SN_READS_INPUT(BETA) | SN_READS_INPUT(SLOPE),
     .any_format = true,
     .shape = batch_norm_shape,
+    .plan = batch_norm_plan,
     .forward = {{SN_PHASE_IMAGES, batch_norm_gather, SN_TRAINING_ONLY},
                 {SN_PHASE_TOGETHER, batch_norm_join, SN_TRAINING_ONLY},
                 {SN_PHASE_EARLY, batch_norm_join, SN_EVAL_ONLY},

@@ -42,10 +42,22 @@ static void add_task(builder *b, sn_node *node, const sn_phase *phase, sn_phase_
     b->program->steps[b->program->step_count - 1].task_count++;
 }
 
+/* Whether the step that has begun computes weights of the node, which needs them as a whole. */
+static bool step_makes_weights(const builder *b, const sn_node *node) {
+    const sn_step *step = &b->program->steps[b->program->step_count - 1];
+    for (size_t i = 0; !b->backward && i < step->task_count; i++)
+        for (int k = 0; k < SN_MAX_INPUTS; k++)
+            if (node->op->weights & SN_READS_INPUT(k) && node->input[k] &&
+                node->input[k]->producer == b->program->tasks[step->first_task + i].node)
+                return true;
+    return false;
+}
+
 static void add_over_images(builder *b, sn_node *node, const sn_phase *phase) {
     const size_t images = node->output->shape.size[0];
     const sn_program *p = b->program;
-    if (p->step_count == 0 || p->steps[p->step_count - 1].images != images)
+    if (p->step_count == 0 || p->steps[p->step_count - 1].images != images ||
+        step_makes_weights(b, node))
         begin_step(b, images);
     add_task(b, node, phase, SN_PHASE_IMAGES);
 }
@@ -117,31 +129,32 @@ static void add_early(builder *b) {
     }
 }
 
-static bool same_weight(const sn_tensor *a, const sn_tensor *b) {
-    return a && b &&
-           (a == b ||
-            (a->is_parameter && b->is_parameter && a->parameter_index == b->parameter_index));
+static bool is_same(const sn_tensor *a, const sn_tensor *b) {
+    return a == b ||
+           (a->is_parameter && b->is_parameter && a->parameter_index == b->parameter_index);
 }
 
-/* Whether the pending task adds to the gradient of the node's output, or to one that the node's own
- * late phase adds to. */
-static bool must_follow(const sn_node *node, const sn_node *pending) {
-    for (int k = 0; k < SN_MAX_INPUTS; k++) {
-        if (pending->input[k] == node->output)
-            return true;
-        for (int i = 0; i < SN_MAX_INPUTS; i++)
-            if (node->op->weights & SN_READS_INPUT(i) &&
-                same_weight(node->input[i], pending->input[k]))
+/* Whether the late node and another write the gradient of the same weights. Each cuts the work in
+ * its own way, and the order tells who overwrites and who adds. */
+static bool share_gradient(const sn_node *late, const sn_node *other) {
+    for (int i = 0; i < SN_MAX_INPUTS; i++)
+        for (int k = 0; k < SN_MAX_INPUTS; k++)
+            if (late->op->weights & SN_READS_INPUT(i) && late->input[i] &&
+                late->input[i]->wants_gradient && other->input[k] &&
+                is_same(late->input[i], other->input[k]))
                 return true;
-    }
     return false;
 }
 
+/* It must wait for those that write the gradient of its node's output, or the same as it does. */
 static void postpone(builder *b, sn_node *node, const sn_phase *phase) {
     late_task task = {.node = node, .phase = phase};
     for (size_t i = 0; i < b->late_count; i++)
-        if (must_follow(node, b->late[i].node) && task.level <= b->late[i].level)
-            task.level = b->late[i].level + 1;
+        for (int k = 0; k < SN_MAX_INPUTS; k++)
+            if ((b->late[i].node->input[k] == node->output ||
+                 share_gradient(b->late[i].node, node)) &&
+                task.level <= b->late[i].level)
+                task.level = b->late[i].level + 1;
     b->late[b->late_count++] = task;
 }
 
@@ -161,6 +174,17 @@ static void add_late(builder *b) {
     b->late_count = 0;
 }
 
+/* Before a phase that does not wait writes what a waiting one must write first. */
+static void add_late_before(builder *b, const sn_node *node) {
+    bool shares = false;
+    for (size_t i = 0; i < b->late_count; i++)
+        shares = shares || (b->late[i].node != node && share_gradient(b->late[i].node, node));
+    if (shares) {
+        begin_step(b, 0);
+        add_late(b);
+    }
+}
+
 static void add_node(builder *b, sn_node *node) {
     const sn_phase *phases = b->backward ? node->op->backward : node->op->forward;
     for (const sn_phase *p = phases; p < phases + SN_MAX_PHASES && p->kind; p++) {
@@ -168,7 +192,10 @@ static void add_node(builder *b, sn_node *node) {
             continue;
         if (p->kind == SN_PHASE_LATE && is_late(node)) {
             postpone(b, node, p);
-        } else if (p->kind == SN_PHASE_IMAGES) {
+            continue;
+        }
+        add_late_before(b, node);
+        if (p->kind == SN_PHASE_IMAGES) {
             add_over_images(b, node, p);
         } else {
             begin_step(b, 0);

@@ -31,23 +31,29 @@ sn_tensor *new_conv2d(sn_graph *graph, const char *name, sn_tensor *x, size_t fi
 }
 
 sn_tensor *new_batch_norm(sn_graph *graph, const char *name, sn_tensor *x) {
+    return new_fused_norm(graph, name, x, SN_ACTIVATION_NONE, NULL);
+}
+
+sn_tensor *new_fused_norm(sn_graph *graph, const char *name, sn_tensor *x, sn_activation activation,
+                          sn_tensor *residual) {
     static const struct {
         const char *name;
         sn_role role;
         double value;
-    } parts[4] = {{"weight", SN_ROLE_NORM_SCALE, 1},
+    } parts[5] = {{"weight", SN_ROLE_NORM_SCALE, 1},
                   {"bias", SN_ROLE_NORM_SHIFT, 0.1},
                   {"running_mean", SN_ROLE_RUNNING_MEAN, 0},
-                  {"running_var", SN_ROLE_RUNNING_VARIANCE, 1}};
-    sn_tensor *p[4], *y;
+                  {"running_var", SN_ROLE_RUNNING_VARIANCE, 1},
+                  {"slope", SN_ROLE_WEIGHT, 0.25}};
+    sn_tensor *p[5] = {0}, *y;
     char full[SN_PARAMETER_NAME_SIZE];
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < (activation == SN_ACTIVATION_PRELU ? 5 : 4); i++) {
         snprintf(full, sizeof full, "%s.%s", name, parts[i].name);
         OK(sn_graph_parameter(graph, full, sn_shape_1(sn_tensor_shape(x)->size[1]), parts[i].role,
                               (sn_init){SN_INIT_CONSTANT, parts[i].value}, &p[i], &error));
     }
-    const sn_batch_norm_operands operands = {p[0], p[1], p[2], p[3], NULL, NULL};
-    const sn_batch_norm_attributes attributes = {0.1, 1e-5, SN_ACTIVATION_NONE};
+    const sn_batch_norm_operands operands = {p[0], p[1], p[2], p[3], residual, p[4]};
+    const sn_batch_norm_attributes attributes = {0.1, 1e-5, activation};
     OK(sn_batch_norm(graph, x, &operands, &attributes, &y, &error));
     return y;
 }

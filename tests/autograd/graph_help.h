@@ -21,6 +21,9 @@ sn_tensor *new_weight(sn_graph *graph, const char *name, sn_shape shape, double 
 sn_tensor *new_conv2d(sn_graph *graph, const char *name, sn_tensor *x, size_t filters,
                       size_t kernel, int stride);
 sn_tensor *new_batch_norm(sn_graph *graph, const char *name, sn_tensor *x);
+/* With what may be fused; residual may be NULL, and a slope is made where one is needed. */
+sn_tensor *new_fused_norm(sn_graph *graph, const char *name, sn_tensor *x, sn_activation activation,
+                          sn_tensor *residual);
 sn_tensor *new_linear(sn_graph *graph, const char *name, sn_tensor *x, size_t outputs);
 
 /* Writes normal numbers. */

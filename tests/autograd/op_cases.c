@@ -10,9 +10,11 @@ static op_case image_case(size_t n, size_t c, size_t h, size_t w) {
     return (op_case){.operand = {sn_shape_4(n, c, h, w)}, .kernel = 1, .stride = 1};
 }
 
-/* Shapes with odd sizes, one image, one channel, one pixel. */
-static const size_t images[][4] = {{2, 3, 5, 7}, {1, 4, 3, 3}, {3, 1, 6, 1}, {1, 1, 1, 1},
-                                   {2, 5, 1, 1}, {5, 2, 9, 4}, {7, 3, 2, 2}, {1, 2, 1, 33}};
+/* Shapes with odd sizes, one image, one channel, one pixel; channels that fill whole vectors, fill
+ * the last one in part, or leave most of the only one empty. */
+static const size_t images[][4] = {{2, 3, 5, 7},  {1, 4, 3, 3}, {3, 1, 6, 1}, {1, 1, 1, 1},
+                                   {2, 5, 1, 1},  {5, 2, 9, 4}, {7, 3, 2, 2}, {1, 2, 1, 33},
+                                   {3, 19, 2, 3}, {2, 16, 3, 1}};
 enum { IMAGES = sizeof images / sizeof *images };
 
 static op_case nth_image(size_t i) {
@@ -130,19 +132,36 @@ static size_t linear_cases(op_case cases[MAX_CASES]) {
     return count;
 }
 
+/* Where the residual comes from. */
+enum { NO_RESIDUAL, OPERAND_RESIDUAL, X_RESIDUAL, RESIDUALS };
+
+static op_case batch_norm_case(size_t image, bool eval, sn_activation activation, int residual) {
+    op_case c = nth_image(image);
+    for (int k = 1; k <= 4; k++)
+        c.operand[k] = sn_shape_1(images[image][1]);
+    if (residual == OPERAND_RESIDUAL)
+        c.operand[5] = c.operand[0];
+    if (activation == SN_ACTIVATION_PRELU)
+        c.operand[6] = c.operand[1];
+    c.activation = activation;
+    c.residual_is_x = residual == X_RESIDUAL;
+    /* Few numbers with a small epsilon: the gradient is nothing but cancellation. */
+    c.epsilon = images[image][0] * images[image][2] * images[image][3] < 4 ? 0.1 : 1e-5;
+    c.offset = image % 2 ? 20 : 0; /* a mean far from 0 */
+    c.eval = eval;
+    return c;
+}
+
+/* One image with everything, the others with a part. */
 static size_t batch_norm_cases(op_case cases[MAX_CASES]) {
     size_t count = 0;
     for (size_t i = 0; i < IMAGES; i++)
-        for (int eval = 0; eval <= 1; eval++) {
-            op_case c = nth_image(i);
-            for (int k = 1; k < MAX_OPERANDS; k++)
-                c.operand[k] = sn_shape_1(images[i][1]);
-            /* Few numbers with a small epsilon: the gradient is nothing but cancellation. */
-            c.epsilon = images[i][0] * images[i][2] * images[i][3] < 4 ? 0.1 : 1e-5;
-            c.offset = i % 2 ? 20 : 0; /* a mean far from 0 */
-            c.eval = eval;
-            cases[count++] = c;
-        }
+        for (int eval = 0; eval <= 1; eval++)
+            for (int activation = 0; activation < SN_ACTIVATION_COUNT; activation++)
+                for (int residual = 0; residual < RESIDUALS; residual++)
+                    if (i == 0 || (int)(i / 2 + (size_t)activation) % RESIDUALS == residual)
+                        cases[count++] =
+                            batch_norm_case(i, eval, (sn_activation)activation, residual);
     return count;
 }
 
@@ -219,9 +238,10 @@ static sn_status apply_linear(sn_graph *graph, const op_case *c, sn_tensor *cons
 
 static sn_status apply_batch_norm(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
                                   sn_tensor **y, sn_error *error) {
-    const sn_batch_norm_operands operands = {operand[1], operand[2], operand[3],
-                                             operand[4], NULL,       NULL};
-    const sn_batch_norm_attributes attributes = {OP_CASE_MOMENTUM, c->epsilon, SN_ACTIVATION_NONE};
+    const sn_batch_norm_operands operands = {
+        operand[1], operand[2], operand[3], operand[4], c->residual_is_x ? operand[0] : operand[5],
+        operand[6]};
+    const sn_batch_norm_attributes attributes = {OP_CASE_MOMENTUM, c->epsilon, c->activation};
     return sn_batch_norm(graph, operand[0], &operands, &attributes, y, error);
 }
 
@@ -248,8 +268,15 @@ static sn_status apply_cross_entropy(sn_graph *graph, const op_case *c, sn_tenso
 static const op_entry entries[] = {
     ENTRY(add, DATA_ANY, add_cases, DATA, DATA),
     ENTRY(average_pool, DATA_ANY, average_pool_cases, DATA),
-    ENTRY(batch_norm, DATA_ANY, batch_norm_cases, DATA, WEIGHT, WEIGHT, OPERAND_MEAN,
-          OPERAND_VARIANCE),
+    {.name = "batch_norm",
+     .engine = SN_ENGINE_GEMM,
+     .kind = {DATA, WEIGHT, WEIGHT, OPERAND_MEAN, OPERAND_VARIANCE, DATA, WEIGHT},
+     .cases = batch_norm_cases,
+     .is_smooth = naive_batch_norm_is_smooth,
+     .apply = apply_batch_norm,
+     .shape = naive_batch_norm_shape,
+     .forward = naive_batch_norm_forward,
+     .backward = naive_batch_norm_backward},
     CONV2D(conv2d_gemm, SN_ENGINE_GEMM),
     CONV2D(conv2d_winograd, SN_ENGINE_WINOGRAD),
     ENTRY(cross_entropy, DATA_ANY, cross_entropy_cases, DATA, OPERAND_LABELS),

@@ -7,7 +7,7 @@
 
 #include "autograd/ops.h"
 
-enum { MAX_OPERANDS = 5, MAX_CASES = 128 };
+enum { MAX_OPERANDS = 7, MAX_CASES = 128 };
 
 typedef enum operand_kind {
     OPERAND_NONE,
@@ -28,8 +28,10 @@ typedef enum data_kind {
 typedef struct op_case {
     sn_shape operand[MAX_OPERANDS]; /* rank 0: absent */
     int kernel, stride, padding;
-    double epsilon; /* batch_norm */
-    double offset;  /* added to all data */
+    double epsilon; /* batch_norm, and so the next two */
+    sn_activation activation;
+    bool residual_is_x; /* the first operand is the residual, too */
+    double offset;      /* added to all data */
     double label_smoothing;
     bool eval; /* in an eval graph: values only */
 } op_case;
@@ -40,6 +42,9 @@ typedef struct op_entry {
     data_kind data;
     sn_engine engine; /* of the graph */
     size_t (*cases)(op_case cases[MAX_CASES]);
+    /* Whether differences may be taken at these values, where `data` alone cannot see to it; NULL:
+     * everywhere. Operands are drawn anew until it is true. */
+    bool (*is_smooth)(const op_case *c, double *const *operand, double margin);
     sn_status (*apply)(sn_graph *graph, const op_case *c, sn_tensor *const *operand, sn_tensor **y,
                        sn_error *error);
     sn_shape (*shape)(const op_case *c);

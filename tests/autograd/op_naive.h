@@ -28,4 +28,7 @@ NAIVE_OP(prelu)
 NAIVE_OP(relu)
 #undef NAIVE_OP
 
+/* No value before the activation is nearer than `margin` to one of its kinks. */
+bool naive_batch_norm_is_smooth(const op_case *c, double *const *operand, double margin);
+
 #endif

@@ -1,7 +1,9 @@
 /* The naive versions of the ops that look at a batch or a distribution as a whole. */
 #include "op_naive.h"
 
+#include <check.h>
 #include <math.h>
+#include <stdlib.h>
 
 /* The elements of one channel: calls for every index i. */
 typedef struct channel {
@@ -34,53 +36,138 @@ sn_shape naive_batch_norm_shape(const op_case *c) {
     return c->operand[0];
 }
 
+/* The statistics that normalise: the batch's, or the running ones. */
+static void statistics(const op_case *c, const channel *ch, double *const *operand, double *mean,
+                       double *variance) {
+    *mean = operand[3][ch->index];
+    *variance = operand[4][ch->index];
+    if (!c->eval)
+        moments(ch, operand[0], mean, variance);
+}
+
+/* Before the activation: element j, which belongs to channel k. */
+static double sum_at(const op_case *c, double *const *operand, size_t k, size_t j, double mean,
+                     double variance) {
+    const double normal = (operand[0][j] - mean) / sqrt(variance + c->epsilon);
+    const double *residual = c->residual_is_x ? operand[0] : operand[5];
+    return operand[1][k] * normal + operand[2][k] + (residual ? residual[j] : 0);
+}
+
+bool naive_batch_norm_is_smooth(const op_case *c, double *const *operand, double margin) {
+    for (size_t k = 0; k < c->operand[0].size[1]; k++) {
+        const channel ch = channel_of(c, k);
+        double mean, variance;
+        statistics(c, &ch, operand, &mean, &variance);
+        for (size_t i = 0; i < channel_size(&ch); i++) {
+            const double z = sum_at(c, operand, k, channel_at(&ch, i), mean, variance);
+            const bool at_zero =
+                c->activation == SN_ACTIVATION_RELU || c->activation == SN_ACTIVATION_PRELU;
+            if ((at_zero && fabs(z) < margin) ||
+                (c->activation == SN_ACTIVATION_HARDTANH && fabs(fabs(z) - 1) < margin))
+                return false;
+        }
+    }
+    return true;
+}
+
 void naive_batch_norm_forward(const op_case *c, double *const *operand, double *y) {
     for (size_t k = 0; k < c->operand[0].size[1]; k++) {
         const channel ch = channel_of(c, k);
         const double count = (double)channel_size(&ch);
-        double mean = operand[3][k], variance = operand[4][k];
+        double mean, variance;
+        statistics(c, &ch, operand, &mean, &variance);
         if (!c->eval) {
-            moments(&ch, operand[0], &mean, &variance);
             const double unbiased = count > 1 ? variance * count / (count - 1) : variance;
             operand[3][k] += OP_CASE_MOMENTUM * (mean - operand[3][k]);
             operand[4][k] += OP_CASE_MOMENTUM * (unbiased - operand[4][k]);
         }
         for (size_t i = 0; i < channel_size(&ch); i++) {
             const size_t j = channel_at(&ch, i);
-            const double normal = (operand[0][j] - mean) / sqrt(variance + c->epsilon);
-            y[j] = operand[1][k] * normal + operand[2][k];
+            const double z = sum_at(c, operand, k, j, mean, variance);
+            y[j] = z;
+            if (c->activation == SN_ACTIVATION_RELU)
+                y[j] = fmax(z, 0);
+            if (c->activation == SN_ACTIVATION_PRELU)
+                y[j] = fmax(z, 0) + operand[6][k] * fmin(z, 0);
+            if (c->activation == SN_ACTIVATION_HARDTANH)
+                y[j] = fmin(fmax(z, -1), 1);
         }
     }
 }
 
+/* How fast the activation grows at z. */
+static double slope_at(const op_case *c, double *const *operand, size_t k, double z) {
+    switch (c->activation) {
+    case SN_ACTIVATION_RELU:
+        return z > 0;
+    case SN_ACTIVATION_PRELU:
+        return z > 0 ? 1 : operand[6][k];
+    case SN_ACTIVATION_HARDTANH:
+        return fabs(z) < 1;
+    case SN_ACTIVATION_NONE:
+    case SN_ACTIVATION_COUNT:
+        break;
+    }
+    return 1;
+}
+
+/* Through the activation: dz, and what the residual and the slope receive. */
+static void pass_activation(const op_case *c, double *const *operand, const channel *ch,
+                            const double *dy, double *const *gradient, double *dz) {
+    const size_t k = ch->index;
+    double *residual = c->residual_is_x ? gradient[0] : gradient[5];
+    double mean, variance;
+    statistics(c, ch, operand, &mean, &variance);
+    for (size_t i = 0; i < channel_size(ch); i++) {
+        const size_t j = channel_at(ch, i);
+        const double z = sum_at(c, operand, k, j, mean, variance);
+        dz[j] = dy[j] * slope_at(c, operand, k, z);
+        if (residual)
+            residual[j] += dz[j];
+        if (gradient[6])
+            gradient[6][k] += dy[j] * fmin(z, 0);
+    }
+}
+
 /* The chain rule as Ioffe and Szegedy write it, through variance and mean. */
+static void pass_normal(const op_case *c, double *const *operand, const channel *ch,
+                        const double *dz, double *const *gradient) {
+    const size_t k = ch->index;
+    const double count = (double)channel_size(ch), gamma = operand[1][k];
+    double mean, variance;
+    moments(ch, operand[0], &mean, &variance);
+    const double deviation = sqrt(variance + c->epsilon);
+    double dvariance = 0, dmean = 0, spread = 0;
+    for (size_t i = 0; i < channel_size(ch); i++) {
+        const size_t j = channel_at(ch, i);
+        const double centred = operand[0][j] - mean;
+        dvariance += gamma * dz[j] * centred * -0.5 * pow(deviation, -3);
+        dmean -= gamma * dz[j] / deviation;
+        spread += centred;
+        if (gradient[1])
+            gradient[1][k] += dz[j] * centred / deviation;
+        if (gradient[2])
+            gradient[2][k] += dz[j];
+    }
+    dmean -= dvariance * 2 * spread / count;
+    for (size_t i = 0; gradient[0] && i < channel_size(ch); i++) {
+        const size_t j = channel_at(ch, i);
+        gradient[0][j] += gamma * dz[j] / deviation + dmean / count +
+                          dvariance * 2 * (operand[0][j] - mean) / count;
+    }
+}
+
 void naive_batch_norm_backward(const op_case *c, double *const *operand, const double *dy,
                                double *const *gradient) {
-    for (size_t k = 0; k < c->operand[0].size[1]; k++) {
+    const size_t *x = c->operand[0].size;
+    double *dz = calloc(x[0] * x[1] * x[2] * x[3], sizeof *dz);
+    ck_assert_ptr_nonnull(dz);
+    for (size_t k = 0; k < x[1]; k++) {
         const channel ch = channel_of(c, k);
-        const double count = (double)channel_size(&ch), gamma = operand[1][k];
-        double mean, variance;
-        moments(&ch, operand[0], &mean, &variance);
-        const double deviation = sqrt(variance + c->epsilon);
-        double dvariance = 0, dmean = 0, spread = 0;
-        for (size_t i = 0; i < channel_size(&ch); i++) {
-            const size_t j = channel_at(&ch, i);
-            const double centred = operand[0][j] - mean;
-            dvariance += gamma * dy[j] * centred * -0.5 * pow(deviation, -3);
-            dmean -= gamma * dy[j] / deviation;
-            spread += centred;
-            if (gradient[1])
-                gradient[1][k] += dy[j] * centred / deviation;
-            if (gradient[2])
-                gradient[2][k] += dy[j];
-        }
-        dmean -= dvariance * 2 * spread / count;
-        for (size_t i = 0; gradient[0] && i < channel_size(&ch); i++) {
-            const size_t j = channel_at(&ch, i);
-            gradient[0][j] += gamma * dy[j] / deviation + dmean / count +
-                              dvariance * 2 * (operand[0][j] - mean) / count;
-        }
+        pass_activation(c, operand, &ch, dy, gradient, dz);
+        pass_normal(c, operand, &ch, dz, gradient);
     }
+    free(dz);
 }
 
 static double probability(const double *logits, size_t classes, size_t i) {

@@ -1,11 +1,14 @@
 #include "op_trial.h"
 
+#include "to_lanes.h"
+
 #include "base/rng.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 double *new_numbers(size_t count) {
     double *numbers = calloc(count + 1, sizeof *numbers);
@@ -31,11 +34,12 @@ const char *op_trial_text(const op_trial *trial, char text[TRIAL_TEXT_SIZE]) {
             used += snprintf(text + used, TRIAL_TEXT_SIZE - (size_t)used, "%s%s", k ? " " : "",
                              sn_shape_text(&trial->c->operand[k], shape));
     snprintf(text + used, TRIAL_TEXT_SIZE - (size_t)used,
-             "; kernel %d stride %d padding %d eval %d) threads %d parameters %d twice %d "
-             "unwanted %#x",
-             trial->c->kernel, trial->c->stride, trial->c->padding, trial->c->eval,
-             trial->setting.threads, trial->setting.parameters, trial->setting.twice,
-             trial->setting.unwanted);
+             "; kernel %d stride %d padding %d activation %d residual %d eval %d) threads %d "
+             "parameters %d twice %d unwanted %#x format %d bf16 %d plain %#x",
+             trial->c->kernel, trial->c->stride, trial->c->padding, (int)trial->c->activation,
+             trial->c->residual_is_x, trial->c->eval, trial->setting.threads,
+             trial->setting.parameters, trial->setting.twice, trial->setting.unwanted,
+             (int)trial->setting.format, trial->setting.bf16, trial->setting.plain);
     return text;
 }
 
@@ -47,6 +51,19 @@ static double draw(const op_trial *trial, sn_rng *rng, size_t i, const uint32_t 
            (fabs(x) < 0.01 || fabs(x - 1) < 0.01 || fabs(x + 1) < 0.01))
         x = sn_rng_normal(rng);
     return x + trial->c->offset;
+}
+
+/* The nearest number that the tensors hold in both precisions. */
+static double round_number(const op_trial *trial, double x) {
+    const float single = (float)x;
+    if (!trial->setting.bf16)
+        return (double)single;
+    uint32_t bits;
+    memcpy(&bits, &single, sizeof bits);
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+    float rounded;
+    memcpy(&rounded, &bits, sizeof rounded);
+    return (double)rounded;
 }
 
 static void fill_operand(op_trial *trial, int k, sn_rng *rng) {
@@ -64,9 +81,23 @@ static void fill_operand(op_trial *trial, int k, sn_rng *rng) {
             x = sn_rng_range(rng, 0.2, 2);
         if (trial->entry->kind[k] == OPERAND_LABELS)
             x = (double)sn_rng_below(rng, trial->c->operand[0].size[1]);
-        trial->value[k][i] = (double)(float)x; /* the same number in both precisions */
+        trial->value[k][i] = round_number(trial, x);
     }
     free(order);
+}
+
+/* Draws operands until the op is smooth around them. */
+static void fill_operands(op_trial *trial, sn_rng *rng) {
+    const op_entry *entry = trial->entry;
+    /* Rounded results must not land on a kink either. */
+    const double margin = trial->setting.bf16 ? 0.005 : 0.001;
+    int draws = 0;
+    do {
+        ck_assert_msg(draws++ < 100000, "%s: every draw is too near a kink", entry->name);
+        for (int k = 0; k < MAX_OPERANDS; k++)
+            if (trial->value[k])
+                fill_operand(trial, k, rng);
+    } while (entry->is_smooth && !entry->is_smooth(trial->c, trial->value, margin));
 }
 
 static sn_status add_operand(op_trial *trial, int k, sn_error *error) {
@@ -87,7 +118,7 @@ static sn_status add_operand(op_trial *trial, int k, sn_error *error) {
                                                        : SN_ROLE_RUNNING_VARIANCE,
                                   zero, &trial->operand[k], error);
     case OPERAND_WEIGHT:
-        if (trial->setting.parameters && trial->wanted[k])
+        if (trial->setting.parameters && !(trial->setting.unwanted >> k & 1u))
             return sn_graph_parameter(trial->graph, name, shape, SN_ROLE_WEIGHT, zero,
                                       &trial->operand[k], error);
         break;
@@ -101,7 +132,21 @@ static sn_status add_operand(op_trial *trial, int k, sn_error *error) {
     return SN_OK;
 }
 
+/* The operands as the op meets them. */
+static sn_status lay_out(const op_trial *trial, sn_tensor *used[MAX_OPERANDS], sn_error *error) {
+    const trial_setting *setting = &trial->setting;
+    for (int k = 0; k < MAX_OPERANDS; k++) {
+        used[k] = trial->operand[k];
+        if (used[k] && trial->entry->kind[k] == OPERAND_DATA && !(setting->plain >> k & 1u) &&
+            setting->format != SN_FORMAT_PLAIN)
+            SN_TRY(
+                to_lanes(trial->graph, used[k], setting->format, setting->bf16, &used[k], error));
+    }
+    return SN_OK;
+}
+
 static sn_status build(op_trial *trial, sn_error *error) {
+    sn_tensor *used[MAX_OPERANDS];
     SN_TRY(sn_parameters_create(&trial->parameters, error));
     SN_TRY(sn_graph_create(trial->parameters, trial->c->eval ? SN_GRAPH_EVAL : SN_GRAPH_TRAIN,
                            trial->setting.threads, &trial->graph, error));
@@ -109,10 +154,11 @@ static sn_status build(op_trial *trial, sn_error *error) {
     for (int k = 0; k < MAX_OPERANDS; k++)
         if (trial->count[k])
             SN_TRY(add_operand(trial, k, error));
-    SN_TRY(trial->entry->apply(trial->graph, trial->c, trial->operand, &trial->y, error));
+    SN_TRY(lay_out(trial, used, error));
+    SN_TRY(trial->entry->apply(trial->graph, trial->c, used, &trial->y, error));
     if (trial->setting.twice) {
         sn_tensor *again;
-        SN_TRY(trial->entry->apply(trial->graph, trial->c, trial->operand, &again, error));
+        SN_TRY(trial->entry->apply(trial->graph, trial->c, used, &again, error));
         SN_TRY(sn_add(trial->graph, trial->y, again, &trial->y, error));
     }
     return sn_graph_plan(trial->graph, trial->y, error);
@@ -159,8 +205,8 @@ op_trial *op_trial_create(const op_entry *entry, const op_case *c, trial_setting
         if (c->operand[k].rank) {
             trial->count[k] = sn_shape_count(&c->operand[k]);
             trial->value[k] = new_numbers(trial->count[k]);
-            fill_operand(trial, k, &rng);
         }
+    fill_operands(trial, &rng);
     sn_error error;
     char text[TRIAL_TEXT_SIZE];
     ck_assert_msg(build(trial, &error) == SN_OK, "%s: %s", op_trial_text(trial, text),
@@ -176,9 +222,10 @@ op_trial *op_trial_create(const op_entry *entry, const op_case *c, trial_setting
             nans[i] = (sn_real)NAN;
         sn_graph_backward(trial->graph, nans);
         free(nans);
+        take_dirty_gradients(); /* a zero weight times NaN is NaN */
     }
     for (size_t i = 0; i < trial->y_count; i++)
-        trial->dy[i] = (double)(float)sn_rng_normal(&rng);
+        trial->dy[i] = round_number(trial, sn_rng_normal(&rng));
     return trial;
 }
 
@@ -210,6 +257,10 @@ void op_trial_forward(op_trial *trial, double *y) {
     for (size_t i = 0; i < trial->y_count; i++)
         y[i] = (double)reals[i];
     free(reals);
+    char text[TRIAL_TEXT_SIZE];
+    ck_assert_msg(
+        count_dirty_paddings(trial->y, trial->y->value_storage.base, trial->y->shape.size[0]) == 0,
+        "paddings of the output are not zero: %s", op_trial_text(trial, text));
 }
 
 void op_trial_backward(op_trial *trial, double *const *gradient) {
@@ -220,6 +271,9 @@ void op_trial_backward(op_trial *trial, double *const *gradient) {
     sn_parameters_zero_gradients(trial->parameters);
     sn_graph_backward(trial->graph, dy);
     free(dy);
+    char text[TRIAL_TEXT_SIZE];
+    ck_assert_msg(take_dirty_gradients() == 0, "paddings of a gradient are not zero: %s",
+                  op_trial_text(trial, text));
     for (int k = 0; k < MAX_OPERANDS; k++) {
         if (!trial->wanted[k])
             continue;

@@ -113,6 +113,29 @@ START_TEST(test_residual_network) {
 }
 END_TEST
 
+/* The same with sums and activations in batch-norm, and tensors that are shortcut and input at
+ * once, or shortcut twice. */
+START_TEST(test_fused_network) {
+    network net;
+    open_network(&net, _i, 6);
+    sn_tensor *x, *shortcut, *y;
+    OK(sn_graph_input(net.graph, sn_shape_4(3, 2, 6, 5), &net.images, &error));
+    OK(sn_graph_labels(net.graph, 3, &net.labels, &error));
+    x = new_conv2d(net.graph, "conv1", net.images, 4, 3, 1);
+    shortcut = new_fused_norm(net.graph, "bn1", x, SN_ACTIVATION_PRELU, NULL);
+    x = new_conv2d(net.graph, "conv2", shortcut, 4, 3, 1);
+    x = new_fused_norm(net.graph, "bn2", x, SN_ACTIVATION_PRELU, shortcut);
+    x = new_fused_norm(net.graph, "bn3", x, SN_ACTIVATION_HARDTANH, shortcut);
+    x = new_fused_norm(net.graph, "bn4", x, SN_ACTIVATION_RELU, x);
+    OK(sn_global_average_pool(net.graph, x, &x, &error));
+    y = new_linear(net.graph, "fc", x, 3);
+    OK(sn_cross_entropy(net.graph, y, net.labels, 0.1, &y, &error));
+    plan_network(&net, y, 3);
+    check_every_gradient(&net);
+    close_network(&net);
+}
+END_TEST
+
 /* One weight in three convolutions, once through a second tensor of the same name; add(x, x). */
 START_TEST(test_shared_weight) {
     network net;
@@ -216,6 +239,7 @@ int main(void) {
     TCase *tcase = tcase_create("differences");
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, test_residual_network, 1, 4);
+    tcase_add_loop_test(tcase, test_fused_network, 1, 4);
     tcase_add_loop_test(tcase, test_shared_weight, 1, 3);
     tcase_add_test(tcase, test_random_graphs);
     suite_add_tcase(suite, tcase);

@@ -8,16 +8,19 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* Activations and their gradients are rounded to 8 bits, some of them several times. */
+#define BF16_TOLERANCE 0.04
+
 static void check_close(const op_trial *trial, const char *what, int k, const double *have,
                         const double *want, size_t count) {
     char text[TRIAL_TEXT_SIZE];
     double largest = 0;
     for (size_t i = 0; i < count; i++)
         largest = fmax(largest, fabs(want[i]));
+    const double tolerance = (trial->setting.bf16 ? BF16_TOLERANCE : 1e-5) * largest + 2e-6;
     for (size_t i = 0; i < count; i++)
-        ck_assert_msg(fabs(have[i] - want[i]) <= 1e-5 * largest + 2e-6,
-                      "%s %d[%zu] is %.9g, not %.9g: %s", what, k, i, have[i], want[i],
-                      op_trial_text(trial, text));
+        ck_assert_msg(fabs(have[i] - want[i]) <= tolerance, "%s %d[%zu] is %.9g, not %.9g: %s",
+                      what, k, i, have[i], want[i], op_trial_text(trial, text));
 }
 
 static void check_gradients(op_trial *trial) {
@@ -69,6 +72,19 @@ static void check_case(const op_entry *entry, const op_case *c, trial_setting se
     op_trial_free(trial);
 }
 
+/* In every layout that the op may meet. */
+static void check_layouts(const op_entry *entry, const op_case *c, int threads) {
+    for (int format = SN_FORMAT_BLOCKED; format <= SN_FORMAT_INTERLEAVED; format++)
+        for (int bf16 = 0; bf16 <= 1; bf16++) {
+            trial_setting setting = {
+                .threads = threads, .parameters = true, .format = (sn_format)format, .bf16 = bf16};
+            check_case(entry, c, setting);
+            setting.twice = true;
+            setting.parameters = false;
+            check_case(entry, c, setting);
+        }
+}
+
 START_TEST(test_value) {
     const char *name = sn_op_at((size_t)_i)->name;
     const op_entry *entry = op_entry_find(name);
@@ -78,11 +94,19 @@ START_TEST(test_value) {
     const size_t count = entry->cases(cases);
     ck_assert_uint_gt(count, 0);
     ck_assert_uint_le(count, MAX_CASES);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         for (int threads = 1; threads <= 3; threads++) {
             check_case(entry, &cases[i], (trial_setting){.threads = threads, .parameters = true});
             check_case(entry, &cases[i], (trial_setting){.threads = threads, .twice = true});
         }
+        if (sn_op_at((size_t)_i)->any_format)
+            check_layouts(entry, &cases[i], 1 + (int)i % 3);
+        if (cases[i].operand[0].rank == 4 && cases[i].operand[0].rank == cases[i].operand[5].rank)
+            check_case(entry, &cases[i],
+                       (trial_setting){.threads = 2,
+                                       .format = SN_FORMAT_BLOCKED,
+                                       .plain = 1u << (i % 2 ? 0 : 5)});
+    }
     free(cases);
 }
 END_TEST

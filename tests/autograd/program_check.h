@@ -1,0 +1,17 @@
+/* What must hold for the programs and the memory of any planned graph; ends the test otherwise. */
+#ifndef SN_TESTS_PROGRAM_CHECK_H
+#define SN_TESTS_PROGRAM_CHECK_H
+
+#include "autograd/graph_internal.h"
+
+/* Every phase runs once, after all that it reads and before all that must wait for it. */
+void check_programs(const sn_graph *graph);
+
+/* What lives within one step has a place for each thread, and nothing else has; what a phase works
+ * with does not overlap. Returns how many values and gradients live within a step. */
+size_t check_places(const sn_graph *graph);
+
+/* The index of the step that runs a phase of the node; -1: none does. */
+long step_of(const sn_program *program, const sn_node *node, const sn_phase *phase);
+
+#endif
