@@ -61,7 +61,7 @@ static const sn_op *op_of(sn_engine engine) {
     if (engine == SN_ENGINE_ONEDNN)
         return &sn_op_conv2d_onednn;
 #endif
-    return &sn_op_conv2d_gemm; // TMP
+    return &sn_op_conv2d_gemm;
 }
 
 bool sn_op_is_conv2d(const sn_op *op) {

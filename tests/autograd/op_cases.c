@@ -206,7 +206,7 @@ static sn_status apply_make_plain(sn_graph *graph, const op_case *c, sn_tensor *
     return sn_graph_apply(graph, &sn_op_make_plain, NULL, inputs, NULL, y, error);
 }
 
-static sn_status apply_conv2d_gemm(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+static sn_status apply_conv2d(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
                                    sn_tensor **y, sn_error *error) {
     return sn_conv2d(graph, operand[0], operand[1], operand[2], c->stride, c->padding, y, error);
 }
@@ -232,21 +232,22 @@ static sn_status apply_cross_entropy(sn_graph *graph, const op_case *c, sn_tenso
 
 #define DATA   OPERAND_DATA
 #define WEIGHT OPERAND_WEIGHT
-/* An op whose naive version is another's. */
-#define ENTRY_LIKE(op, naive, data_kind, cases_function, ...)                                      \
+/* An op that is another one as an engine has it. */
+#define ENTRY_OF(of, op, engine_kind, data_kind, cases_function, ...)                              \
     {                                                                                              \
-        .name = #op, .kind = {__VA_ARGS__}, .data = data_kind, .cases = cases_function,            \
-        .apply = apply_##op, .shape = naive_##naive##_shape, .forward = naive_##naive##_forward,   \
-        .backward = naive_##naive##_backward                                                       \
+        .name = #op, .engine = engine_kind, .kind = {__VA_ARGS__}, .data = data_kind,              \
+        .cases = cases_function, .apply = apply_##of, .shape = naive_##of##_shape,                 \
+        .forward = naive_##of##_forward, .backward = naive_##of##_backward                         \
     }
-#define ENTRY(op, ...) ENTRY_LIKE(op, op, __VA_ARGS__)
+#define ENTRY(op, ...) ENTRY_OF(op, op, SN_ENGINE_AUTO, __VA_ARGS__)
 
 static const op_entry entries[] = {
     ENTRY(add, DATA_ANY, add_cases, DATA, DATA),
     ENTRY(average_pool, DATA_ANY, average_pool_cases, DATA),
     ENTRY(batch_norm, DATA_ANY, batch_norm_cases, DATA, WEIGHT, WEIGHT, OPERAND_MEAN,
           OPERAND_VARIANCE),
-    ENTRY_LIKE(conv2d_gemm, conv2d, DATA_ANY, conv2d_cases, DATA, WEIGHT, WEIGHT),
+    ENTRY_OF(conv2d, conv2d_gemm, SN_ENGINE_GEMM, DATA_ANY, conv2d_cases, DATA, WEIGHT, WEIGHT),
+    ENTRY_OF(conv2d, conv2d_onednn, SN_ENGINE_ONEDNN, DATA_ANY, conv2d_cases, DATA, WEIGHT, WEIGHT),
     ENTRY(cross_entropy, DATA_ANY, cross_entropy_cases, DATA, OPERAND_LABELS),
     ENTRY(global_average_pool, DATA_ANY, global_average_pool_cases, DATA),
     ENTRY(hardtanh, DATA_OFF_KINKS, elementwise_cases, DATA),

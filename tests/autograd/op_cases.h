@@ -36,6 +36,7 @@ typedef struct op_case {
 
 typedef struct op_entry {
     const char *name; /* as in ops.def */
+    sn_engine engine; /* of the graph; auto: any */
     operand_kind kind[MAX_OPERANDS];
     data_kind data;
     size_t (*cases)(op_case cases[MAX_CASES]);

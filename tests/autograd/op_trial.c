@@ -105,6 +105,7 @@ static sn_status build(op_trial *trial, sn_error *error) {
     SN_TRY(sn_parameters_create(&trial->parameters, error));
     SN_TRY(sn_graph_create(trial->parameters, trial->c->eval ? SN_GRAPH_EVAL : SN_GRAPH_TRAIN,
                            trial->setting.threads, &trial->graph, error));
+    SN_TRY(sn_graph_set_engine(trial->graph, trial->entry->engine, SN_PRECISION_FP32, error));
     for (int k = 0; k < MAX_OPERANDS; k++)
         if (trial->count[k])
             SN_TRY(add_operand(trial, k, error));
