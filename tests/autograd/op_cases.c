@@ -207,7 +207,7 @@ static sn_status apply_make_plain(sn_graph *graph, const op_case *c, sn_tensor *
 }
 
 static sn_status apply_conv2d(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
-                                   sn_tensor **y, sn_error *error) {
+                              sn_tensor **y, sn_error *error) {
     return sn_conv2d(graph, operand[0], operand[1], operand[2], c->stride, c->padding, y, error);
 }
 
