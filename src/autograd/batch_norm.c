@@ -438,6 +438,12 @@ static void batch_norm_pass_back(const sn_node *node, const sn_run *run, const s
     }
 }
 
+/* What phases leave alone. */
+enum {
+    IMAGES_BUT_X = SN_READS_INPUT(RESIDUAL) | SN_READS_OUTPUT,
+    ALL_IMAGES = SN_READS_INPUT(X) | IMAGES_BUT_X
+};
+
 const sn_op sn_op_batch_norm = {
     .name = "batch_norm",
     .attributes_size = sizeof(sn_batch_norm_attributes),
@@ -446,13 +452,13 @@ const sn_op sn_op_batch_norm = {
     .any_format = true,
     .shape = batch_norm_shape,
     .plan = batch_norm_plan,
-    .forward = {{SN_PHASE_IMAGES, batch_norm_gather, SN_TRAINING_ONLY},
-                {SN_PHASE_TOGETHER, batch_norm_join, SN_TRAINING_ONLY},
-                {SN_PHASE_EARLY, batch_norm_join, SN_EVAL_ONLY},
-                {SN_PHASE_IMAGES, batch_norm_apply, SN_ALWAYS}},
-    .backward = {{SN_PHASE_IMAGES, batch_norm_reduce, SN_ALWAYS},
-                 {SN_PHASE_TOGETHER, batch_norm_join_back, SN_ALWAYS},
-                 {SN_PHASE_IMAGES, batch_norm_pass_back, SN_ALWAYS}},
+    .forward = {{SN_PHASE_IMAGES, batch_norm_gather, SN_TRAINING_ONLY, IMAGES_BUT_X},
+                {SN_PHASE_TOGETHER, batch_norm_join, SN_TRAINING_ONLY, ALL_IMAGES},
+                {SN_PHASE_EARLY, batch_norm_join, SN_EVAL_ONLY, ALL_IMAGES},
+                {SN_PHASE_IMAGES, batch_norm_apply, SN_ALWAYS, 0}},
+    .backward = {{SN_PHASE_IMAGES, batch_norm_reduce, SN_ALWAYS, SN_READS_INPUT(X)},
+                 {SN_PHASE_TOGETHER, batch_norm_join_back, SN_ALWAYS, ALL_IMAGES},
+                 {SN_PHASE_IMAGES, batch_norm_pass_back, SN_ALWAYS, SN_READS_INPUT(RESIDUAL)}},
 };
 
 sn_status sn_batch_norm(sn_graph *graph, sn_tensor *x, const sn_batch_norm_operands *operands,

@@ -1,5 +1,9 @@
 #include "autograd/graph.h"
 
+#if SN_HAS_ONEDNN
+#include "autograd/onednn.h"
+#endif
+
 #include <stddef.h>
 
 const char *sn_engine_name(int index) {
@@ -20,6 +24,12 @@ bool sn_engine_is_built(sn_engine engine) {
 }
 
 sn_engine sn_engine_resolve(sn_engine engine, sn_precision precision) {
+    if (engine != SN_ENGINE_AUTO)
+        return engine;
+#if SN_HAS_ONEDNN
+    if (precision == SN_PRECISION_BF16 && sn_onednn_has_tiles())
+        return SN_ENGINE_ONEDNN;
+#endif
     (void)precision;
-    return engine == SN_ENGINE_AUTO ? SN_ENGINE_WINOGRAD : engine;
+    return SN_ENGINE_WINOGRAD;
 }

@@ -102,23 +102,26 @@ typedef enum sn_phase_kind {
 
 typedef enum sn_phase_mode { SN_ALWAYS, SN_TRAINING_ONLY, SN_EVAL_ONLY } sn_phase_mode;
 
+/* Bits that name operands: input i, or the output. */
+#define SN_READS_INPUT(i) (1u << (i))
+#define SN_READS_OUTPUT   (1u << SN_MAX_INPUTS)
+
 typedef struct sn_phase {
     sn_phase_kind kind;
     void (*run)(const sn_node *node, const sn_run *run, const sn_part *part);
     sn_phase_mode mode;
+    /* Bits SN_READS_..: operands whose value (in forward) or gradient (in backward) the phase
+     * leaves alone. All others are taken to be in use. */
+    unsigned leaves;
 } sn_phase;
-
-/* Bits of backward_reads: backward uses the value of input i, or of the output. */
-#define SN_READS_INPUT(i) (1u << (i))
-#define SN_READS_OUTPUT   (1u << SN_MAX_INPUTS)
 
 struct sn_op {
     const char *name;
     size_t attributes_size;
-    unsigned backward_reads;
-    unsigned label_inputs; /* bits SN_READS_INPUT(i) of the inputs that are class labels */
-    unsigned weights;      /* likewise, of those that early and late phases are for */
-    bool any_format;       /* takes activations as they lie; for others they are made plain */
+    unsigned backward_reads; /* bits SN_READS_.. of the values that backward uses */
+    unsigned label_inputs;   /* bits SN_READS_INPUT(i) of the inputs that are class labels */
+    unsigned weights;        /* likewise, of those that early and late phases are for */
+    bool any_format;         /* takes activations as they lie; for others they are made plain */
     sn_status (*shape)(sn_node *node, const sn_run *run, sn_error *error);
     /* After shapes, gradients and slices are known and before memory is laid out. May be NULL, and
      * so may release. */

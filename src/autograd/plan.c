@@ -126,13 +126,17 @@ static bool touches_output(const sn_task *task) {
     return true;
 }
 
+static bool leaves(const sn_task *task, unsigned operand) {
+    return task->phase->leaves & operand;
+}
+
 static void use_forward(spans *s, const sn_task *task, long moment) {
     const sn_node *node = task->node;
     node_spans *own = &s->nodes[node->index];
-    if (touches_output(task))
+    if (touches_output(task) && !leaves(task, SN_READS_OUTPUT))
         use(&s->tensors[node->output->index].value, moment, task->kind);
     for (int k = 0; k < SN_MAX_INPUTS; k++)
-        if (touches_input(task, k))
+        if (touches_input(task, k) && !leaves(task, SN_READS_INPUT(k)))
             use(&s->tensors[node->input[k]->index].value, moment, task->kind);
     use(&own->saved, moment, task->kind);
     if (task->kind != SN_PHASE_EARLY)
@@ -145,7 +149,8 @@ static void use_backward(spans *s, const sn_task *task, long moment) {
     const sn_node *node = task->node;
     node_spans *own = &s->nodes[node->index];
     if (touches_output(task)) {
-        use(&s->tensors[node->output->index].gradient, moment, task->kind);
+        if (!leaves(task, SN_READS_OUTPUT))
+            use(&s->tensors[node->output->index].gradient, moment, task->kind);
         if (node->backward_reads & SN_READS_OUTPUT)
             use(&s->tensors[node->output->index].value, moment, task->kind);
     }
@@ -153,7 +158,8 @@ static void use_backward(spans *s, const sn_task *task, long moment) {
         if (!touches_input(task, k))
             continue;
         tensor_spans *input = &s->tensors[node->input[k]->index];
-        use(&input->gradient, moment, task->kind);
+        if (!leaves(task, SN_READS_INPUT(k)))
+            use(&input->gradient, moment, task->kind);
         if (node->backward_reads & SN_READS_INPUT(k))
             use(&input->value, moment, task->kind);
     }

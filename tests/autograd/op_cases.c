@@ -278,6 +278,7 @@ static const op_entry entries[] = {
      .forward = naive_batch_norm_forward,
      .backward = naive_batch_norm_backward},
     CONV2D(conv2d_gemm, SN_ENGINE_GEMM),
+    CONV2D(conv2d_onednn, SN_ENGINE_ONEDNN),
     CONV2D(conv2d_winograd, SN_ENGINE_WINOGRAD),
     ENTRY(cross_entropy, DATA_ANY, cross_entropy_cases, DATA, OPERAND_LABELS),
     ENTRY(global_average_pool, DATA_ANY, global_average_pool_cases, DATA),

@@ -38,9 +38,9 @@ typedef struct op_case {
 
 typedef struct op_entry {
     const char *name; /* as in ops.def */
+    sn_engine engine; /* of the graph; auto: any */
     operand_kind kind[MAX_OPERANDS];
     data_kind data;
-    sn_engine engine; /* of the graph */
     size_t (*cases)(op_case cases[MAX_CASES]);
     /* Whether differences may be taken at these values, where `data` alone cannot see to it; NULL:
      * everywhere. Operands are drawn anew until it is true. */

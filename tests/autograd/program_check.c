@@ -27,26 +27,26 @@ static bool is_weight(const sn_node *node, const sn_tensor *tensor) {
     return false;
 }
 
-static bool is_input(const sn_node *node, const sn_tensor *tensor) {
+static bool is_apart(const sn_task *task) {
+    return task->kind == SN_PHASE_EARLY || task->kind == SN_PHASE_LATE;
+}
+
+/* An early or late task does not touch activations, and a phase may leave other operands alone. */
+static bool touches(const sn_task *task, const sn_tensor *tensor) {
+    if (is_apart(task) && !is_weight(task->node, tensor))
+        return false;
     for (int k = 0; k < SN_MAX_INPUTS; k++)
-        if (node->input[k] == tensor)
+        if (task->node->input[k] == tensor && !(task->phase->leaves & SN_READS_INPUT(k)))
             return true;
     return false;
 }
 
-/* An early or late task does not touch activations. */
-static bool touches(const sn_task *task, const sn_tensor *tensor) {
-    return is_input(task->node, tensor) &&
-           ((task->kind != SN_PHASE_EARLY && task->kind != SN_PHASE_LATE) ||
-            is_weight(task->node, tensor));
-}
-
-/* Unless it has nothing but weights behind it. */
+/* An early or late one only if it has nothing but weights behind it. */
 static bool touches_output(const sn_task *task, const sn_tensor *tensor) {
-    if (task->node != tensor->producer)
+    if (task->node != tensor->producer || task->phase->leaves & SN_READS_OUTPUT)
         return false;
-    for (int k = 0; k < SN_MAX_INPUTS; k++)
-        if (task->node->input[k] && !touches(task, task->node->input[k]))
+    for (int k = 0; k < SN_MAX_INPUTS && is_apart(task); k++)
+        if (task->node->input[k] && !is_weight(task->node, task->node->input[k]))
             return false;
     return true;
 }

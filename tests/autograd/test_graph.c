@@ -12,6 +12,24 @@
 
 enum { IMAGES = 4, CLASSES = 10, BLOCKS = 8, MAX_NODES = 128 };
 
+static const sn_engine engines[] = {
+    SN_ENGINE_GEMM,
+    SN_ENGINE_WINOGRAD,
+#if SN_HAS_ONEDNN
+    SN_ENGINE_ONEDNN,
+#endif
+};
+enum { ENGINES = sizeof engines / sizeof *engines, MAX_THREADS = 3 };
+
+/* Of the tests that go over engines and threads. */
+static sn_engine engine_of(int index) {
+    return engines[index / MAX_THREADS];
+}
+
+static int threads_of(int index) {
+    return index % MAX_THREADS + 1;
+}
+
 typedef struct network {
     sn_parameters *parameters;
     sn_graph *graph;
@@ -35,11 +53,13 @@ static sn_tensor *new_block(sn_graph *graph, int index, sn_tensor *x) {
     return y;
 }
 
-static void start_network(network *net, sn_parameters *shared, sn_graph_mode mode, int threads) {
+static void start_network(network *net, sn_parameters *shared, sn_graph_mode mode, sn_engine engine,
+                          int threads) {
     *net = (network){.parameters = shared};
     if (!shared)
         OK(sn_parameters_create(&net->parameters, &error));
     OK(sn_graph_create(net->parameters, mode, threads, &net->graph, &error));
+    OK(sn_graph_set_engine(net->graph, engine, SN_PRECISION_FP32, &error));
 }
 
 static void finish_network(network *net, bool keep) {
@@ -61,9 +81,9 @@ static void finish_network(network *net, bool keep) {
 
 /* A deep residual network; with `keep` no value gives its memory away. Parameters may be shared
  * with a network built before. */
-static void open_network(network *net, sn_parameters *shared, sn_graph_mode mode, int threads,
-                         bool keep) {
-    start_network(net, shared, mode, threads);
+static void open_network(network *net, sn_parameters *shared, sn_graph_mode mode, sn_engine engine,
+                         int threads, bool keep) {
+    start_network(net, shared, mode, engine, threads);
     finish_network(net, keep);
     if (!shared)
         sn_parameters_initialise(net->parameters, 1);
@@ -115,8 +135,8 @@ static void check_same_parameters(const sn_parameters *a, const sn_parameters *b
 
 START_TEST(test_sharing_changes_nothing) {
     network sharing, keeping;
-    open_network(&sharing, NULL, SN_GRAPH_TRAIN, _i, false);
-    open_network(&keeping, NULL, SN_GRAPH_TRAIN, _i, true);
+    open_network(&sharing, NULL, SN_GRAPH_TRAIN, engine_of(_i), threads_of(_i), false);
+    open_network(&keeping, NULL, SN_GRAPH_TRAIN, engine_of(_i), threads_of(_i), true);
     for (uint64_t step = 0; step < 5; step++)
         ck_assert_double_eq(run_step(&sharing, step), run_step(&keeping, step));
     check_same_parameters(sharing.parameters, keeping.parameters);
@@ -128,8 +148,8 @@ END_TEST
 /* Training twice with the same number of threads. */
 START_TEST(test_same_bits) {
     network first, second;
-    open_network(&first, NULL, SN_GRAPH_TRAIN, _i, false);
-    open_network(&second, NULL, SN_GRAPH_TRAIN, _i, false);
+    open_network(&first, NULL, SN_GRAPH_TRAIN, engine_of(_i), threads_of(_i), false);
+    open_network(&second, NULL, SN_GRAPH_TRAIN, engine_of(_i), threads_of(_i), false);
     for (uint64_t step = 0; step < 5; step++)
         run_step(&first, step);
     for (uint64_t step = 0; step < 5; step++)
@@ -143,9 +163,10 @@ END_TEST
 /* With activations of 8 bits the same losses, nearly, in any number of threads. */
 START_TEST(test_bf16_is_near) {
     network single, half;
-    open_network(&single, NULL, SN_GRAPH_TRAIN, _i, false);
-    start_network(&half, NULL, SN_GRAPH_TRAIN, _i);
-    OK(sn_graph_set_engine(half.graph, SN_ENGINE_GEMM, SN_PRECISION_BF16, &error));
+    const sn_engine engine = engine_of(_i);
+    open_network(&single, NULL, SN_GRAPH_TRAIN, engine, threads_of(_i), false);
+    start_network(&half, NULL, SN_GRAPH_TRAIN, engine, threads_of(_i));
+    OK(sn_graph_set_engine(half.graph, engine, SN_PRECISION_BF16, &error));
     finish_network(&half, false);
     sn_parameters_initialise(half.parameters, 1);
     bool differs = false;
@@ -162,7 +183,7 @@ END_TEST
 
 START_TEST(test_training_learns) {
     network net;
-    open_network(&net, NULL, SN_GRAPH_TRAIN, 2, false);
+    open_network(&net, NULL, SN_GRAPH_TRAIN, engines[_i], 2, false);
     const double first = run_step(&net, 0);
     double last = first;
     for (int i = 0; i < 20; i++)
@@ -189,8 +210,8 @@ START_TEST(test_memory_is_shared) {
     if (SN_HAS_ASAN)
         return; /* there nothing is shared on purpose */
     network train, eval;
-    open_network(&train, NULL, SN_GRAPH_TRAIN, 1, false);
-    open_network(&eval, train.parameters, SN_GRAPH_EVAL, 1, false);
+    open_network(&train, NULL, SN_GRAPH_TRAIN, engines[_i], 1, false);
+    open_network(&eval, train.parameters, SN_GRAPH_EVAL, engines[_i], 1, false);
     const size_t train_size = sn_graph_memory(train.graph), eval_size = sn_graph_memory(eval.graph);
     ck_assert_uint_lt(train_size, unplanned_size(&train, true) / 2);
     ck_assert_uint_lt(eval_size, unplanned_size(&eval, false) / 4);
@@ -203,9 +224,9 @@ END_TEST
 /* The same parameters in two graphs: eval sees what training leaves, and changes nothing. */
 START_TEST(test_eval_graph) {
     network train, eval, keeping;
-    open_network(&train, NULL, SN_GRAPH_TRAIN, 2, false);
-    open_network(&eval, train.parameters, SN_GRAPH_EVAL, 1, false);
-    open_network(&keeping, train.parameters, SN_GRAPH_EVAL, 3, true);
+    open_network(&train, NULL, SN_GRAPH_TRAIN, engines[_i], 2, false);
+    open_network(&eval, train.parameters, SN_GRAPH_EVAL, engines[_i], 1, false);
+    open_network(&keeping, train.parameters, SN_GRAPH_EVAL, engines[_i], 3, true);
     const double before = run_forward(&eval, 1);
     for (uint64_t step = 0; step < 3; step++)
         run_step(&train, step);
@@ -226,7 +247,7 @@ END_TEST
 /* Buffers that exist together do not overlap, whatever the ops do with them. */
 START_TEST(test_kept_values_are_apart) {
     network net;
-    open_network(&net, NULL, SN_GRAPH_TRAIN, 1, true);
+    open_network(&net, NULL, SN_GRAPH_TRAIN, engines[_i], 1, true);
     const size_t count = sn_graph_node_count(net.graph);
     ck_assert_uint_le(count, MAX_NODES);
     for (size_t i = 0; i < count; i++) {
@@ -247,7 +268,7 @@ END_TEST
 /* Parameters add up over steps; inputs have the gradient of the last step. */
 START_TEST(test_gradients_accumulate) {
     network net;
-    open_network(&net, NULL, SN_GRAPH_TRAIN, 2, false);
+    open_network(&net, NULL, SN_GRAPH_TRAIN, engines[_i], 2, false);
     const size_t count = sn_parameters_length(net.parameters);
     const sn_real *gradients = sn_parameters_gradients(net.parameters);
     sn_real *once = new_reals(count);
@@ -318,7 +339,7 @@ END_TEST
 /* A value that is not a number must reach the loss: training stops by it. */
 START_TEST(test_nan_reaches_the_loss) {
     network net;
-    open_network(&net, NULL, SN_GRAPH_TRAIN, 2, false);
+    open_network(&net, NULL, SN_GRAPH_TRAIN, engines[_i], 2, false);
     sn_parameters_find(net.parameters, "block3.conv2.weight")->value[0] = (sn_real)NAN;
     ck_assert(isnan(run_forward(&net, 0)));
     close_network(&net, false);
@@ -329,16 +350,16 @@ int main(void) {
     Suite *suite = suite_create("graph");
     TCase *tcase = tcase_create("graph");
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, test_sharing_changes_nothing, 1, 4);
-    tcase_add_loop_test(tcase, test_same_bits, 1, 4);
-    tcase_add_loop_test(tcase, test_bf16_is_near, 1, 4);
-    tcase_add_test(tcase, test_training_learns);
-    tcase_add_test(tcase, test_memory_is_shared);
-    tcase_add_test(tcase, test_eval_graph);
-    tcase_add_test(tcase, test_kept_values_are_apart);
-    tcase_add_test(tcase, test_gradients_accumulate);
+    tcase_add_loop_test(tcase, test_sharing_changes_nothing, 0, ENGINES * MAX_THREADS);
+    tcase_add_loop_test(tcase, test_same_bits, 0, ENGINES * MAX_THREADS);
+    tcase_add_loop_test(tcase, test_bf16_is_near, 0, ENGINES * MAX_THREADS);
+    tcase_add_loop_test(tcase, test_training_learns, 0, ENGINES);
+    tcase_add_loop_test(tcase, test_memory_is_shared, 0, ENGINES);
+    tcase_add_loop_test(tcase, test_eval_graph, 0, ENGINES);
+    tcase_add_loop_test(tcase, test_kept_values_are_apart, 0, ENGINES);
+    tcase_add_loop_test(tcase, test_gradients_accumulate, 0, ENGINES);
     tcase_add_test(tcase, test_partial_rows);
-    tcase_add_test(tcase, test_nan_reaches_the_loss);
+    tcase_add_loop_test(tcase, test_nan_reaches_the_loss, 0, ENGINES);
     suite_add_tcase(suite, tcase);
     return run_suite(suite, CK_FORK_GETENV);
 }

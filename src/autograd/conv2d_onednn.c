@@ -1,0 +1,444 @@
+/* Convolution by oneDNN. Every thread runs oneDNN's primitives on its own images; weights are laid
+ * out for them once a step. Sums of dW lie as oneDNN likes; they are added up in the order of the
+ * threads.
+ *
+ * With bf16 activations the largest magnitude of each filter is taken out of its weights: what is
+ * left of {-a, 0, a} is exact however short the numbers are. y is multiplied by it afterwards, and
+ * rounded once; for dx, dy is multiplied before. Where the processor has nothing for bf16, slices
+ * are widened and computed in float.
+ *
+ * Images that lie otherwise than oneDNN should see them are staged: copied to and from a workspace
+ * a slice at a time. */
+#include "autograd/conv2d.h"
+#include "autograd/onednn.h"
+#include "autograd/ops.h"
+#include "autograd/stage.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { X, WEIGHT, BIAS };
+
+/* node->own */
+typedef struct convolution {
+    sn_onednn *onednn;
+    bool scaled; /* the largest magnitudes are taken out of the weights */
+    bool shares_weights;
+    /* x, y, dy and dx as oneDNN sees them, and whether they are staged: dy once as it is and once
+     * scaled. dx is added from a stage also where it might lie there itself. */
+    sn_tensor x, y, dy, dx;
+    bool stages_x, stages_y, stages_dy, stages_dx;
+} convolution;
+
+static const convolution *own_of(const sn_node *node) {
+    return node->own;
+}
+
+static bool lies_alike(const sn_tensor *a, const sn_tensor *b) {
+    return a->format == b->format && a->bf16 == b->bf16;
+}
+
+static size_t stage_size(const sn_tensor *stage, size_t images) {
+    return sn_align_up(images * sn_tensor_row(stage) * sn_element_size(stage));
+}
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+/* ---- shape and plan ---- */
+
+/* oneDNN's kernels for tiles want channels innermost, the others in blocks. */
+static sn_status conv2d_onednn_shape(sn_node *node, const sn_run *run, sn_error *error) {
+    SN_TRY(sn_conv2d_shape(node, error));
+    node->output->bf16 = run->precision == SN_PRECISION_BF16;
+    node->output->format =
+        node->output->bf16 && sn_onednn_has_tiles() ? SN_FORMAT_INTERLEAVED : SN_FORMAT_BLOCKED;
+    return SN_OK;
+}
+
+/* The tensor as it is to lie for oneDNN: like the output, but that kernels for few channels take
+ * plain images. */
+static sn_tensor stage_of(const sn_node *node, const sn_tensor *tensor, bool bf16) {
+    const bool few = tensor->format == SN_FORMAT_PLAIN && tensor->shape.size[1] < SN_LANES;
+    return (sn_tensor){.shape = tensor->shape,
+                       .format = few && !bf16 ? SN_FORMAT_PLAIN : node->output->format,
+                       .bf16 = bf16};
+}
+
+/* Decides what is staged and how. */
+static void choose_stages(const sn_node *node, convolution *own) {
+    const sn_tensor *x = node->input[X], *y = node->output;
+    const bool bf16 = y->bf16 && sn_onednn_has_bf16();
+    own->scaled = y->bf16;
+    own->x = stage_of(node, x, bf16);
+    own->dy = stage_of(node, y, bf16);
+    own->y = stage_of(node, y, false);
+    own->dx = own->x;
+    own->stages_x = own->stages_dx = !lies_alike(x, &own->x);
+    own->stages_y = !lies_alike(y, &own->y);
+    own->stages_dy = !lies_alike(y, &own->dy);
+    own->stages_dx = own->stages_dx || node->add[X];
+    own->dx.bf16 = bf16 && !own->stages_dx;
+}
+
+static sn_onednn_setup setup_of(const sn_node *node, const sn_run *run, const convolution *own) {
+    const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
+    const size_t backward = node->backward_slice;
+    return (sn_onednn_setup){
+        .images = g.n,
+        .threads = run->threads,
+        .x = own->x,
+        .y = own->y,
+        .kernel_height = g.r,
+        .kernel_width = g.s,
+        .stride = g.stride,
+        .padding = g.padding,
+        .bf16 = own->x.bf16,
+        .pass = {[SN_ONEDNN_FORWARD] = {node->forward_slice, own->x.bf16, own->y.bf16},
+                 [SN_ONEDNN_DATA] = {node->input[X]->wants_gradient ? backward : 0, own->dx.bf16,
+                                     own->dy.bf16},
+                 [SN_ONEDNN_WEIGHTS] = {node->input[WEIGHT]->wants_gradient ? backward : 0,
+                                        own->x.bf16, own->dy.bf16}}};
+}
+
+static size_t padded_filters(const sn_node *node) {
+    return sn_lane_groups(node->output->shape.size[1]) * SN_LANES;
+}
+
+/* Bytes of a pass's weights. */
+static size_t weights_size(const convolution *own, sn_onednn_pass pass) {
+    const size_t element = own->x.bf16 ? sizeof(sn_bf16) : sizeof(sn_real);
+    return sn_align_up(sn_onednn_weights_of(own->onednn, pass)->count * element);
+}
+
+/* What is saved: the scale of every filter and the bias, both padded, and the weights of forward
+ * and of the data pass. */
+static sn_real *saved_scale(const sn_node *node) {
+    return node->saved;
+}
+
+static sn_real *saved_bias(const sn_node *node) {
+    return saved_scale(node) + padded_filters(node);
+}
+
+static void *saved_weights(const sn_node *node, sn_onednn_pass pass) {
+    const convolution *own = own_of(node);
+    unsigned char *weights =
+        (unsigned char *)node->saved + sn_align_up(2 * padded_filters(node) * sizeof(sn_real));
+    if (pass == SN_ONEDNN_DATA && !own->shares_weights)
+        weights += weights_size(own, SN_ONEDNN_FORWARD);
+    return weights;
+}
+
+/* Numbers that a thread sums up: dW as oneDNN lays it out, and db, padded. */
+static size_t sums_stride(const sn_node *node) {
+    const size_t weights = sn_onednn_weights_of(own_of(node)->onednn, SN_ONEDNN_WEIGHTS)->count;
+    return sn_align_up((weights + padded_filters(node)) * sizeof(sn_real)) / sizeof(sn_real);
+}
+
+/* One thread's workspace. */
+typedef struct workspace {
+    void *x, *y; /* the stages; dx after x, dy for y */
+    sn_real *dw; /* of a slice */
+    void *scratch;
+} workspace;
+
+/* Measures when the base is NULL. */
+static size_t carve_forward(const sn_node *node, unsigned char *base, workspace *w) {
+    const convolution *own = own_of(node);
+    const size_t images = node->forward_slice;
+    const size_t x = own->stages_x ? stage_size(&own->x, images) : 0;
+    const size_t y = own->stages_y ? stage_size(&own->y, images) : 0;
+    if (base)
+        *w = (workspace){.x = base, .y = base + x, .scratch = base + x + y};
+    return x + y + sn_onednn_scratch_size(own->onednn, SN_ONEDNN_FORWARD);
+}
+
+static size_t carve_backward(const sn_node *node, unsigned char *base, workspace *w) {
+    const convolution *own = own_of(node);
+    const size_t images = node->backward_slice;
+    const size_t x = larger(own->stages_x ? stage_size(&own->x, images) : 0,
+                            own->stages_dx ? stage_size(&own->dx, images) : 0);
+    const size_t y = own->stages_dy || own->scaled ? stage_size(&own->dy, images) : 0;
+    const size_t weights = sn_onednn_weights_of(own->onednn, SN_ONEDNN_WEIGHTS)->count;
+    const size_t dw = sn_align_up(weights * sizeof(sn_real));
+    if (base)
+        *w = (workspace){
+            .x = base, .y = base + x, .dw = (void *)(base + x + y), .scratch = base + x + y + dw};
+    return x + y + dw +
+           larger(sn_onednn_scratch_size(own->onednn, SN_ONEDNN_DATA),
+                  sn_onednn_scratch_size(own->onednn, SN_ONEDNN_WEIGHTS));
+}
+
+static sn_status conv2d_onednn_plan(sn_node *node, const sn_run *run, sn_error *error) {
+    convolution *own = node->own = calloc(1, sizeof *own);
+    SN_RETURN_IF(!own, error, SN_ERROR_MEMORY, "out of memory for the graph");
+    choose_stages(node, own);
+    const sn_onednn_setup setup = setup_of(node, run, own);
+    SN_TRY(sn_onednn_create(&setup, &own->onednn, error));
+    own->shares_weights = sn_onednn_shares_weights(own->onednn);
+    node->saved_size = sn_align_up(2 * padded_filters(node) * sizeof(sn_real)) +
+                       weights_size(own, SN_ONEDNN_FORWARD) +
+                       (own->shares_weights ? 0 : weights_size(own, SN_ONEDNN_DATA));
+    node->forward_scratch_size = carve_forward(node, NULL, NULL);
+    node->backward_scratch_size = carve_backward(node, NULL, NULL);
+    node->backward_sums_size = (size_t)run->threads * sums_stride(node) * sizeof(sn_real);
+    return SN_OK;
+}
+
+static void conv2d_onednn_release(sn_node *node) {
+    convolution *own = node->own;
+    if (own)
+        sn_onednn_free(own->onednn);
+    free(own);
+}
+
+/* ---- weights ---- */
+
+/* The largest magnitude of each of SN_LANES filters, 1 where that is 0 and past the last. */
+static sn_vec scales_of(const sn_conv2d_geometry *g, const sn_real *weight, size_t first) {
+    sn_vec scales = sn_vec_all(1);
+    for (size_t lane = 0; lane < SN_LANES && first + lane < g->k; lane++) {
+        const sn_real *filter = weight + (first + lane) * g->taps;
+        sn_real largest = 0;
+        for (size_t i = 0; i < g->taps; i++) {
+            const sn_real magnitude = filter[i] < 0 ? -filter[i] : filter[i];
+            largest = magnitude > largest ? magnitude : largest;
+        }
+        if (largest > 0)
+            scales[lane] = largest;
+    }
+    return scales;
+}
+
+/* Element (first + lane, c, tap) of the plain weights for each lane, 0 in paddings. */
+static inline sn_vec gather(const sn_conv2d_geometry *g, const sn_real *weight, size_t first,
+                            size_t c, size_t tap) {
+    sn_vec v = {0};
+    const size_t window = g->r * g->s;
+    for (size_t lane = 0; lane < SN_LANES && first + lane < g->k && c < g->c; lane++)
+        v[lane] = weight[((first + lane) * g->c + c) * window + tap];
+    return v;
+}
+
+/* Puts the weights of filters [first, first + SN_LANES), divided by their scales, where oneDNN
+ * looks for them. */
+static inline void put_filters(const sn_conv2d_geometry *g, const sn_onednn_weights *map,
+                               const sn_real *weight, size_t first, sn_vec scales, void *to,
+                               bool bf16) {
+    const size_t *filter = map->filter + first;
+    const bool together = filter[SN_LANES - 1] - filter[0] == SN_LANES - 1;
+    for (size_t c = 0; c < map->channels; c++) {
+        for (size_t tap = 0; tap < map->taps; tap++) {
+            const sn_vec v = gather(g, weight, first, c, tap) / scales;
+            const size_t base = map->channel[c] + map->tap[tap];
+            if (together) {
+                sn_lanes_store(to, base + filter[0], v, bf16);
+                continue;
+            }
+            sn_real lanes[SN_LANES];
+            sn_lanes_store(lanes, 0, v, bf16);
+            for (size_t lane = 0; lane < SN_LANES; lane++) {
+                if (bf16)
+                    ((sn_bf16 *)to)[base + filter[lane]] = ((const sn_bf16 *)lanes)[lane];
+                else
+                    ((sn_real *)to)[base + filter[lane]] = lanes[lane];
+            }
+        }
+    }
+}
+
+static void prepare_filters(const sn_node *node, sn_onednn_pass pass, size_t first, sn_vec scales) {
+    const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
+    const sn_onednn_weights *map = sn_onednn_weights_of(own_of(node)->onednn, pass);
+    const sn_real *weight = node->input[WEIGHT]->value;
+    if (first >= map->filters)
+        return;
+    if (own_of(node)->x.bf16)
+        put_filters(&g, map, weight, first, scales, saved_weights(node, pass), true);
+    else
+        put_filters(&g, map, weight, first, scales, saved_weights(node, pass), false);
+}
+
+static void prepare_vectors(const sn_node *node, size_t first, sn_vec scales) {
+    const sn_tensor *bias = node->input[BIAS];
+    if (first >= padded_filters(node))
+        return;
+    sn_vec_store(saved_scale(node) + first, scales);
+    sn_vec shift = {0};
+    for (size_t lane = 0; bias && lane < SN_LANES && first + lane < bias->shape.size[0]; lane++)
+        shift[lane] = bias->value[first + lane];
+    sn_vec_store(saved_bias(node) + first, shift);
+}
+
+/* Both passes pad filters to whole vectors, but one may pad more. */
+static void conv2d_onednn_prepare(const sn_node *node, const sn_run *run, const sn_part *part) {
+    const convolution *own = own_of(node);
+    const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
+    const size_t forward = sn_onednn_weights_of(own->onednn, SN_ONEDNN_FORWARD)->filters;
+    const size_t data = sn_onednn_weights_of(own->onednn, SN_ONEDNN_DATA)->filters;
+    const size_t groups = larger(forward, data) / SN_LANES;
+    const size_t last = sn_chunk_start(groups, part->thread + 1, run->threads);
+    for (size_t i = sn_chunk_start(groups, part->thread, run->threads); i < last; i++) {
+        const size_t first = i * SN_LANES;
+        const sn_vec scales =
+            own->scaled ? scales_of(&g, node->input[WEIGHT]->value, first) : sn_vec_all(1);
+        prepare_vectors(node, first, scales);
+        prepare_filters(node, SN_ONEDNN_FORWARD, first, scales);
+        if (data > 0 && !own->shares_weights)
+            prepare_filters(node, SN_ONEDNN_DATA, first, scales);
+    }
+}
+
+/* ---- forward ---- */
+
+static void conv2d_onednn_forward(const sn_node *node, const sn_run *run, const sn_part *part) {
+    (void)run;
+    const convolution *own = own_of(node);
+    const size_t images = part->last - part->first;
+    const void *x = sn_value_at(node->input[X], part);
+    void *y = sn_value_at(node->output, part);
+    workspace w = {0};
+    if (images == 0)
+        return;
+    carve_forward(node, sn_scratch_at(&node->forward_scratch, part), &w);
+    if (own->stages_x)
+        sn_to_stage(node->input[X], x, &own->x, w.x, images, &(sn_stage_change){0});
+    const void *raw = own->stages_y ? w.y : y;
+    sn_onednn_run(own->onednn, SN_ONEDNN_FORWARD, images, part->thread,
+                  &(sn_onednn_operands){own->stages_x ? w.x : x,
+                                        saved_weights(node, SN_ONEDNN_FORWARD), raw, w.scratch});
+    const sn_stage_change finish = {.factor = own->scaled ? saved_scale(node) : NULL,
+                                    .shift = node->input[BIAS] ? saved_bias(node) : NULL};
+    if (own->stages_y || finish.shift)
+        sn_from_stage(&own->y, raw, node->output, y, images, &finish);
+}
+
+/* ---- backward ---- */
+
+static void add_bias_sums(const sn_node *node, const void *dy, size_t images, sn_real *sums) {
+    const sn_lane_layout lanes = sn_tensor_lanes(node->output);
+    for (size_t n = 0; n < images; n++) {
+        for (size_t g = 0; g < lanes.groups; g++) {
+            const size_t start = n * lanes.image_stride + g * lanes.group_stride;
+            sn_vec sum = {0};
+            for (size_t p = 0; p < lanes.pixels; p++)
+                sum += sn_lanes_load(dy, start + p * lanes.pixel_stride, lanes.bf16);
+            sn_vec_store(sums + g * SN_LANES, sn_vec_load(sums + g * SN_LANES) + sum);
+        }
+    }
+}
+
+/* A thread's first slice is not added but written. */
+static void add_weight_sums(const sn_node *node, const sn_part *part, const void *dy,
+                            const workspace *w, sn_real *sums) {
+    const convolution *own = own_of(node);
+    const size_t images = part->last - part->first;
+    const void *x = sn_value_at(node->input[X], part);
+    if (own->stages_x)
+        sn_to_stage(node->input[X], x, &own->x, w->x, images, &(sn_stage_change){0});
+    if (own->stages_dy)
+        sn_to_stage(node->output, dy, &own->dy, w->y, images, &(sn_stage_change){0});
+    sn_onednn_run(own->onednn, SN_ONEDNN_WEIGHTS, images, part->thread,
+                  &(sn_onednn_operands){own->stages_x ? w->x : x, part->is_start ? sums : w->dw,
+                                        own->stages_dy ? w->y : dy, w->scratch});
+    const size_t count = sn_onednn_weights_of(own->onednn, SN_ONEDNN_WEIGHTS)->count;
+    for (size_t i = 0; i < count && !part->is_start; i++)
+        sums[i] += w->dw[i];
+}
+
+static void pass_back(const sn_node *node, const sn_part *part, const void *dy, const workspace *w,
+                      void *dx) {
+    const convolution *own = own_of(node);
+    const size_t images = part->last - part->first;
+    const sn_stage_change scale = {.factor = own->scaled ? saved_scale(node) : NULL};
+    if (own->stages_dy || own->scaled) {
+        sn_to_stage(node->output, dy, &own->dy, w->y, images, &scale);
+        dy = w->y;
+    }
+    sn_onednn_run(own->onednn, SN_ONEDNN_DATA, images, part->thread,
+                  &(sn_onednn_operands){own->stages_dx ? w->x : dx,
+                                        saved_weights(node, SN_ONEDNN_DATA), dy, w->scratch});
+    if (own->stages_dx)
+        sn_from_stage(&own->dx, w->x, node->input[X], dx, images,
+                      &(sn_stage_change){.add = node->add[X]});
+}
+
+static bool wants_gradient(const sn_node *node, int input) {
+    return node->input[input] && node->input[input]->wants_gradient;
+}
+
+static void conv2d_onednn_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
+    (void)run;
+    const size_t images = part->last - part->first;
+    const size_t weights = sn_onednn_weights_of(own_of(node)->onednn, SN_ONEDNN_WEIGHTS)->count;
+    const void *dy = sn_gradient_at(node->output, part);
+    void *dx = sn_gradient_at(node->input[X], part);
+    sn_real *sums = (sn_real *)node->backward_sums + (size_t)part->thread * sums_stride(node);
+    workspace w = {0};
+    if (part->is_start && images == 0)
+        memset(sums, 0, sums_stride(node) * sizeof *sums);
+    else if (part->is_start)
+        memset(sums + weights, 0, padded_filters(node) * sizeof *sums);
+    if (images == 0)
+        return;
+    carve_backward(node, sn_scratch_at(&node->backward_scratch, part), &w);
+    if (wants_gradient(node, BIAS))
+        add_bias_sums(node, dy, images, sums + weights);
+    if (wants_gradient(node, WEIGHT))
+        add_weight_sums(node, part, dy, &w, sums);
+    if (dx)
+        pass_back(node, part, dy, &w, dx);
+}
+
+/* The threads' sums of one number. */
+static sn_real total(const sn_node *node, const sn_run *run, size_t place) {
+    const sn_real *sums = node->backward_sums;
+    const size_t stride = sums_stride(node);
+    sn_real sum = 0;
+    for (int thread = 0; thread < run->threads; thread++)
+        sum += sums[(size_t)thread * stride + place];
+    return sum;
+}
+
+static void finish_filter(const sn_node *node, const sn_run *run, size_t k) {
+    const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
+    const sn_onednn_weights *map = sn_onednn_weights_of(own_of(node)->onednn, SN_ONEDNN_WEIGHTS);
+    sn_real *gradient = node->input[WEIGHT]->gradient + k * g.taps;
+    for (size_t c = 0; c < g.c; c++)
+        for (size_t tap = 0; tap < map->taps; tap++, gradient++)
+            *gradient = (node->add[WEIGHT] ? *gradient : 0) +
+                        total(node, run, map->filter[k] + map->channel[c] + map->tap[tap]);
+}
+
+static void conv2d_onednn_finish(const sn_node *node, const sn_run *run, const sn_part *part) {
+    const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
+    const size_t weights = sn_onednn_weights_of(own_of(node)->onednn, SN_ONEDNN_WEIGHTS)->count;
+    const size_t last = sn_chunk_start(g.k, part->thread + 1, run->threads);
+    for (size_t k = sn_chunk_start(g.k, part->thread, run->threads); k < last; k++) {
+        if (wants_gradient(node, WEIGHT))
+            finish_filter(node, run, k);
+        if (wants_gradient(node, BIAS)) {
+            sn_real *gradient = node->input[BIAS]->gradient + k;
+            *gradient = (node->add[BIAS] ? *gradient : 0) + total(node, run, weights + k);
+        }
+    }
+}
+
+const sn_op sn_op_conv2d_onednn = {
+    .name = "conv2d_onednn",
+    .attributes_size = sizeof(sn_conv2d_attributes),
+    .backward_reads = SN_READS_INPUT(X),
+    .weights = SN_READS_INPUT(WEIGHT) | SN_READS_INPUT(BIAS),
+    .any_format = true,
+    .shape = conv2d_onednn_shape,
+    .plan = conv2d_onednn_plan,
+    .release = conv2d_onednn_release,
+    .forward = {{SN_PHASE_EARLY, conv2d_onednn_prepare, SN_ALWAYS},
+                {SN_PHASE_IMAGES, conv2d_onednn_forward, SN_ALWAYS}},
+    .backward = {{SN_PHASE_IMAGES, conv2d_onednn_backward, SN_ALWAYS},
+                 {SN_PHASE_LATE, conv2d_onednn_finish, SN_ALWAYS}},
+};
