@@ -5,25 +5,22 @@
 
 #include <math.h>
 
-static bool is_effectual(float weight, const sn_region *region, float delta) {
-    return region->sign * weight >= delta;
-}
-
 /* Everything but the weights themselves. */
 static void measure(const sn_quant_options *options, const float *latent, size_t count,
                     sn_region *region) {
     float largest = 0;
+#pragma omp simd reduction(max : largest)
     for (size_t i = 0; i < count; i++)
-        largest = fmaxf(largest, fabsf(latent[i]));
-    const float delta = (float)options->delta_ratio * largest;
+        largest = fabsf(latent[i]) > largest ? fabsf(latent[i]) : largest;
+    const float delta = (float)options->delta_ratio * largest, sign = region->sign;
     double total = 0;
-    region->effectual = 0;
+    int effectual = 0; /* the width of a float, so that a vector holds as many; counts are ints */
+#pragma omp simd reduction(+ : total, effectual)
     for (size_t i = 0; i < count; i++) {
-        if (is_effectual(latent[i], region, delta)) {
-            total += fabs((double)latent[i]);
-            region->effectual++;
-        }
+        total += sign * latent[i] >= delta ? (double)fabsf(latent[i]) : 0;
+        effectual += sign * latent[i] >= delta ? 1 : 0;
     }
+    region->effectual = (size_t)effectual;
     region->threshold = region->sign * delta;
     region->scale = region->effectual ? (float)(total / (double)region->effectual) : 0;
     if (options->scale_rule == SN_SCALE_ONE)
@@ -35,14 +32,12 @@ static void quantize(const sn_quant_options *options, const float *latent, size_
     measure(options, latent, count, region);
     const float delta = region->sign * region->threshold;
     const float density = centered ? (float)region->effectual / (float)count : 0;
-    const float scale = region->scale * region->sign;
-    for (size_t i = 0; i < count; i++) {
-        const bool effectual = is_effectual(latent[i], region, delta);
-        if (weight)
-            weight[i] = scale * ((effectual ? 1.0F : 0.0F) - density);
-        if (mask)
-            mask[i] = effectual;
-    }
+    const float scale = region->scale * region->sign, sign = region->sign;
+#pragma omp simd
+    for (size_t i = 0; i < (weight ? count : 0); i++)
+        weight[i] = scale * ((sign * latent[i] >= delta ? 1.0F : 0.0F) - density);
+    for (size_t i = 0; i < (mask ? count : 0); i++)
+        mask[i] = sign * latent[i] >= delta;
 }
 
 static void quantize_plain(const sn_quant_options *options, const float *latent, size_t count,
