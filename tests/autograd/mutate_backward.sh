@@ -155,10 +155,11 @@ break_source() {
 break_source plan.c <<'END'
 input values end with forward|s/backward_reads & SN_READS_INPUT(k)/backward_reads \& 0/
 output values end with forward|s/backward_reads & SN_READS_OUTPUT/backward_reads \& 0/
-values start when they are read|s/^    if (touches_output(task))$/    if (0)/
-values end where they are made|/static void use_forward/,/^}/s/if (touches_input(task, k))/if (0)/
+values start when they are read|/static void use_forward/,/^}/s/if (touches_output(task) \&\&.*/if (0)/
+values end where they are made|/static void use_forward/,/^}/s/if (touches_input(task, k) \&\&.*/if (0)/
 gradients end where they are made|/static void use_backward/,/^}/s/    if (touches_output(task)) {/    if (0) {/
 gradients start where they are read|/static void use_backward/,/^}/s/use(&input->gradient, .*);/;/
+nothing is left alone|s/return task->phase->leaves & operand;/(void)task; return operand == 0;/
 kept values are not kept|s/if (tensor->keep)/if (0)/
 inputs are not there from the start|/if (tensor->is_input)$/{n;s/, 0, SN/, end, SN/;}
 input gradients end early|s/if (tensor->is_input && tensor->wants_gradient)/if (0)/
