@@ -73,7 +73,7 @@ static sn_status batch_norm_shape(sn_node *node, const sn_run *run, sn_error *er
     if (activation == SN_ACTIVATION_RELU || activation == SN_ACTIVATION_HARDTANH)
         node->backward_reads |= SN_READS_OUTPUT;
     if (activation == SN_ACTIVATION_PRELU)
-        node->backward_reads |= SN_READS_INPUT(SLOPE) | SN_READS_INPUT(RESIDUAL);
+        node->backward_reads |= SN_READS_INPUT(RESIDUAL);
     return SN_OK;
 }
 
@@ -447,7 +447,7 @@ enum {
 const sn_op sn_op_batch_norm = {
     .name = "batch_norm",
     .attributes_size = sizeof(sn_batch_norm_attributes),
-    .backward_reads = SN_READS_INPUT(X) | SN_READS_INPUT(GAMMA),
+    .backward_reads = SN_READS_INPUT(X),
     .weights = SN_READS_INPUT(GAMMA) | SN_READS_INPUT(BETA) | SN_READS_INPUT(SLOPE),
     .any_format = true,
     .shape = batch_norm_shape,

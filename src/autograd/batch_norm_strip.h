@@ -13,8 +13,6 @@
 
 #include <string.h>
 
-#define SN_INLINE static inline __attribute__((always_inline))
-
 enum { SN_STRIP_UNROLL = 4 };
 
 typedef struct sn_strip {

@@ -55,6 +55,20 @@ sn_status sn_conv2d_shape(sn_node *node, sn_error *error) {
     return SN_OK;
 }
 
+void sn_conv2d_sum_bias(const sn_node *node, size_t images, const void *dy, sn_real *sums) {
+    const sn_lane_layout lanes = sn_tensor_lanes(node->output);
+    for (size_t n = 0; n < images; n++) {
+        for (size_t g = 0; g < lanes.groups; g++) {
+            sn_vec sum = {0};
+            for (size_t p = 0; p < lanes.pixels; p++)
+                sum += sn_lanes_load(
+                    dy, n * lanes.image_stride + g * lanes.group_stride + p * lanes.pixel_stride,
+                    lanes.bf16);
+            sn_vec_store(sums + g * SN_LANES, sn_vec_load(sums + g * SN_LANES) + sum);
+        }
+    }
+}
+
 static const sn_op *op_of(sn_engine engine) {
 #if SN_HAS_ONEDNN
     if (engine == SN_ENGINE_ONEDNN)

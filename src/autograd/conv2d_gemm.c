@@ -131,19 +131,22 @@ static sn_status conv2d_gemm_shape(sn_node *node, const sn_run *run, sn_error *e
     return SN_OK;
 }
 
-/* Image n of the part, plain: itself, or a copy in `copy`. */
-static const sn_real *plain_image(const sn_tensor *tensor, const void *images, size_t n,
-                                  sn_real *copy) {
-    const unsigned char *image =
-        (const unsigned char *)images + n * sn_tensor_row(tensor) * sn_element_size(tensor);
-    if (!copy)
-        return (const void *)image;
-    sn_rows_to_plain(tensor, image, copy, 1);
-    return copy;
+static size_t image_offset(const sn_tensor *tensor, size_t n) {
+    return n * sn_tensor_row(tensor) * sn_element_size(tensor);
 }
 
 static void *image_at(const sn_tensor *tensor, void *images, size_t n) {
-    return (unsigned char *)images + n * sn_tensor_row(tensor) * sn_element_size(tensor);
+    return (unsigned char *)images + image_offset(tensor, n);
+}
+
+/* Image n of the part, plain: itself, or a copy in `copy`. */
+static const sn_real *plain_image(const sn_tensor *tensor, const void *images, size_t n,
+                                  sn_real *copy) {
+    const void *image = (const unsigned char *)images + image_offset(tensor, n);
+    if (!copy)
+        return image;
+    sn_rows_to_plain(tensor, image, copy, 1);
+    return copy;
 }
 
 /* ---- forward ---- */

@@ -319,19 +319,6 @@ static void conv2d_onednn_forward(const sn_node *node, const sn_run *run, const 
 
 /* ---- backward ---- */
 
-static void add_bias_sums(const sn_node *node, const void *dy, size_t images, sn_real *sums) {
-    const sn_lane_layout lanes = sn_tensor_lanes(node->output);
-    for (size_t n = 0; n < images; n++) {
-        for (size_t g = 0; g < lanes.groups; g++) {
-            const size_t start = n * lanes.image_stride + g * lanes.group_stride;
-            sn_vec sum = {0};
-            for (size_t p = 0; p < lanes.pixels; p++)
-                sum += sn_lanes_load(dy, start + p * lanes.pixel_stride, lanes.bf16);
-            sn_vec_store(sums + g * SN_LANES, sn_vec_load(sums + g * SN_LANES) + sum);
-        }
-    }
-}
-
 /* A thread's first slice is not added but written. */
 static void add_weight_sums(const sn_node *node, const sn_part *part, const void *dy,
                             const workspace *w, sn_real *sums) {
@@ -387,7 +374,7 @@ static void conv2d_onednn_backward(const sn_node *node, const sn_run *run, const
         return;
     carve_backward(node, sn_scratch_at(&node->backward_scratch, part), &w);
     if (wants_gradient(node, BIAS))
-        add_bias_sums(node, dy, images, sums + weights);
+        sn_conv2d_sum_bias(node, images, dy, sums + weights);
     if (wants_gradient(node, WEIGHT))
         add_weight_sums(node, part, dy, &w, sums);
     if (dx)

@@ -3,6 +3,7 @@
  * once a step; their gradients are summed up by each thread in the transformed domain. */
 #include "autograd/conv2d.h"
 #include "autograd/ops.h"
+#include "autograd/stage.h"
 #include "autograd/windows.h"
 #include "autograd/winograd.h"
 
@@ -199,20 +200,6 @@ static void conv2d_winograd_forward(const sn_node *node, const sn_run *run, cons
 
 /* ---- backward ---- */
 
-static void sum_bias(const sn_node *node, size_t images, const void *dy, sn_real *sums) {
-    const sn_lane_layout lanes = sn_tensor_lanes(node->output);
-    for (size_t n = 0; n < images; n++) {
-        for (size_t g = 0; g < lanes.groups; g++) {
-            sn_vec sum = {0};
-            for (size_t p = 0; p < lanes.pixels; p++)
-                sum += sn_lanes_load(
-                    dy, n * lanes.image_stride + g * lanes.group_stride + p * lanes.pixel_stride,
-                    lanes.bf16);
-            sn_vec_store(sums + g * SN_LANES, sn_vec_load(sums + g * SN_LANES) + sum);
-        }
-    }
-}
-
 static void pass_back(const kernels *k, size_t images, const void *dy, const sn_real *u, void *dx,
                       bool add, void *workspace) {
     if (k->is_winograd)
@@ -223,20 +210,13 @@ static void pass_back(const kernels *k, size_t images, const void *dy, const sn_
 
 /* Through a copy in lanes; for the edges of a network, not for its middle. */
 static void pass_back_plain(const sn_node *node, size_t images, const void *dy, const sn_real *u,
-                            sn_real *dx, void *workspace) {
-    const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
+                            sn_real *dx, unsigned char *workspace) {
     const kernels data = kernels_of(node, true);
-    const sn_lane_layout *lanes = &data.windows.x;
-    const sn_real *copy = (void *)((unsigned char *)workspace + workspace_size(&data));
-    pass_back(&data, images, dy, u, (sn_real *)copy, false, workspace);
-    for (size_t n = 0; n < images; n++)
-        for (size_t c = 0; c < g.c; c++)
-            for (size_t p = 0; p < lanes->pixels; p++, dx++) {
-                const sn_real passed =
-                    copy[n * lanes->image_stride + c / SN_LANES * lanes->group_stride +
-                         p * lanes->pixel_stride + c % SN_LANES];
-                *dx = node->add[X] ? *dx + passed : passed;
-            }
+    const sn_tensor lanes = {.shape = node->input[X]->shape, .format = SN_FORMAT_BLOCKED};
+    void *copy = workspace + workspace_size(&data);
+    pass_back(&data, images, dy, u, copy, false, workspace);
+    sn_from_stage(&lanes, copy, node->input[X], dx, images,
+                  &(sn_stage_change){.add = node->add[X]});
 }
 
 static void conv2d_winograd_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
@@ -255,7 +235,7 @@ static void conv2d_winograd_backward(const sn_node *node, const sn_run *run, con
     else if (node->input[WEIGHT]->wants_gradient)
         sn_windows_backward_weights(&k.windows, images, x, dy, sums, workspace);
     if (node->input[BIAS] && node->input[BIAS]->wants_gradient)
-        sum_bias(node, images, dy, bias_sums(node, part->thread));
+        sn_conv2d_sum_bias(node, images, dy, bias_sums(node, part->thread));
     if (dx && is_plain(node->input[X]))
         pass_back_plain(node, images, dy, w.backward, dx, workspace + workspace_size(&k));
     else if (dx)
@@ -300,7 +280,7 @@ static void conv2d_winograd_finish(const sn_node *node, const sn_run *run, const
 const sn_op sn_op_conv2d_winograd = {
     .name = "conv2d_winograd",
     .attributes_size = sizeof(sn_conv2d_attributes),
-    .backward_reads = SN_READS_INPUT(X) | SN_READS_INPUT(WEIGHT),
+    .backward_reads = SN_READS_INPUT(X),
     .weights = SN_READS_INPUT(WEIGHT) | SN_READS_INPUT(BIAS),
     .any_format = true,
     .shape = conv2d_winograd_shape,

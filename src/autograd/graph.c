@@ -226,15 +226,11 @@ void sn_graph_backward(sn_graph *graph, const sn_real *root_gradient) {
     sn_tensor *root = graph->root;
     if (!root->gradient_storage.base)
         return; /* nothing that wants a gradient stands behind the root */
-    const size_t rows = root->shape.size[0], row = sn_shape_count(&root->shape) / rows;
-    const size_t stored = sn_tensor_row(root) * sn_element_size(root);
-    for (size_t n = 0; n < rows; n++) {
-        void *to = (unsigned char *)root->gradient_storage.base + n * stored;
-        if (root_gradient)
-            sn_rows_from_plain(root, to, root_gradient + n * row, 1, false);
-        else
-            sn_rows_fill(root, to, 1, 1);
-    }
+    const size_t rows = root->shape.size[0];
+    if (root_gradient)
+        sn_rows_from_plain(root, root->gradient_storage.base, root_gradient, rows, false);
+    else
+        sn_rows_fill(root, root->gradient_storage.base, 1, rows);
     sn_program_run(graph, &graph->backward);
 }
 

@@ -21,6 +21,9 @@ enum { SN_LANES = 16 };
 enum { SN_LANES = 8 };
 #endif
 
+/* For kernels whose arguments are constants where they are called. */
+#define SN_INLINE static inline __attribute__((always_inline))
+
 typedef sn_real sn_vec __attribute__((vector_size(SN_LANES * sizeof(sn_real))));
 typedef sn_real sn_vec_unaligned
     __attribute__((vector_size(SN_LANES * sizeof(sn_real)), aligned(sizeof(sn_real)), may_alias));

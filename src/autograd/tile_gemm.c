@@ -4,8 +4,6 @@
 #include <immintrin.h>
 #endif
 
-#define SN_INLINE static inline __attribute__((always_inline))
-
 /* sum + left * right. Compilers are free to round the product or not, and choose differently from
  * block shape to block shape; then bits would depend on how rows are cut. An intrinsic leaves no
  * choice, and neither does strict C on machines without the instruction. */

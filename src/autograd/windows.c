@@ -8,8 +8,6 @@
 #include "autograd/windows_grid.h"
 #include "base/memory.h"
 
-#define SN_INLINE static inline __attribute__((always_inline))
-
 enum {
     BLOCK_NUMBERS = 32 * 1024, /* of A, which should stay in the L2 cache */
     FEWEST_OUTPUTS = 48,       /* in a block: each block passes over all weights */

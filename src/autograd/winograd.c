@@ -7,8 +7,6 @@
 #include "autograd/winograd_internal.h"
 #include "base/memory.h"
 
-#define SN_INLINE static inline __attribute__((always_inline))
-
 enum {
     POSITIONS = SN_WINOGRAD_POSITIONS,
     BLOCK_NUMBERS = 48 * 1024, /* of V and M together, which should stay in the L2 cache */
