@@ -126,7 +126,7 @@ static void print_totals(const sn_train_config *config, const sn_parameters *par
         const sn_parameter *entry = sn_parameters_at(parameters, i);
         *(sn_role_is_trained(entry->role) ? &trained : &kept) += entry->count;
     }
-    sn_infer_inspect(packed, size, &info);
+    sn_infer_inspect(packed, size, NULL, &info);
     printf("\n%s %s, %s %dx%dx%d, %d classes\n", sn_arch_name(config->arch),
            sn_quantizer_name(config->quant.quantizer), sn_dataset_name(config->dataset),
            info.channels, info.height, info.width, info.classes);

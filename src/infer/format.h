@@ -36,7 +36,9 @@ enum sn_infer_opcode {
 enum sn_infer_weight_kind {
     SN_INFER_WEIGHTS_NONE = 0,
     SN_INFER_WEIGHTS_FP32,
-    SN_INFER_WEIGHTS_SIGNED_BINARY
+    SN_INFER_WEIGHTS_SIGNED_BINARY, /* a mask, one sign a filter: {0, +a} or {0, -a} */
+    SN_INFER_WEIGHTS_BINARY,        /* a bit a weight: {-a, +a} */
+    SN_INFER_WEIGHTS_TERNARY        /* a mask and a sign a weight: {-a, 0, +a} */
 };
 
 /* How the payload is arranged beyond what the weight kind says; a planner adds codes here. */

@@ -28,7 +28,9 @@ typedef struct sn_infer_kernel sn_infer_kernel;
 
 typedef struct sn_infer_layer {
     uint32_t opcode, weight_kind, plan;
-    bool centered;
+    bool centered; /* signed-binary only */
+    bool residual; /* of a convolution: input_b, shaped like the output, is added to
+                      scale * sum + bias before the activation; output may be input_b */
     uint32_t input_a, input_b, output; /* slots */
     sn_infer_shape in, out;            /* of input_a and of the output */
     uint32_t kernel_height, kernel_width, stride, padding;
@@ -36,8 +38,13 @@ typedef struct sn_infer_layer {
 
     /* Sections of the payload, inside the packed model and complete; NULL where there is none. */
     const unsigned char *packed_weights; /* fp32: float [K][C][R][S]; else bits, filter by filter */
-    const unsigned char *packed_signs;   /* bit k set: filter k is negative */
+    const unsigned char *packed_signs;   /* signed-binary: bit k set: filter k is negative; ternary:
+                                            rows as those of the mask, set: negative */
     const unsigned char *packed_scale, *packed_bias, *packed_slope; /* float [K] */
+    /* The input rounded to integers, q = round(x / input_scale) held to 0 .. 255 or -127 .. 127;
+     * input_scale 0: it stays float32. */
+    float input_scale;
+    bool input_signed;
     uint64_t payload_bytes;
     uint64_t effectual_weights; /* set bits */
 

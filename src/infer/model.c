@@ -101,7 +101,9 @@ static sn_infer_status survey(const void *packed, size_t bytes, sn_infer_reader 
     return SN_INFER_OK;
 }
 
-sn_infer_status sn_infer_inspect(const void *packed, size_t bytes, sn_infer_info *info) {
+sn_infer_status sn_infer_inspect(const void *packed, size_t bytes, const sn_infer_options *options,
+                                 sn_infer_info *info) {
+    (void)options;
     sn_infer_reader reader;
     sn_infer_info found;
     const sn_infer_status status = survey(packed, bytes, &reader, &found);
@@ -131,8 +133,9 @@ static void prepare_layer(sn_infer_layer *layer, unsigned char *memory) {
         layer->kernel->prepare(layer, memory);
 }
 
-sn_infer_status sn_infer_open(const void *packed, size_t bytes, void *memory, size_t memory_bytes,
-                              const sn_infer_model **model) {
+sn_infer_status sn_infer_open(const void *packed, size_t bytes, const sn_infer_options *options,
+                              void *memory, size_t memory_bytes, const sn_infer_model **model) {
+    (void)options;
     sn_infer_reader reader;
     sn_infer_info info;
     sn_infer_status status = survey(packed, bytes, &reader, &info);

@@ -135,7 +135,7 @@ static sn_status make_bytes(const sn_packer *packer, sn_packer_value output, usa
     write_model(packer, output, uses, &header, bytes, start);
 
     sn_infer_info info;
-    const sn_infer_status status = sn_infer_inspect(bytes, total, &info);
+    const sn_infer_status status = sn_infer_inspect(bytes, total, NULL, &info);
     if (status != SN_INFER_OK) {
         sn_free(bytes);
         /* Layers are checked one by one; only a workspace that is too large is left to find. */

@@ -25,7 +25,8 @@ static void guard_scratch(const sn_infer_model *model, const sn_infer_layer *lay
 }
 
 sn_infer_status sn_infer_run(const sn_infer_model *model, void *scratch, size_t scratch_bytes,
-                             const float *image, float *logits) {
+                             const sn_infer_pool *pool, const float *image, float *logits) {
+    (void)pool;
     if (!scratch || scratch_bytes < model->info.scratch_memory)
         return SN_INFER_SMALL_MEMORY;
     if ((uintptr_t)scratch % SN_INFER_ALIGNMENT != 0)

@@ -37,9 +37,11 @@ typedef struct sn_region {
 
 /* How the weights of a quantizer are written in a packed model. */
 typedef enum sn_code {
-    SN_CODE_FULL,                  /* not quantized */
-    SN_CODE_SIGNED_BINARY,         /* alpha sign mask */
-    SN_CODE_SIGNED_BINARY_CENTERED /* alpha sign (mask - density) */
+    SN_CODE_FULL,                   /* not quantized */
+    SN_CODE_SIGNED_BINARY,          /* alpha sign mask */
+    SN_CODE_SIGNED_BINARY_CENTERED, /* alpha sign (mask - density) */
+    SN_CODE_BINARY,                 /* alpha or -alpha */
+    SN_CODE_TERNARY                 /* alpha, 0 or -alpha */
 } sn_code;
 
 typedef struct sn_quantizer {

@@ -21,7 +21,7 @@ static sn_status check(sn_infer_status status, sn_error *error) {
 }
 
 static sn_status open_model(sn_predictor *p, const void *packed, size_t bytes, sn_error *error) {
-    SN_TRY(check(sn_infer_inspect(packed, bytes, &p->info), error));
+    SN_TRY(check(sn_infer_inspect(packed, bytes, NULL, &p->info), error));
     const size_t pixels = (size_t)p->info.channels * (size_t)p->info.height * (size_t)p->info.width;
     p->image_offset = sn_align_up(p->info.scratch_memory);
     p->scratch_stride = p->image_offset + sn_align_up(pixels * sizeof(float));
@@ -29,7 +29,7 @@ static sn_status open_model(sn_predictor *p, const void *packed, size_t bytes, s
     p->scratch = sn_alloc_array((size_t)p->threads, p->scratch_stride);
     SN_RETURN_IF(!p->memory || !p->scratch, error, SN_ERROR_MEMORY,
                  "out of memory for the packed model");
-    return check(sn_infer_open(packed, bytes, p->memory, p->info.model_memory, &p->model), error);
+    return check(sn_infer_open(packed, bytes, NULL, p->memory, p->info.model_memory, &p->model), error);
 }
 
 sn_status sn_predictor_create(const void *packed, size_t bytes, int threads,
@@ -70,7 +70,7 @@ sn_status sn_predictor_run(sn_predictor *predictor, const sn_dataset *dataset,
         const size_t last = count * (thread + 1) / threads;
         for (size_t i = count * thread / threads; i < last; i++) {
             sn_dataset_normalised(dataset, first + i, statistics, image);
-            const sn_infer_status status = sn_infer_run(p->model, scratch, p->info.scratch_memory,
+            const sn_infer_status status = sn_infer_run(p->model, scratch, p->info.scratch_memory, NULL,
                                                         image, logits + i * classes);
             if (status != SN_INFER_OK) {
 #pragma omp atomic write

@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     sn_infer_info info;
-    sn_infer_status status = sn_infer_inspect(packed, packed_bytes, &info);
+    sn_infer_status status = sn_infer_inspect(packed, packed_bytes, NULL, &info);
     if (status != SN_INFER_OK) {
         fprintf(stderr, "infer_alone: %s: %s\n", argv[1], sn_infer_status_text(status));
         return 1;
@@ -63,10 +63,10 @@ int main(int argc, char **argv) {
     float *logits = malloc((size_t)info.classes * sizeof *logits);
     const sn_infer_model *model = NULL;
     status = memory && scratch && logits
-                 ? sn_infer_open(packed, packed_bytes, memory, info.model_memory, &model)
+                 ? sn_infer_open(packed, packed_bytes, NULL, memory, info.model_memory, &model)
                  : SN_INFER_SMALL_MEMORY;
     if (status == SN_INFER_OK)
-        status = sn_infer_run(model, scratch, info.scratch_memory, image, logits);
+        status = sn_infer_run(model, scratch, info.scratch_memory, NULL, image, logits);
     if (status != SN_INFER_OK)
         fprintf(stderr, "infer_alone: %s\n", sn_infer_status_text(status));
     for (int i = 0; status == SN_INFER_OK && i < info.classes; i++)

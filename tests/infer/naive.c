@@ -284,7 +284,7 @@ void twin_check(twin *t, sn_packer_value output, double tolerance, const char *w
     void *packed = twin_pack(t, output, &bytes);
     const twin_value *expected = &t->values[output];
     sn_infer_info info;
-    ck_assert_int_eq(sn_infer_inspect(packed, bytes, &info), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_OK);
     ck_assert_uint_eq(info.packed_bytes, bytes);
     ck_assert_uint_eq((size_t)info.classes, elements(expected));
 
@@ -294,9 +294,9 @@ void twin_check(twin *t, sn_packer_value output, double tolerance, const char *w
     memset(scratch, 0xff, info.scratch_memory);
     float *logits = sn_alloc_array((size_t)info.classes, sizeof *logits);
     const sn_infer_model *model = NULL;
-    ck_assert_int_eq(sn_infer_open(packed, bytes, memory, info.model_memory, &model), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info.model_memory, &model), SN_INFER_OK);
     for (int repeat = 0; repeat < 2; repeat++) {
-        ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory, t->image, logits),
+        ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory, NULL, t->image, logits),
                          SN_INFER_OK);
         for (size_t i = 0; i < (size_t)info.classes; i++) {
             const double want = expected->data[i], got = (double)logits[i];

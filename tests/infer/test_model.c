@@ -66,7 +66,7 @@ START_TEST(description) {
     size_t bytes;
     ck_assert_int_eq(sn_packer_finish(packer, value, &packed, &bytes, NULL), SN_OK);
     sn_infer_info info;
-    ck_assert_int_eq(sn_infer_inspect(packed, bytes, &info), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_OK);
     ck_assert_int_eq(info.channels, 1);
     ck_assert_int_eq(info.height, 5);
     ck_assert_int_eq(info.width, 7);
@@ -90,46 +90,46 @@ START_TEST(memory_errors) {
     size_t bytes;
     unsigned char *packed = twin_pack(&t, output, &bytes);
     sn_infer_info info;
-    ck_assert_int_eq(sn_infer_inspect(packed, bytes, &info), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_OK);
     unsigned char *memory = sn_alloc(info.model_memory + 64);
     unsigned char *scratch = sn_alloc(info.scratch_memory + 64);
     float logits[3 * 6 * 6];
     const sn_infer_model *model = NULL;
-    ck_assert_int_eq(sn_infer_open(packed, bytes, memory, info.model_memory - 1, &model),
+    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info.model_memory - 1, &model),
                      SN_INFER_SMALL_MEMORY);
-    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, info.model_memory, &model),
+    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, NULL, info.model_memory, &model),
                      SN_INFER_SMALL_MEMORY);
-    ck_assert_int_eq(sn_infer_open(packed, bytes, memory + 4, info.model_memory, &model),
+    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory + 4, info.model_memory, &model),
                      SN_INFER_MISALIGNED);
     ck_assert_ptr_null(model);
-    ck_assert_int_eq(sn_infer_open(packed, bytes, memory, info.model_memory, &model), SN_INFER_OK);
-    ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory - 1, t.image, logits),
+    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info.model_memory, &model), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory - 1, NULL, t.image, logits),
                      SN_INFER_SMALL_MEMORY);
-    ck_assert_int_eq(sn_infer_run(model, scratch + 8, info.scratch_memory, t.image, logits),
+    ck_assert_int_eq(sn_infer_run(model, scratch + 8, info.scratch_memory, NULL, t.image, logits),
                      SN_INFER_MISALIGNED);
-    ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory, t.image, logits),
+    ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory, NULL, t.image, logits),
                      SN_INFER_OK);
 
     /* The packed bytes may lie anywhere, and more may follow. */
     unsigned char *moved = sn_alloc(bytes + 10);
     memcpy(moved + 3, packed, bytes);
-    ck_assert_int_eq(sn_infer_inspect(moved + 3, bytes + 7, &info), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_inspect(moved + 3, bytes + 7, NULL, &info), SN_INFER_OK);
     ck_assert_uint_eq(info.packed_bytes, bytes);
     sn_free(moved);
 
-    ck_assert_int_eq(sn_infer_inspect(NULL, 0, &info), SN_INFER_NOT_A_MODEL);
+    ck_assert_int_eq(sn_infer_inspect(NULL, 0, NULL, &info), SN_INFER_NOT_A_MODEL);
     for (size_t cut = 0; cut < bytes; cut++) {
         unsigned char *part = malloc(cut ? cut : 1);
         memcpy(part, packed, cut);
-        ck_assert_int_eq(sn_infer_inspect(part, cut, &info), SN_INFER_TRUNCATED);
+        ck_assert_int_eq(sn_infer_inspect(part, cut, NULL, &info), SN_INFER_TRUNCATED);
         free(part);
     }
     packed[bytes - 1] ^= 1;
-    ck_assert_int_eq(sn_infer_inspect(packed, bytes, &info), SN_INFER_CORRUPT);
+    ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_CORRUPT);
     packed[8]++;
-    ck_assert_int_eq(sn_infer_inspect(packed, bytes, &info), SN_INFER_BAD_VERSION);
+    ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_BAD_VERSION);
     packed[0]++;
-    ck_assert_int_eq(sn_infer_inspect(packed, bytes, &info), SN_INFER_NOT_A_MODEL);
+    ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_NOT_A_MODEL);
     for (int status = -1; status <= SN_INFER_STATUS_COUNT; status++)
         ck_assert_ptr_nonnull(sn_infer_status_text((sn_infer_status)status));
     sn_free(scratch);
@@ -149,8 +149,8 @@ static void run_accepted(const unsigned char *packed, size_t bytes, const sn_inf
     float *image = calloc((size_t)pixels, sizeof *image);
     float *logits = calloc((size_t)info->classes, sizeof *logits);
     const sn_infer_model *model;
-    ck_assert_int_eq(sn_infer_open(packed, bytes, memory, info->model_memory, &model), SN_INFER_OK);
-    ck_assert_int_eq(sn_infer_run(model, scratch, info->scratch_memory, image, logits),
+    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info->model_memory, &model), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_run(model, scratch, info->scratch_memory, NULL, image, logits),
                      SN_INFER_OK);
     free(logits);
     free(image);
@@ -226,7 +226,7 @@ START_TEST(mutations) {
                                               sn_infer_load_word(bad + 20)}) == count)
             fix_checksum(bad, count);
         sn_infer_info info;
-        const sn_infer_status status = sn_infer_inspect(bad, count, &info);
+        const sn_infer_status status = sn_infer_inspect(bad, count, NULL, &info);
         if (status == SN_INFER_OK) {
             accepted++;
             run_accepted(bad, count, &info);
@@ -291,11 +291,11 @@ START_TEST(rejected_fields) {
         const uint32_t old = sn_infer_load_word(word);
         sn_infer_store_word(word, cases[i].value);
         fix_checksum(bytes, size);
-        ck_assert_msg(sn_infer_inspect(bytes, size, &info) == cases[i].status, "case %zu", i);
+        ck_assert_msg(sn_infer_inspect(bytes, size, NULL, &info) == cases[i].status, "case %zu", i);
         sn_infer_store_word(word, old);
     }
     fix_checksum(bytes, size);
-    ck_assert_int_eq(sn_infer_inspect(bytes, size, &info), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_inspect(bytes, size, NULL, &info), SN_INFER_OK);
     sn_free(bytes);
     twin_free(&t);
 }
@@ -318,7 +318,7 @@ START_TEST(rejects_output_over_input) {
             sn_infer_store_word(sum + offsetof(sn_infer_record, output), slot);
             sn_infer_store_word(bytes + offsetof(sn_infer_header, output_slot), slot);
             fix_checksum(bytes, size);
-            ck_assert_int_eq(sn_infer_inspect(bytes, size, &info),
+            ck_assert_int_eq(sn_infer_inspect(bytes, size, NULL, &info),
                              slot == 2 ? SN_INFER_OK : SN_INFER_CORRUPT);
         }
     sn_free(bytes);
