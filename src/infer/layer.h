@@ -6,6 +6,7 @@
 
 #include "infer/format.h"
 #include "infer/signet.h"
+#include "infer/stage.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,16 +18,35 @@ typedef struct sn_infer_shape {
     uint32_t channels, height, width;
 } sn_infer_shape;
 
-/* What follows the sums: y = activation(scale * sum + bias), per output channel. */
-typedef struct sn_infer_epilogue {
-    const float *scale, *bias; /* [K]; NULL for instructions without weights */
-    const float *slope;        /* [K] for PReLU, otherwise NULL */
-    uint32_t activation;
-} sn_infer_epilogue;
-
 typedef struct sn_infer_kernel sn_infer_kernel;
+typedef struct sn_infer_isa_ops sn_infer_isa_ops;
 
-typedef struct sn_infer_layer {
+/* How a convolution or pooling is computed: bands of the output's tiles, `rows` high. Convolutions
+ * take the input channels in chunks whose band stays in the first-level cache, and filters in
+ * groups. */
+typedef struct sn_infer_conv {
+    sn_infer_stage stage;
+    sn_infer_form form;
+    uint32_t rows, row_choice; /* of a block; index in sn_infer_block_rows */
+    uint32_t bands;
+    uint32_t group, groups, extra; /* filters of a group; sums that it keeps besides theirs */
+    uint32_t chunk, chunks;        /* input channels */
+    bool inverts; /* filters with more set bits than others add up the inputs of the others */
+    bool box;     /* outputs need the sum of all that is under the window */
+    uint64_t words, additions, patterns; /* of all programs */
+    sn_infer_costs costs;
+    double predicted_ns;
+
+    /* In model memory. */
+    const uint16_t *program;
+    const uint32_t *program_start; /* [chunks][groups] */
+    const float *weights;          /* dense: [chunks][groups][taps of the chunk][4] */
+    const uint16_t *offsets;       /* dense, pooling: of the taps; box: of those of one channel */
+    const uint16_t *box_program;
+    const float *gain, *bias, *share, *slope; /* [K]; share, slope: or NULL */
+} sn_infer_conv;
+
+struct sn_infer_layer {
     uint32_t opcode, weight_kind, plan;
     bool centered; /* signed-binary only */
     bool residual; /* of a convolution: input_b, shaped like the output, is added to
@@ -48,43 +68,52 @@ typedef struct sn_infer_layer {
     uint64_t payload_bytes;
     uint64_t effectual_weights; /* set bits */
 
-    /* Filled by sn_infer_open, in model memory. */
-    sn_infer_epilogue epilogue;
-    const sn_infer_kernel *kernel;
-    void *prepared; /* kernel->prepare wrote it */
-} sn_infer_layer;
+    uint32_t activation;
 
-/* Bytes that a layer needs beyond its epilogue and its slots. */
+    /* Filled when the layer is planned and prepared. */
+    const sn_infer_kernel *kernel;
+    const sn_infer_isa_ops *isa;
+    sn_infer_conv conv; /* convolutions and poolings over windows */
+    void *prepared;     /* in model memory: kernel->prepare wrote it */
+    uint64_t prepared_bytes;
+};
+
+/* Bytes that a layer needs beyond its slots. */
 typedef struct sn_infer_need {
     uint64_t prepared; /* in model memory, written once */
-    uint64_t work;     /* in scratch memory, contents lost between layers */
+    uint64_t work;     /* in scratch memory, of each thread; contents lost between layers */
 } sn_infer_need;
 
-/* One way to run a kind of layer. To add one (another weight kind, plan or instruction set): a file
- * that defines it and a line in kernels.c. Blocks handed to it are aligned to SN_INFER_ALIGNMENT.
- */
+/* One thread's share of a layer. Inputs and output are laid out as in tiles.h and do not overlap,
+ * except that the output of a convolution may be its residual b. b is used by two-input instructions
+ * only. The output's contents before are undefined otherwise, as are work's. */
+typedef struct sn_infer_task {
+    const float *a, *b;
+    float *out;
+    void *work;
+    uint32_t thread, threads;
+} sn_infer_task;
+
+/* One way to run a kind of layer. To add one: a file that defines it and a line in kernels.c. Blocks
+ * handed to it are aligned to SN_INFER_ALIGNMENT. */
 struct sn_infer_kernel {
     const char *name;
     bool (*accepts)(const sn_infer_layer *layer);
-    /* False when the layer is larger than the kernel can address. NULL: needs nothing. */
-    bool (*measure)(const sn_infer_layer *layer, sn_infer_need *need);
+    /* Chooses how to run the layer on layer->isa. False when it is larger than the kernel can
+     * address. NULL: nothing to choose, needs nothing. */
+    bool (*plan)(sn_infer_layer *layer, const sn_infer_options *options, sn_infer_need *need);
     /* Turns packed sections into what run reads. NULL: nothing to do. */
-    void (*prepare)(const sn_infer_layer *layer, void *prepared);
-    /* Inputs and output are dense [C][H][W] and do not overlap; b is used by two-input instructions
-     * only. The output's contents before are undefined, as are work's. */
-    void (*run)(const sn_infer_layer *layer, const float *a, const float *b, float *out,
-                void *work);
+    void (*prepare)(sn_infer_layer *layer, void *prepared);
+    void (*run)(const sn_infer_layer *layer, const sn_infer_task *task);
 };
 
-extern const sn_infer_kernel sn_infer_conv_signed_binary;
-extern const sn_infer_kernel sn_infer_conv_fp32;
-extern const sn_infer_kernel sn_infer_linear_fp32;
-extern const sn_infer_kernel sn_infer_sum;
-extern const sn_infer_kernel sn_infer_max_pool;
-extern const sn_infer_kernel sn_infer_average_pool;
-extern const sn_infer_kernel sn_infer_global_average_pool;
+extern const sn_infer_kernel sn_infer_conv_kernel;
+extern const sn_infer_kernel sn_infer_linear_kernel;
+extern const sn_infer_kernel sn_infer_sum_kernel;
+extern const sn_infer_kernel sn_infer_window_pool_kernel;
+extern const sn_infer_kernel sn_infer_global_pool_kernel;
 
-/* The first kernel of the table that accepts the layer, NULL when none does. */
+/* The kernel that runs the layer, NULL when none does. */
 const sn_infer_kernel *sn_infer_kernel_find(const sn_infer_layer *layer);
 
 static inline uint64_t sn_infer_align_up(uint64_t bytes) {
@@ -95,8 +124,17 @@ static inline uint64_t sn_infer_shape_elements(sn_infer_shape shape) {
     return (uint64_t)shape.channels * shape.height * shape.width;
 }
 
+/* Elements of an activation as it lies in its slot. */
+static inline uint64_t sn_infer_slot_elements(sn_infer_shape shape, uint32_t lanes) {
+    const sn_infer_tiles tiles = sn_infer_tiles_choose(shape.height, shape.width, lanes);
+    return shape.channels * sn_infer_tiles_vectors(&tiles) * lanes;
+}
+
 static inline bool sn_infer_bit(const unsigned char *bits, uint64_t index) {
     return bits[index / 8] >> (index % 8) & 1;
 }
+
+/* Set bits of filter k. */
+uint64_t sn_infer_effectual(const sn_infer_layer *layer, uint32_t k);
 
 #endif

@@ -2,14 +2,18 @@
 #ifndef SN_INFER_MODEL_H
 #define SN_INFER_MODEL_H
 
-#include "infer/layer.h"
+#include "infer/isa.h"
+
+/* Readable and writable bytes before and behind every slot: staging reads up to a vector beyond. */
+enum { SN_INFER_SLOT_MARGIN = 64 };
 
 struct sn_infer_model {
     sn_infer_info info;
-    uint32_t layer_count, slot_count, output_slot;
-    size_t slot_start[SN_INFER_MAX_SLOTS]; /* bytes into scratch; slot 0 is the caller's image */
+    uint32_t layer_count, slot_count, output_slot, threads;
+    size_t slot_start[SN_INFER_MAX_SLOTS]; /* bytes into scratch */
     size_t slot_bytes[SN_INFER_MAX_SLOTS];
-    size_t work_start; /* the rest of scratch is the kernels' workspace */
+    sn_infer_shape output;
+    size_t work_start, work_bytes; /* the rest of scratch: workspace of each thread */
     sn_infer_layer layers[];
 };
 

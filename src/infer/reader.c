@@ -219,7 +219,7 @@ sn_infer_status sn_infer_reader_next(sn_infer_reader *reader, sn_infer_layer *la
         .kernel_width = record.kernel_width,
         .stride = record.stride,
         .padding = record.padding,
-        .epilogue.activation = record.activation,
+        .activation = record.activation,
     };
     RETURN_IF_CORRUPT(layer->in.channels == 0); /* reads a slot before it is written */
     if (record.opcode == SN_INFER_OP_SUM) {

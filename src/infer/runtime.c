@@ -1,51 +1,97 @@
 #include "infer/guard.h"
 #include "infer/model.h"
 
-/* Poisons what lies between the slots, and what this layer's kernel did not ask for. */
-static void guard_scratch(const sn_infer_model *model, const sn_infer_layer *layer,
-                          unsigned char *scratch) {
+/* Poisons what lies between the slots and workspaces. */
+static void guard_scratch(const sn_infer_model *model, unsigned char *scratch) {
 #ifdef SN_INFER_HAS_ASAN
-    for (uint32_t slot = 1; slot < model->slot_count; slot++) {
-        const size_t end = model->slot_start[slot] + model->slot_bytes[slot];
-        const size_t next =
-            slot + 1 < model->slot_count ? model->slot_start[slot + 1] : model->work_start;
-        sn_infer_guard(scratch + end, next - end);
+    for (uint32_t slot = 0; slot < model->slot_count; slot++) {
+        const uint64_t bytes = sn_infer_align_up(model->slot_bytes[slot]) + SN_INFER_SLOT_MARGIN;
+        sn_infer_guard(scratch + model->slot_start[slot] + bytes, SN_INFER_REDZONE);
     }
-    sn_infer_need need = {0};
-    if (layer->kernel->measure)
-        layer->kernel->measure(layer, &need);
-    const size_t end = model->work_start + (size_t)need.work;
-    sn_infer_unguard(scratch + model->work_start, (size_t)need.work);
-    sn_infer_guard(scratch + end, model->info.scratch_memory - end);
+    for (uint32_t i = 0; i < model->threads; i++)
+        sn_infer_guard(scratch + model->work_start + (i + 1) * model->work_bytes - SN_INFER_REDZONE,
+                       SN_INFER_REDZONE);
 #else
     (void)model;
-    (void)layer;
     (void)scratch;
 #endif
 }
 
-sn_infer_status sn_infer_run(const sn_infer_model *model, void *scratch, size_t scratch_bytes,
-                             const sn_infer_pool *pool, const float *image, float *logits) {
-    (void)pool;
+/* What the threads need to know of the layer that is being run. */
+typedef struct layer_job {
+    const sn_infer_model *model;
+    const sn_infer_layer *layer;
+    unsigned char *scratch;
+    uint32_t threads;
+} layer_job;
+
+static float *slot_of(const layer_job *job, uint32_t slot) {
+    return (float *)(void *)(job->scratch + job->model->slot_start[slot]);
+}
+
+static void run_share(void *argument, int thread) {
+    const layer_job *job = argument;
+    const sn_infer_layer *layer = job->layer;
+    if ((uint32_t)thread >= job->threads)
+        return;
+    const size_t work = job->model->work_start + (size_t)thread * job->model->work_bytes;
+    layer->kernel->run(layer, &(sn_infer_task){.a = slot_of(job, layer->input_a),
+                                               .b = slot_of(job, layer->input_b),
+                                               .out = slot_of(job, layer->output),
+                                               .work = job->scratch + work,
+                                               .thread = (uint32_t)thread,
+                                               .threads = job->threads});
+}
+
+static void load_image(const layer_job *job, const float *image) {
+    const sn_infer_info *info = &job->model->info;
+    const sn_infer_tiles tiles = sn_infer_tiles_choose(
+        (uint32_t)info->height, (uint32_t)info->width, job->layer->isa->lanes);
+    memset(slot_of(job, 0), 0, job->model->slot_bytes[0]); /* lanes without a pixel */
+    sn_infer_tiles_from_plain(&tiles, (uint32_t)info->channels, (uint32_t)info->height,
+                              (uint32_t)info->width, image, slot_of(job, 0));
+}
+
+static void store_logits(const layer_job *job, float *logits) {
+    const sn_infer_shape shape = job->model->output;
+    const sn_infer_tiles tiles =
+        sn_infer_tiles_choose(shape.height, shape.width, job->layer->isa->lanes);
+    sn_infer_tiles_to_plain(&tiles, shape.channels, shape.height, shape.width,
+                            slot_of(job, job->model->output_slot), logits);
+}
+
+sn_infer_status sn_infer_run_timed(const sn_infer_model *model, void *scratch, size_t scratch_bytes,
+                                   const sn_infer_pool *pool, const float *image, float *logits,
+                                   double (*now)(void), double *seconds) {
     if (!scratch || scratch_bytes < model->info.scratch_memory)
         return SN_INFER_SMALL_MEMORY;
     if ((uintptr_t)scratch % SN_INFER_ALIGNMENT != 0)
         return SN_INFER_MISALIGNED;
-    unsigned char *bytes = scratch;
+    layer_job job = {.model = model, .layer = &model->layers[0], .scratch = scratch, .threads = 1};
+    if (pool && pool->threads > 1)
+        job.threads =
+            (uint32_t)pool->threads < model->threads ? (uint32_t)pool->threads : model->threads;
+    guard_scratch(model, scratch);
+    load_image(&job, image);
+    double before = now ? now() : 0;
     for (uint32_t i = 0; i < model->layer_count; i++) {
-        const sn_infer_layer *layer = &model->layers[i];
-        const uint32_t inputs[2] = {layer->input_a, layer->input_b};
-        const float *values[2];
-        for (int j = 0; j < 2; j++)
-            values[j] =
-                inputs[j] ? (const float *)(void *)(bytes + model->slot_start[inputs[j]]) : image;
-        guard_scratch(model, layer, bytes);
-        layer->kernel->run(layer, values[0], values[1],
-                           (float *)(void *)(bytes + model->slot_start[layer->output]),
-                           bytes + model->work_start);
+        job.layer = &model->layers[i];
+        if (job.threads > 1)
+            pool->run(pool->state, run_share, &job);
+        else
+            run_share(&job, 0);
+        if (now) {
+            const double after = now();
+            seconds[i] += after - before;
+            before = after;
+        }
     }
-    sn_infer_unguard(bytes, model->info.scratch_memory);
-    memcpy(logits, bytes + model->slot_start[model->output_slot],
-           (size_t)model->info.classes * sizeof *logits);
+    store_logits(&job, logits);
+    sn_infer_unguard(scratch, model->info.scratch_memory);
     return SN_INFER_OK;
+}
+
+sn_infer_status sn_infer_run(const sn_infer_model *model, void *scratch, size_t scratch_bytes,
+                             const sn_infer_pool *pool, const float *image, float *logits) {
+    return sn_infer_run_timed(model, scratch, scratch_bytes, pool, image, logits, NULL, NULL);
 }

@@ -279,12 +279,17 @@ void *twin_pack(twin *t, sn_packer_value output, size_t *bytes) {
     return packed;
 }
 
-void twin_check(twin *t, sn_packer_value output, double tolerance, const char *what) {
-    size_t bytes;
-    void *packed = twin_pack(t, output, &bytes);
-    const twin_value *expected = &t->values[output];
+/* Threads one after the other, in reverse: what they share must not depend on the order. */
+static void run_in_turn(void *state, void (*task)(void *argument, int index), void *argument) {
+    for (int i = *(const int *)state; i-- > 0;)
+        task(argument, i);
+}
+
+/* Runs the packed network in one way and compares. */
+static void check_run(const twin *t, const twin_value *expected, const void *packed, size_t bytes,
+                      const sn_infer_options *options, double tolerance, const char *what) {
     sn_infer_info info;
-    ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_inspect(packed, bytes, options, &info), SN_INFER_OK);
     ck_assert_uint_eq(info.packed_bytes, bytes);
     ck_assert_uint_eq((size_t)info.classes, elements(expected));
 
@@ -294,20 +299,46 @@ void twin_check(twin *t, sn_packer_value output, double tolerance, const char *w
     memset(scratch, 0xff, info.scratch_memory);
     float *logits = sn_alloc_array((size_t)info.classes, sizeof *logits);
     const sn_infer_model *model = NULL;
-    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info.model_memory, &model), SN_INFER_OK);
+    ck_assert_int_eq(
+        sn_infer_open(packed, bytes, options, memory, info.model_memory, &model), SN_INFER_OK);
+    int threads = options->threads;
+    const sn_infer_pool pool = {&threads, threads, run_in_turn};
     for (int repeat = 0; repeat < 2; repeat++) {
-        ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory, NULL, t->image, logits),
+        ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory,
+                                      threads > 1 ? &pool : NULL, t->image, logits),
                          SN_INFER_OK);
         for (size_t i = 0; i < (size_t)info.classes; i++) {
             const double want = expected->data[i], got = (double)logits[i];
             ck_assert_msg(fabs(got - want) <= tolerance * (1 + fabs(want)),
-                          "%s: element %zu of %d x %d x %d is %.9g, not %.9g", what, i,
-                          expected->channels, expected->height, expected->width, got, want);
+                          "%s: %s, %s, group %d, %d threads: element %zu of %d x %d x %d is %.9g, "
+                          "not %.9g",
+                          what, sn_infer_isa_name(options->isa), sn_infer_form_name(options->form),
+                          options->group, threads, i, expected->channels, expected->height,
+                          expected->width, got, want);
         }
     }
     sn_free(logits);
     sn_free(scratch);
     sn_free(memory);
+}
+
+void twin_check(twin *t, sn_packer_value output, double tolerance, const char *what) {
+    size_t bytes;
+    void *packed = twin_pack(t, output, &bytes);
+    for (int isa = SN_INFER_ISA_PORTABLE; isa < SN_INFER_ISA_COUNT; isa++) {
+        if (!sn_infer_isa_available((sn_infer_isa)isa))
+            continue;
+        for (int form = 0; form < SN_INFER_FORM_COUNT; form++) {
+            const bool grouped = form == SN_INFER_FORM_SHARED || form == SN_INFER_FORM_COMPLEMENT;
+            for (int group = grouped; group <= (grouped ? 8 : 0); group++) {
+                const sn_infer_options options = {.isa = (sn_infer_isa)isa,
+                                                  .form = (sn_infer_form)form,
+                                                  .group = group,
+                                                  .threads = 1 + (form + group) % 3};
+                check_run(t, &t->values[output], packed, bytes, &options, tolerance, what);
+            }
+        }
+    }
     sn_free(packed);
 }
 

@@ -1,0 +1,300 @@
+/* Convolution, band by band: the input is staged, a block of outputs is summed up for all filters,
+ * chunk by chunk of the input channels, and goes through scale, bias, shortcut and activation. */
+#include "infer/plan_conv.h"
+
+static uint64_t taps_of(const sn_infer_layer *layer) {
+    return (uint64_t)layer->kernel_height * layer->kernel_width;
+}
+
+/* ---- planning ---- */
+
+static bool accepts(const sn_infer_layer *layer) {
+    return layer->opcode == SN_INFER_OP_CONV && layer->plan == SN_INFER_PLAN_PLAIN;
+}
+
+/* The parts of a layer's prepared block, in order. */
+typedef struct prepared_parts {
+    unsigned char *stage;
+    float *gain, *bias, *share, *slope;
+    uint16_t *box_program;
+    uint16_t *program;
+    uint32_t *program_start;
+    float *weights;
+    uint16_t *offsets;
+} prepared_parts;
+
+static void *take(unsigned char *base, uint64_t *used, uint64_t bytes) {
+    void *part = base && bytes ? base + *used : NULL;
+    *used += sn_infer_align_up(bytes);
+    return part;
+}
+
+/* Where they lie in a block at `base`; returns the block's size. */
+static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, prepared_parts *parts) {
+    const sn_infer_conv *conv = &layer->conv;
+    const bool dense = conv->form == SN_INFER_FORM_DENSE;
+    const uint64_t filters = (uint64_t)layer->out.channels * sizeof(float);
+    uint64_t used = 0;
+    parts->stage = take(base, &used, sn_infer_stage_bytes(&conv->stage));
+    parts->gain = take(base, &used, filters);
+    parts->bias = take(base, &used, filters);
+    parts->share = take(base, &used, conv->box ? filters : 0);
+    parts->slope = take(base, &used, layer->packed_slope ? filters : 0);
+    parts->box_program = take(base, &used, conv->box ? (taps_of(layer) + 4) * 2 : 0);
+    parts->program = take(base, &used, conv->words * 2);
+    parts->program_start =
+        take(base, &used, dense ? 0 : (uint64_t)conv->chunks * conv->groups * 4);
+    parts->weights = take(
+        base, &used,
+        dense ? layer->weights_per_filter * conv->groups * conv->group * sizeof(float) : 0);
+    parts->offsets = take(base, &used, dense ? conv->chunk * taps_of(layer) * 2 : 0);
+    return used;
+}
+
+/* One thread's workspace. */
+typedef struct workspace {
+    float *staged, *column_sums, *box, *sums;
+} workspace;
+
+static uint64_t carve_work(const sn_infer_layer *layer, unsigned char *base, workspace *work) {
+    const sn_infer_conv *conv = &layer->conv;
+    const uint64_t vector = layer->isa->lanes * sizeof(float);
+    const uint64_t channel = conv->stage.channel * vector, row = conv->rows * vector;
+    uint64_t used = 0;
+    work->staged = take(base, &used, layer->in.channels * channel);
+    work->column_sums = take(base, &used, conv->box ? channel : 0);
+    work->box = take(base, &used, conv->box ? row : 0);
+    work->sums = take(base, &used, (uint64_t)conv->groups * (conv->group + conv->extra) * row);
+    return used;
+}
+
+static bool plan(sn_infer_layer *layer, const sn_infer_options *options, sn_infer_need *need) {
+    prepared_parts parts;
+    workspace work;
+    if (!sn_infer_plan_bands(layer))
+        return false;
+    sn_infer_plan_conv(layer, options);
+    need->prepared = carve(layer, NULL, &parts);
+    need->work = carve_work(layer, NULL, &work);
+    return layer->conv.words <= UINT32_MAX;
+}
+
+/* ---- preparing ---- */
+
+static void prepare_terms(const sn_infer_layer *layer, const prepared_parts *parts) {
+    const uint32_t filters = layer->out.channels;
+    sn_infer_load_words(parts->gain, layer->packed_scale, filters);
+    sn_infer_load_words(parts->bias, layer->packed_bias, filters);
+    if (parts->slope)
+        sn_infer_load_words(parts->slope, layer->packed_slope, filters);
+    for (uint32_t k = 0; layer->weight_kind != SN_INFER_WEIGHTS_FP32 && k < filters; k++) {
+        const sn_infer_terms terms = sn_infer_plan_terms(layer, k);
+        parts->gain[k] *= terms.gain;
+        if (parts->share)
+            parts->share[k] = terms.share;
+    }
+}
+
+static void prepare_box(const sn_infer_layer *layer, uint16_t *program) {
+    *program++ = 0;
+    *program++ = (uint16_t)taps_of(layer);
+    for (uint32_t r = 0; r < layer->kernel_height; r++)
+        for (uint32_t q = 0; q < layer->kernel_width; q++)
+            *program++ = (uint16_t)sn_infer_stage_offset(&layer->conv.stage, 0, r, q);
+    *program++ = 1;
+    *program = 1;
+}
+
+static void prepare_programs(const sn_infer_layer *layer, const prepared_parts *parts) {
+    const sn_infer_conv *conv = &layer->conv;
+    sn_infer_sums_size size = {0};
+    uint32_t *start = parts->program_start;
+    for (uint32_t chunk = 0; chunk < conv->chunks; chunk++)
+        for (uint32_t group = 0; group < conv->groups; group++) {
+            const sn_infer_sums_part part = sn_infer_plan_part(layer, chunk, group);
+            *start++ = (uint32_t)size.words;
+            sn_infer_sums_write(&part, &size, parts->program + size.words);
+        }
+}
+
+/* Weight i of filter k without its scale. */
+static float weight_value(const sn_infer_layer *layer, uint32_t k, uint64_t i, float mean) {
+    const uint64_t row = sn_infer_mask_bytes(layer->weights_per_filter);
+    float value = 0;
+    switch (layer->weight_kind) {
+    case SN_INFER_WEIGHTS_FP32:
+        sn_infer_load_words(&value, layer->packed_weights + 4 * (k * layer->weights_per_filter + i),
+                            1);
+        return value;
+    case SN_INFER_WEIGHTS_SIGNED_BINARY:
+        return (float)sn_infer_bit(layer->packed_weights + k * row, i) - mean;
+    case SN_INFER_WEIGHTS_BINARY:
+        return sn_infer_bit(layer->packed_weights + k * row, i) ? 1.0f : -1.0f;
+    default: /* ternary */
+        if (!sn_infer_bit(layer->packed_weights + k * row, i))
+            return 0;
+        return sn_infer_bit(layer->packed_signs + k * row, i) ? -1.0f : 1.0f;
+    }
+}
+
+static void prepare_dense(const sn_infer_layer *layer, const prepared_parts *parts) {
+    const sn_infer_conv *conv = &layer->conv;
+    const uint64_t taps = taps_of(layer);
+    memset(parts->weights, 0,
+           (size_t)layer->weights_per_filter * conv->groups * conv->group * sizeof(float));
+    for (uint32_t k = 0; k < layer->out.channels; k++) {
+        const float mean = layer->centered ? (float)((double)sn_infer_effectual(layer, k) /
+                                                     (double)layer->weights_per_filter)
+                                           : 0.0f;
+        for (uint32_t chunk = 0; chunk < conv->chunks; chunk++) {
+            const uint64_t first = (uint64_t)chunk * conv->chunk * taps;
+            const uint64_t count = sn_infer_chunk_end(layer, chunk) * taps - first;
+            float *to = parts->weights + first * conv->groups * conv->group +
+                        k / conv->group * count * conv->group + k % conv->group;
+            for (uint64_t i = 0; i < count; i++)
+                to[i * conv->group] = weight_value(layer, k, first + i, mean);
+        }
+    }
+    uint16_t *offset = parts->offsets;
+    for (uint32_t c = 0; c < conv->chunk; c++)
+        for (uint32_t r = 0; r < layer->kernel_height; r++)
+            for (uint32_t q = 0; q < layer->kernel_width; q++)
+                *offset++ = (uint16_t)sn_infer_stage_offset(&conv->stage, c, r, q);
+}
+
+static void prepare(sn_infer_layer *layer, void *prepared) {
+    sn_infer_conv *conv = &layer->conv;
+    prepared_parts parts;
+    carve(layer, prepared, &parts);
+    sn_infer_stage_prepare(layer, &conv->stage, parts.stage);
+    prepare_terms(layer, &parts);
+    if (parts.box_program)
+        prepare_box(layer, parts.box_program);
+    if (conv->form == SN_INFER_FORM_DENSE)
+        prepare_dense(layer, &parts);
+    else
+        prepare_programs(layer, &parts);
+    conv->program = parts.program;
+    conv->program_start = parts.program_start;
+    conv->weights = parts.weights;
+    conv->offsets = parts.offsets;
+    conv->box_program = parts.box_program;
+    conv->gain = parts.gain;
+    conv->bias = parts.bias;
+    conv->share = parts.share;
+    conv->slope = parts.slope;
+}
+
+/* ---- running ---- */
+
+/* Groups first .. end - 1 of one block of outputs. */
+typedef struct block {
+    uint32_t column, first_row, first_group, end_group;
+} block;
+
+static void (*walk_of(const sn_infer_layer *layer))(const sn_infer_walk *job) {
+    const sn_infer_conv *conv = &layer->conv;
+    const sn_infer_isa_ops *isa = layer->isa;
+    if (layer->weight_kind == SN_INFER_WEIGHTS_TERNARY && conv->group > 1)
+        return isa->ternary_walk[conv->row_choice];
+    return (sn_infer_sums_signed(layer, conv->form) ? isa->signed_walk
+                                                    : isa->add_walk)[conv->row_choice];
+}
+
+static void sum_chunk(const sn_infer_layer *layer, const block *b, uint32_t chunk,
+                      const float *base, float *sums) {
+    const sn_infer_conv *conv = &layer->conv;
+    const uint32_t groups = b->end_group - b->first_group;
+    if (conv->form == SN_INFER_FORM_DENSE) {
+        const uint64_t first = (uint64_t)chunk * conv->chunk * taps_of(layer);
+        const uint64_t taps = sn_infer_chunk_end(layer, chunk) * taps_of(layer) - first;
+        const size_t before = (size_t)(first * conv->groups + taps * b->first_group) * conv->group;
+        layer->isa->dense(&(sn_infer_dense){
+            .weights = conv->weights + before,
+            .offsets = conv->offsets,
+            .taps = (uint32_t)taps,
+            .groups = groups,
+            .rows = conv->rows,
+            .base = base,
+            .out = sums,
+        });
+        return;
+    }
+    walk_of(layer)(&(sn_infer_walk){
+        .program = conv->program +
+                   conv->program_start[(size_t)chunk * conv->groups + b->first_group],
+        .groups = groups,
+        .out_stride = conv->group + conv->extra,
+        .base = base,
+        .out = sums,
+    });
+}
+
+static void run_block(const sn_infer_layer *layer, const sn_infer_task *task, const workspace *work,
+                      const block *b) {
+    const sn_infer_conv *conv = &layer->conv;
+    const sn_infer_tiles *to = &conv->stage.to;
+    const uint32_t lanes = to->lanes;
+    const size_t at = (size_t)b->column * conv->stage.pitch * lanes;
+    const size_t chunk_size = (size_t)conv->chunk * conv->stage.channel * lanes;
+    const size_t group_sums = (size_t)(conv->group + conv->extra) * conv->rows * lanes;
+    const size_t row_bytes = (size_t)conv->rows * lanes * sizeof(float);
+
+    memset(work->sums, 0, (b->end_group - b->first_group) * group_sums * sizeof(float));
+    for (uint32_t chunk = 0; chunk < conv->chunks; chunk++)
+        sum_chunk(layer, b, chunk, work->staged + chunk * chunk_size + at, work->sums);
+    if (conv->box) {
+        memset(work->box, 0, row_bytes);
+        layer->isa->add_walk[conv->row_choice](&(sn_infer_walk){.program = conv->box_program,
+                                                                .groups = 1,
+                                                                .out_stride = 1,
+                                                                .base = work->column_sums + at,
+                                                                .out = work->box});
+    }
+    const size_t place = ((size_t)b->column * to->rows + b->first_row) * lanes;
+    const uint32_t rows_left = to->rows - b->first_row;
+    const uint32_t end = b->end_group * conv->group;
+    layer->isa->finish(&(sn_infer_finish){
+        .sums = work->sums,
+        .rows = conv->rows,
+        .count = rows_left < conv->rows ? rows_left : conv->rows,
+        .group = conv->group,
+        .extra = conv->extra,
+        .first = b->first_group * conv->group,
+        .end = end < layer->out.channels ? end : layer->out.channels,
+        .gain = conv->gain,
+        .bias = conv->bias,
+        .share = conv->share,
+        .box = conv->box ? work->box : NULL,
+        .slope = conv->slope,
+        .residual = layer->residual ? task->b + place : NULL,
+        .to = task->out + place,
+        .pitch = (size_t)sn_infer_tiles_vectors(to),
+        .activation = layer->activation,
+    });
+}
+
+/* Threads take bands; where there are fewer bands than threads, several share one by taking some of
+ * its filters each. */
+static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
+    const sn_infer_conv *conv = &layer->conv;
+    const uint32_t wanted = (task->threads + conv->bands - 1) / conv->bands;
+    const uint32_t slices = wanted < conv->groups ? wanted : conv->groups;
+    workspace work;
+    carve_work(layer, task->work, &work);
+    for (uint32_t unit = task->thread; unit < conv->bands * slices; unit += task->threads) {
+        const uint32_t slice = unit % slices;
+        block b = {.first_row = unit / slices * conv->rows,
+                   .first_group = (uint32_t)((uint64_t)conv->groups * slice / slices),
+                   .end_group = (uint32_t)((uint64_t)conv->groups * (slice + 1) / slices)};
+        layer->isa->stage(&conv->stage, task->a, layer->in.channels, b.first_row, work.staged);
+        if (conv->box)
+            layer->isa->sum_channels(work.staged, layer->in.channels, conv->stage.channel,
+                                     work.column_sums);
+        for (b.column = 0; b.column < conv->stage.to.columns; b.column++)
+            run_block(layer, task, &work, &b);
+    }
+}
+
+const sn_infer_kernel sn_infer_conv_kernel = {
+    .name = "convolution", .accepts = accepts, .plan = plan, .prepare = prepare, .run = run};

@@ -1,0 +1,81 @@
+/* Which instruction sets there are, here and now. */
+#include "infer/isa.h"
+
+const uint32_t sn_infer_block_rows[SN_INFER_ROW_CHOICES] = {1, 2, 4, 7, 8};
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAS_X86 1
+#else
+#define HAS_X86 0
+#endif
+#if defined(__aarch64__) && defined(__GNUC__)
+#define HAS_ARM 1
+#else
+#define HAS_ARM 0
+#endif
+
+extern const sn_infer_isa_ops sn_infer_isa_portable;
+#if HAS_X86
+extern const sn_infer_isa_ops sn_infer_isa_avx2, sn_infer_isa_avx512;
+
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+}
+#endif
+#if HAS_ARM
+extern const sn_infer_isa_ops sn_infer_isa_neon;
+#endif
+
+static const char *const isa_names[SN_INFER_ISA_COUNT] = {
+    [SN_INFER_ISA_AUTO] = "auto",     [SN_INFER_ISA_PORTABLE] = "portable",
+    [SN_INFER_ISA_AVX2] = "avx2",     [SN_INFER_ISA_AVX512] = "avx512",
+    [SN_INFER_ISA_NEON] = "neon",     [SN_INFER_ISA_AMX] = "amx",
+};
+
+static const char *const form_names[SN_INFER_FORM_COUNT] = {
+    [SN_INFER_FORM_AUTO] = "auto",     [SN_INFER_FORM_DENSE] = "dense",
+    [SN_INFER_FORM_SPARSE] = "sparse", [SN_INFER_FORM_SHARED] = "shared",
+    [SN_INFER_FORM_COMPLEMENT] = "complement",
+};
+
+const char *sn_infer_isa_name(int isa) {
+    return isa >= 0 && isa < SN_INFER_ISA_COUNT ? isa_names[isa] : NULL;
+}
+
+const char *sn_infer_form_name(int form) {
+    return form >= 0 && form < SN_INFER_FORM_COUNT ? form_names[form] : NULL;
+}
+
+const sn_infer_isa_ops *sn_infer_isa_find(sn_infer_isa isa) {
+    switch (isa) {
+    case SN_INFER_ISA_PORTABLE:
+        return &sn_infer_isa_portable;
+#if HAS_X86
+    case SN_INFER_ISA_AVX2:
+        return has_avx2() ? &sn_infer_isa_avx2 : NULL;
+    case SN_INFER_ISA_AVX512:
+        return has_avx512() ? &sn_infer_isa_avx512 : NULL;
+#endif
+#if HAS_ARM
+    case SN_INFER_ISA_NEON:
+        return &sn_infer_isa_neon;
+#endif
+    case SN_INFER_ISA_AUTO:
+        /* The fastest come last. */
+        for (int i = SN_INFER_ISA_NEON; i > SN_INFER_ISA_AUTO; i--)
+            if (sn_infer_isa_find((sn_infer_isa)i))
+                return sn_infer_isa_find((sn_infer_isa)i);
+        return NULL;
+    default:
+        return NULL;
+    }
+}
+
+bool sn_infer_isa_available(sn_infer_isa isa) {
+    return sn_infer_isa_find(isa) != NULL;
+}

@@ -1,0 +1,81 @@
+/* Inside the runtime: what an instruction set provides. The kernels are written once, in
+ * vector_kernels.inc, and compiled for each; a row of output vectors of a block is `rows` long, one of
+ * sn_infer_block_rows. All blocks of memory are aligned to 64 bytes. */
+#ifndef SN_INFER_ISA_H
+#define SN_INFER_ISA_H
+
+#include "infer/layer.h"
+#include "infer/stage.h"
+
+enum { SN_INFER_ROW_CHOICES = 5, SN_INFER_MAX_ROWS = 8 };
+extern const uint32_t sn_infer_block_rows[SN_INFER_ROW_CHOICES]; /* 1, 2, 4, 7, 8 */
+
+/* Adds the sums of `groups` programs (sums.h) to their outputs: out[group][out_stride][rows]. */
+typedef struct sn_infer_walk {
+    const uint16_t *program;
+    uint32_t groups, out_stride;
+    const float *base; /* the staged vector of offset 0 for the block's first row */
+    float *out;
+} sn_infer_walk;
+
+/* Adds products: out[groups * 4][rows] += weights[groups][taps][4] times the vectors at offsets. */
+typedef struct sn_infer_dense {
+    const float *weights;
+    const uint16_t *offsets;
+    uint32_t taps, groups, rows;
+    const float *base;
+    float *out;
+} sn_infer_dense;
+
+/* to[filter][pitch] = activation(gain * (sum - half / 2 + share * box) + bias + residual), for the
+ * first `count` rows. Sums lie as [group + extra][rows] for every `group` filters from `first` on;
+ * the extra one is `half`. */
+typedef struct sn_infer_finish {
+    const float *sums;
+    uint32_t rows, count, group, extra, first, end;
+    const float *gain, *bias; /* [K] */
+    const float *share, *box; /* [K] and [rows], or NULL */
+    const float *slope;       /* [K] or NULL */
+    const float *residual;    /* laid out as `to`, which it may be; or NULL */
+    float *to;
+    size_t pitch; /* vectors from filter to filter */
+    uint32_t activation;
+} sn_infer_finish;
+
+typedef struct sn_infer_add {
+    const float *a, *b, *slope;
+    float *to;
+    uint32_t channels, vectors, activation;
+} sn_infer_add;
+
+typedef struct sn_infer_pool_window {
+    const float *base;
+    const uint16_t *offsets;
+    uint32_t taps, count;
+    bool maximum;
+    float scale;
+    float *to;
+} sn_infer_pool_window;
+
+typedef struct sn_infer_isa_ops {
+    sn_infer_isa isa;
+    uint32_t lanes;
+    sn_infer_costs costs;
+    void (*add_walk[SN_INFER_ROW_CHOICES])(const sn_infer_walk *job);
+    void (*signed_walk[SN_INFER_ROW_CHOICES])(const sn_infer_walk *job);
+    void (*ternary_walk[SN_INFER_ROW_CHOICES])(const sn_infer_walk *job);
+    void (*dense)(const sn_infer_dense *job);
+    /* `channels` channels from from[][tile] to staged[][stage->channel]. */
+    void (*stage)(const sn_infer_stage *stage, const float *from, uint32_t channels,
+                  uint32_t first_row, float *staged);
+    void (*sum_channels)(const float *from, uint32_t channels, uint32_t vectors, float *to);
+    void (*finish)(const sn_infer_finish *job);
+    void (*add)(const sn_infer_add *job);
+    void (*pool)(const sn_infer_pool_window *job);
+    float (*dot)(const float *a, const float *b, size_t count);
+} sn_infer_isa_ops;
+
+/* NULL when this build or processor does not have it. AUTO: the fastest. */
+const sn_infer_isa_ops *sn_infer_isa_find(sn_infer_isa isa);
+
+#endif

@@ -1,0 +1,79 @@
+/* Fully connected layer with full-precision weights. */
+#include "infer/isa.h"
+
+typedef struct linear_weights {
+    float *weights; /* [K][inputs] */
+    float *scale, *bias, *slope;
+} linear_weights;
+
+static bool accepts(const sn_infer_layer *layer) {
+    return layer->opcode == SN_INFER_OP_LINEAR && layer->weight_kind == SN_INFER_WEIGHTS_FP32 &&
+           layer->plan == SN_INFER_PLAN_PLAIN;
+}
+
+/* Where the parts lie in a block at `base`; returns the block's size. */
+static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, linear_weights *parts) {
+    const uint64_t filters = layer->out.channels * sizeof(float);
+    const uint64_t bytes[4] = {filters * layer->weights_per_filter, filters, filters,
+                               layer->packed_slope ? filters : 0};
+    float *starts[4];
+    uint64_t used = 0;
+    for (int i = 0; i < 4; i++) {
+        starts[i] = base && bytes[i] ? (float *)(void *)(base + used) : NULL;
+        used += sn_infer_align_up(bytes[i]);
+    }
+    *parts = (linear_weights){starts[0], starts[1], starts[2], starts[3]};
+    return used;
+}
+
+static bool plan(sn_infer_layer *layer, const sn_infer_options *options, sn_infer_need *need) {
+    linear_weights parts;
+    (void)options;
+    need->prepared = carve(layer, NULL, &parts);
+    need->work = layer->weights_per_filter * sizeof(float);
+    return true;
+}
+
+static void prepare(sn_infer_layer *layer, void *prepared) {
+    const uint32_t filters = layer->out.channels;
+    linear_weights parts;
+    carve(layer, prepared, &parts);
+    sn_infer_load_words(parts.weights, layer->packed_weights,
+                        (size_t)(filters * layer->weights_per_filter));
+    sn_infer_load_words(parts.scale, layer->packed_scale, filters);
+    sn_infer_load_words(parts.bias, layer->packed_bias, filters);
+    if (parts.slope)
+        sn_infer_load_words(parts.slope, layer->packed_slope, filters);
+}
+
+static float activate(uint32_t activation, float value, float slope) {
+    switch (activation) {
+    case SN_INFER_ACTIVATION_RELU:
+        return value < 0 ? 0 : value;
+    case SN_INFER_ACTIVATION_HARDTANH:
+        return value < -1 ? -1 : value > 1 ? 1 : value;
+    case SN_INFER_ACTIVATION_PRELU:
+        return value < 0 ? slope * value : value;
+    default:
+        return value;
+    }
+}
+
+static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
+    const uint32_t lanes = layer->isa->lanes, filters = layer->out.channels;
+    const sn_infer_tiles tiles = sn_infer_tiles_choose(layer->in.height, layer->in.width, lanes);
+    const size_t inputs = (size_t)layer->weights_per_filter;
+    float *plain = task->work;
+    linear_weights parts;
+    carve(layer, layer->prepared, &parts);
+    sn_infer_tiles_to_plain(&tiles, layer->in.channels, layer->in.height, layer->in.width, task->a,
+                            plain);
+    for (uint32_t k = task->thread; k < filters; k += task->threads) {
+        const float sum = layer->isa->dot(parts.weights + k * inputs, plain, inputs);
+        task->out[(size_t)k * lanes] = activate(
+            layer->activation, parts.scale[k] * sum + parts.bias[k], parts.slope ? parts.slope[k] : 0);
+    }
+}
+
+const sn_infer_kernel sn_infer_linear_kernel = {
+    .name = "linear", .accepts = accepts, .plan = plan, .prepare = prepare, .run = run};

@@ -1,0 +1,30 @@
+/* Inside the runtime: how a convolution is computed, decided from its weights and the costs of the
+ * instruction set. */
+#ifndef SN_INFER_PLAN_CONV_H
+#define SN_INFER_PLAN_CONV_H
+
+#include "infer/isa.h"
+#include "infer/sums.h"
+
+/* Block height, bands and staging; convolutions and poolings. False when the layer is too large. */
+bool sn_infer_plan_bands(sn_infer_layer *layer);
+
+/* The rest of layer->conv but for what lies in model memory: the form with the least predicted time
+ * among those that the options leave. */
+void sn_infer_plan_conv(sn_infer_layer *layer, const sn_infer_options *options);
+
+/* The part of the layer's sums that one program computes. */
+sn_infer_sums_part sn_infer_plan_part(const sn_infer_layer *layer, uint32_t chunk, uint32_t group);
+
+/* The last channel of a chunk, plus one. */
+uint32_t sn_infer_chunk_end(const sn_infer_layer *layer, uint32_t chunk);
+
+/* Whether an output takes the sum of all inputs B with a share other than 0, and with which:
+ * sum + share * B. `gain` is what its sum is multiplied with besides the scale. */
+typedef struct sn_infer_terms {
+    float gain, share;
+} sn_infer_terms;
+
+sn_infer_terms sn_infer_plan_terms(const sn_infer_layer *layer, uint32_t k);
+
+#endif

@@ -1,0 +1,258 @@
+#include "infer/sums.h"
+
+enum { MAX_STEPS = 256 };
+
+/* The inputs of each step of the walk, to be added [0] or subtracted [1]. */
+typedef struct buckets {
+    uint32_t count[MAX_STEPS][2];
+    uint32_t start[MAX_STEPS][2]; /* in the program, while writing */
+} buckets;
+
+/* Where an input goes: step < 0: nowhere. */
+typedef struct slot {
+    int step;
+    bool subtract;
+} slot;
+
+bool sn_infer_sums_signed(const sn_infer_layer *layer, sn_infer_form form) {
+    return layer->weight_kind == SN_INFER_WEIGHTS_TERNARY || form == SN_INFER_FORM_COMPLEMENT;
+}
+
+static bool is_ternary_walk(const sn_infer_sums_part *part) {
+    return part->layer->weight_kind == SN_INFER_WEIGHTS_TERNARY && part->group > 1;
+}
+
+/* Bits of the walk, all filters of the group or, with complements, all but the last. */
+static uint32_t walk_bits(const sn_infer_sums_part *part) {
+    return part->form == SN_INFER_FORM_COMPLEMENT ? part->group - 1 : part->group;
+}
+
+static uint32_t power(uint32_t base, uint32_t exponent) {
+    uint32_t product = 1;
+    while (exponent--)
+        product *= base;
+    return product;
+}
+
+/* The step of a Gray code at which a pattern comes. */
+static uint32_t gray_step(uint32_t pattern) {
+    for (uint32_t shift = 1; shift < 32; shift *= 2)
+        pattern ^= pattern >> shift;
+    return pattern;
+}
+
+static slot place_pattern(const sn_infer_sums_part *part, uint32_t pattern) {
+    slot where = {0};
+    if (part->form == SN_INFER_FORM_COMPLEMENT) {
+        const uint32_t all = (1u << part->group) - 1;
+        where.subtract = pattern >> (part->group - 1) & 1;
+        pattern = where.subtract ? pattern ^ all : pattern;
+    } else if (pattern == 0) {
+        where.step = -1;
+        return where;
+    }
+    where.step = part->group == 1 ? 0 : (int)gray_step(pattern);
+    return where;
+}
+
+/* Digits 0 .. 2 of the reflected ternary code at position `at`, the lowest first, for `count`
+ * digits; a digit runs backwards where the number above it is odd. */
+static void ternary_digits(uint32_t at, uint32_t count, int *digits) {
+    for (uint32_t i = 0; i < count; i++, at /= 3) {
+        const int digit = (int)(at % 3);
+        digits[i] = at / 3 % 2 ? 2 - digit : digit;
+    }
+}
+
+/* The inverse. */
+static uint32_t ternary_position(const int *digits, uint32_t count) {
+    uint32_t at = 0;
+    for (uint32_t i = count; i-- > 0;)
+        at = at * 3 + (uint32_t)(at % 2 ? 2 - digits[i] : digits[i]);
+    return at;
+}
+
+/* Ternary walks begin in the middle of the code of the upper digits, where all are zero, and go up;
+ * a round runs through the lowest digit, up in even rounds and down in odd ones. */
+static slot place_ternary(const sn_infer_sums_part *part, const int *weights) {
+    const uint32_t upper = part->group - 1, middle = (power(3, upper) - 1) / 2;
+    int digits[SN_INFER_MAX_TERNARY_GROUP];
+    slot where = {0};
+    bool zero = true;
+    for (uint32_t i = 0; i < part->group; i++) {
+        digits[i] = weights[i] + 1;
+        zero &= weights[i] == 0;
+    }
+    if (zero) {
+        where.step = -1;
+        return where;
+    }
+    uint32_t at = ternary_position(digits + 1, upper);
+    where.subtract = at < middle || (at == middle && weights[0] < 0);
+    if (where.subtract) {
+        at = 2 * middle - at;
+        digits[0] = 2 - digits[0];
+    }
+    const uint32_t round = at - middle;
+    where.step = (int)(3 * round) + (round % 2 ? 2 - digits[0] : digits[0]);
+    return where;
+}
+
+/* What the part's filters want of weight `index`. */
+static slot place_input(const sn_infer_sums_part *part, uint64_t index) {
+    const sn_infer_layer *layer = part->layer;
+    const uint64_t row = sn_infer_mask_bytes(layer->weights_per_filter);
+    if (layer->weight_kind == SN_INFER_WEIGHTS_TERNARY) {
+        int weights[SN_INFER_MAX_TERNARY_GROUP] = {0};
+        for (uint32_t j = 0; j < part->count; j++) {
+            const uint64_t at = (part->first + j) * row;
+            if (sn_infer_bit(layer->packed_weights + at, index))
+                weights[j] = sn_infer_bit(layer->packed_signs + at, index) ? -1 : 1;
+        }
+        if (part->group > 1)
+            return place_ternary(part, weights);
+        return (slot){.step = weights[0] ? 0 : -1, .subtract = weights[0] < 0};
+    }
+    uint32_t pattern = 0;
+    for (uint32_t j = 0; j < part->count; j++)
+        pattern |= (uint32_t)sn_infer_bit(layer->packed_weights + (part->first + j) * row, index)
+                   << j;
+    return place_pattern(part, pattern ^ part->inverted);
+}
+
+static void count_inputs(const sn_infer_sums_part *part, buckets *sorted) {
+    const sn_infer_layer *layer = part->layer;
+    const uint64_t taps = (uint64_t)layer->kernel_height * layer->kernel_width;
+    for (uint64_t i = part->channel * taps; i < part->channel_end * taps; i++) {
+        const slot where = place_input(part, i);
+        if (where.step >= 0)
+            sorted->count[where.step][where.subtract]++;
+    }
+}
+
+static void write_inputs(const sn_infer_sums_part *part, buckets *sorted, uint16_t *program) {
+    const sn_infer_layer *layer = part->layer;
+    uint64_t i = (uint64_t)part->channel * layer->kernel_height * layer->kernel_width;
+    for (uint32_t c = part->channel; c < part->channel_end; c++)
+        for (uint32_t r = 0; r < layer->kernel_height; r++)
+            for (uint32_t q = 0; q < layer->kernel_width; q++) {
+                const slot where = place_input(part, i++);
+                if (where.step >= 0)
+                    program[sorted->start[where.step][where.subtract]++] =
+                        (uint16_t)sn_infer_stage_offset(&layer->conv.stage, c - part->channel, r,
+                                                        q);
+            }
+}
+
+/* Writes words one after the other, or only counts them. */
+typedef struct writer {
+    uint16_t *program;
+    buckets *sorted;
+    sn_infer_sums_size *size;
+    uint64_t used;
+    bool with_signs;
+} writer;
+
+static void put(writer *w, uint32_t word) {
+    if (w->program)
+        w->program[w->used] = (uint16_t)word;
+    w->used++;
+}
+
+/* The list of a step; an empty one for step < 0. */
+static void put_list(writer *w, int step) {
+    const uint32_t none[2] = {0, 0};
+    const uint32_t *count = step < 0 ? none : w->sorted->count[step];
+    for (int sign = 0; sign <= w->with_signs; sign++)
+        put(w, count[sign]);
+    for (int sign = 0; sign <= w->with_signs; sign++) {
+        if (step >= 0)
+            w->sorted->start[step][sign] = (uint32_t)w->used;
+        w->used += count[sign];
+        w->size->additions += count[sign];
+    }
+    w->size->lists++;
+    w->size->patterns += count[0] + count[1] > 0;
+}
+
+static void put_transition(writer *w, uint32_t output, bool adds) {
+    put(w, output * 2 + adds);
+    w->size->transitions++;
+}
+
+/* Between steps of a Gray code `step` and step + 1, and after the last back to zero, one bit flips:
+ * its filter's output takes S when the bit falls and gives it when it rises. */
+static void put_gray_step(writer *w, uint32_t step, uint32_t bits) {
+    if (step + 1 == 1u << bits) {
+        put_transition(w, bits - 1, true);
+        return;
+    }
+    uint32_t bit = 0;
+    while (!((step + 1) >> bit & 1))
+        bit++;
+    put_transition(w, bit, (step ^ step >> 1) >> bit & 1);
+}
+
+static void write_gray(writer *w, const sn_infer_sums_part *part) {
+    const uint32_t bits = walk_bits(part);
+    const bool complement = part->form == SN_INFER_FORM_COMPLEMENT;
+    const uint32_t rounds = bits < 2 ? 0 : 1u << (bits - 2);
+    put(w, rounds);
+    for (uint32_t step = 0; step < 4 * rounds; step += 2) {
+        put_list(w, (int)step); /* then the first filter's bit flips */
+        put_list(w, (int)step + 1);
+        put_gray_step(w, step + 1, bits);
+    }
+    put_list(w, rounds ? -1 : 0);
+    put(w, complement || !rounds);
+    if (complement)
+        put_transition(w, part->group, true);
+    else if (!rounds)
+        put_transition(w, 0, true);
+}
+
+static void write_ternary(writer *w, const sn_infer_sums_part *part) {
+    const uint32_t upper = part->group - 1, middle = (power(3, upper) - 1) / 2;
+    const uint32_t rounds = middle + 1;
+    int now[SN_INFER_MAX_TERNARY_GROUP], next[SN_INFER_MAX_TERNARY_GROUP];
+    put(w, rounds);
+    for (uint32_t round = 0; round < rounds; round++) {
+        for (int i = 0; i < 3; i++)
+            put_list(w, (int)(3 * round) + i);
+        ternary_digits(middle + round, upper, now);
+        ternary_digits(middle + round + 1, upper, next);
+        /* the last round ends with the highest digit, which is up */
+        uint32_t digit = upper - 1;
+        for (uint32_t i = 0; round + 1 < rounds && i < upper; i++)
+            if (now[i] != next[i])
+                digit = i;
+        put_transition(w, 1 + digit, round + 1 == rounds || now[digit] > next[digit]);
+    }
+    /* The other digits of the last pattern. */
+    int last[SN_INFER_MAX_TERNARY_GROUP] = {rounds % 2 ? 1 : -1};
+    uint32_t count = 1;
+    ternary_digits(2 * middle, upper, now);
+    for (uint32_t i = 0; i + 1 < upper; i++)
+        count += (last[1 + i] = now[i] - 1) != 0;
+    put(w, count);
+    for (uint32_t i = 0; i < upper; i++)
+        if (last[i])
+            put_transition(w, i, last[i] > 0);
+}
+
+void sn_infer_sums_write(const sn_infer_sums_part *part, sn_infer_sums_size *size,
+                         uint16_t *program) {
+    buckets sorted = {0};
+    writer w = {.program = program,
+                .sorted = &sorted,
+                .size = size,
+                .with_signs = sn_infer_sums_signed(part->layer, part->form)};
+    count_inputs(part, &sorted);
+    if (is_ternary_walk(part))
+        write_ternary(&w, part);
+    else
+        write_gray(&w, part);
+    size->words += w.used;
+    if (program)
+        write_inputs(part, &sorted, program);
+}
