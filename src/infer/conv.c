@@ -42,38 +42,45 @@ static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, prepared
     parts->slope = take(base, &used, layer->packed_slope ? filters : 0);
     parts->box_program = take(base, &used, conv->box ? (taps_of(layer) + 4) * 2 : 0);
     parts->program = take(base, &used, conv->words * 2);
-    parts->program_start =
-        take(base, &used, dense ? 0 : (uint64_t)conv->chunks * conv->groups * 4);
-    parts->weights = take(
-        base, &used,
-        dense ? layer->weights_per_filter * conv->groups * conv->group * sizeof(float) : 0);
+    parts->program_start = take(base, &used, dense ? 0 : (uint64_t)conv->chunks * conv->groups * 4);
+    parts->weights =
+        take(base, &used,
+             dense ? layer->weights_per_filter * conv->groups * conv->group * sizeof(float) : 0);
     parts->offsets = take(base, &used, dense ? conv->chunk * taps_of(layer) * 2 : 0);
     return used;
 }
 
-/* One thread's workspace. */
+/* One thread's workspace. The second of two is of a tile's lower half, for integers. */
 typedef struct workspace {
-    float *staged, *column_sums, *box, *sums;
+    void *staged;
+    float *floats[2]; /* of one chunk, before they become integers */
+    float *column_sums[2], *box[2];
+    void *sums;
+    float *wide[2]; /* sums of integers, as floats */
 } workspace;
 
 static uint64_t carve_work(const sn_infer_layer *layer, unsigned char *base, workspace *work) {
     const sn_infer_conv *conv = &layer->conv;
     const uint64_t vector = layer->isa->lanes * sizeof(float);
     const uint64_t channel = conv->stage.channel * vector, row = conv->rows * vector;
+    const uint64_t sums = (uint64_t)conv->groups * (conv->group + conv->extra) * row;
     uint64_t used = 0;
     work->staged = take(base, &used, layer->in.channels * channel);
-    work->column_sums = take(base, &used, conv->box ? channel : 0);
-    work->box = take(base, &used, conv->box ? row : 0);
-    work->sums = take(base, &used, (uint64_t)conv->groups * (conv->group + conv->extra) * row);
+    work->sums = take(base, &used, sums);
+    for (int half = 0; half < 1 + conv->integers; half++) {
+        work->floats[half] = take(base, &used, conv->integers ? conv->chunk * channel : 0);
+        work->wide[half] = take(base, &used, conv->integers ? sums : 0);
+        work->column_sums[half] = take(base, &used, conv->box ? channel : 0);
+        work->box[half] = take(base, &used, conv->box ? row : 0);
+    }
     return used;
 }
 
 static bool plan(sn_infer_layer *layer, const sn_infer_options *options, sn_infer_need *need) {
     prepared_parts parts;
     workspace work;
-    if (!sn_infer_plan_bands(layer))
+    if (!sn_infer_plan_conv(layer, options))
         return false;
-    sn_infer_plan_conv(layer, options);
     need->prepared = carve(layer, NULL, &parts);
     need->work = carve_work(layer, NULL, &work);
     return layer->conv.words <= UINT32_MAX;
@@ -85,6 +92,8 @@ static void prepare_terms(const sn_infer_layer *layer, const prepared_parts *par
     const uint32_t filters = layer->out.channels;
     sn_infer_load_words(parts->gain, layer->packed_scale, filters);
     sn_infer_load_words(parts->bias, layer->packed_bias, filters);
+    for (uint32_t k = 0; layer->input_scale != 0 && k < filters; k++)
+        parts->gain[k] *= layer->input_scale;
     if (parts->slope)
         sn_infer_load_words(parts->slope, layer->packed_slope, filters);
     for (uint32_t k = 0; layer->weight_kind != SN_INFER_WEIGHTS_FP32 && k < filters; k++) {
@@ -143,9 +152,10 @@ static void prepare_dense(const sn_infer_layer *layer, const prepared_parts *par
     memset(parts->weights, 0,
            (size_t)layer->weights_per_filter * conv->groups * conv->group * sizeof(float));
     for (uint32_t k = 0; k < layer->out.channels; k++) {
-        const float mean = layer->centered ? (float)((double)sn_infer_effectual(layer, k) /
-                                                     (double)layer->weights_per_filter)
-                                           : 0.0f;
+        const float mean =
+            layer->centered
+                ? (float)((double)sn_infer_effectual(layer, k) / (double)layer->weights_per_filter)
+                : 0.0f;
         for (uint32_t chunk = 0; chunk < conv->chunks; chunk++) {
             const uint64_t first = (uint64_t)chunk * conv->chunk * taps;
             const uint64_t count = sn_infer_chunk_end(layer, chunk) * taps - first;
@@ -195,14 +205,16 @@ typedef struct block {
 static void (*walk_of(const sn_infer_layer *layer))(const sn_infer_walk *job) {
     const sn_infer_conv *conv = &layer->conv;
     const sn_infer_isa_ops *isa = layer->isa;
+    const uint32_t i = conv->row_choice;
     if (layer->weight_kind == SN_INFER_WEIGHTS_TERNARY && conv->group > 1)
-        return isa->ternary_walk[conv->row_choice];
-    return (sn_infer_sums_signed(layer, conv->form) ? isa->signed_walk
-                                                    : isa->add_walk)[conv->row_choice];
+        return conv->integers ? isa->ternary_walk_short[i] : isa->ternary_walk[i];
+    if (sn_infer_sums_signed(layer, conv->form))
+        return conv->integers ? isa->signed_walk_short[i] : isa->signed_walk[i];
+    return conv->integers ? isa->add_walk_short[i] : isa->add_walk[i];
 }
 
-static void sum_chunk(const sn_infer_layer *layer, const block *b, uint32_t chunk,
-                      const float *base, float *sums) {
+static void sum_chunk(const sn_infer_layer *layer, const block *b, uint32_t chunk, const void *base,
+                      void *sums) {
     const sn_infer_conv *conv = &layer->conv;
     const uint32_t groups = b->end_group - b->first_group;
     if (conv->form == SN_INFER_FORM_DENSE) {
@@ -221,8 +233,8 @@ static void sum_chunk(const sn_infer_layer *layer, const block *b, uint32_t chun
         return;
     }
     walk_of(layer)(&(sn_infer_walk){
-        .program = conv->program +
-                   conv->program_start[(size_t)chunk * conv->groups + b->first_group],
+        .program =
+            conv->program + conv->program_start[(size_t)chunk * conv->groups + b->first_group],
         .groups = groups,
         .out_stride = conv->group + conv->extra,
         .base = base,
@@ -230,34 +242,54 @@ static void sum_chunk(const sn_infer_layer *layer, const block *b, uint32_t chun
     });
 }
 
-static void run_block(const sn_infer_layer *layer, const sn_infer_task *task, const workspace *work,
-                      const block *b) {
+/* Vectors of the block's sums. */
+static size_t sum_vectors(const sn_infer_conv *conv, const block *b) {
+    return (size_t)(b->end_group - b->first_group) * (conv->group + conv->extra) * conv->rows;
+}
+
+static void sum_block(const sn_infer_layer *layer, const workspace *work, const block *b) {
+    const sn_infer_conv *conv = &layer->conv;
+    const size_t vector = conv->stage.to.lanes * sizeof(float);
+    const size_t at = (size_t)b->column * conv->stage.pitch * vector;
+    const size_t chunk_bytes = (size_t)conv->chunk * conv->stage.channel * vector;
+    const size_t sums = sum_vectors(conv, b);
+    memset(work->sums, 0, sums * vector);
+    for (int half = 0; conv->integers && half < 2; half++)
+        memset(work->wide[half], 0, sums * vector);
+    for (uint32_t chunk = 0; chunk < conv->chunks; chunk++) {
+        const unsigned char *base = (const unsigned char *)work->staged + chunk * chunk_bytes + at;
+        sum_chunk(layer, b, chunk, base, work->sums);
+        if (conv->integers)
+            layer->isa->widen(work->sums, sums, work->wide[0], work->wide[1]);
+    }
+}
+
+static void sum_box(const sn_infer_layer *layer, const workspace *work, const block *b, int half) {
+    const sn_infer_conv *conv = &layer->conv;
+    const size_t lanes = conv->stage.to.lanes;
+    memset(work->box[half], 0, conv->rows * lanes * sizeof(float));
+    layer->isa->add_walk[conv->row_choice](&(sn_infer_walk){
+        .program = conv->box_program,
+        .groups = 1,
+        .out_stride = 1,
+        .base = work->column_sums[half] + (size_t)b->column * conv->stage.pitch * lanes,
+        .out = work->box[half]});
+}
+
+/* Rows first_row .. end_row - 1 of the tile are those of the block that count. */
+static void finish_block(const sn_infer_layer *layer, const sn_infer_task *task,
+                         const workspace *work, const block *b, int half, uint32_t first_row,
+                         uint32_t end_row) {
     const sn_infer_conv *conv = &layer->conv;
     const sn_infer_tiles *to = &conv->stage.to;
-    const uint32_t lanes = to->lanes;
-    const size_t at = (size_t)b->column * conv->stage.pitch * lanes;
-    const size_t chunk_size = (size_t)conv->chunk * conv->stage.channel * lanes;
-    const size_t group_sums = (size_t)(conv->group + conv->extra) * conv->rows * lanes;
-    const size_t row_bytes = (size_t)conv->rows * lanes * sizeof(float);
-
-    memset(work->sums, 0, (b->end_group - b->first_group) * group_sums * sizeof(float));
-    for (uint32_t chunk = 0; chunk < conv->chunks; chunk++)
-        sum_chunk(layer, b, chunk, work->staged + chunk * chunk_size + at, work->sums);
-    if (conv->box) {
-        memset(work->box, 0, row_bytes);
-        layer->isa->add_walk[conv->row_choice](&(sn_infer_walk){.program = conv->box_program,
-                                                                .groups = 1,
-                                                                .out_stride = 1,
-                                                                .base = work->column_sums + at,
-                                                                .out = work->box});
-    }
-    const size_t place = ((size_t)b->column * to->rows + b->first_row) * lanes;
-    const uint32_t rows_left = to->rows - b->first_row;
+    const size_t place = ((size_t)b->column * to->rows + first_row) * to->lanes;
     const uint32_t end = b->end_group * conv->group;
+    if (conv->box)
+        sum_box(layer, work, b, half);
     layer->isa->finish(&(sn_infer_finish){
-        .sums = work->sums,
+        .sums = conv->integers ? work->wide[half] : work->sums,
         .rows = conv->rows,
-        .count = rows_left < conv->rows ? rows_left : conv->rows,
+        .count = end_row - first_row < conv->rows ? end_row - first_row : conv->rows,
         .group = conv->group,
         .extra = conv->extra,
         .first = b->first_group * conv->group,
@@ -265,13 +297,61 @@ static void run_block(const sn_infer_layer *layer, const sn_infer_task *task, co
         .gain = conv->gain,
         .bias = conv->bias,
         .share = conv->share,
-        .box = conv->box ? work->box : NULL,
+        .box = conv->box ? work->box[half] : NULL,
         .slope = conv->slope,
         .residual = layer->residual ? task->b + place : NULL,
         .to = task->out + place,
         .pitch = (size_t)sn_infer_tiles_vectors(to),
         .activation = layer->activation,
     });
+}
+
+static void run_block(const sn_infer_layer *layer, const sn_infer_task *task, const workspace *work,
+                      const block *b) {
+    const sn_infer_conv *conv = &layer->conv;
+    const uint32_t rows = conv->stage.to.rows;
+    sum_block(layer, work, b);
+    if (!conv->integers) {
+        finish_block(layer, task, work, b, 0, b->first_row, rows);
+        return;
+    }
+    finish_block(layer, task, work, b, 0, b->first_row, conv->half);
+    if (conv->half + b->first_row < rows)
+        finish_block(layer, task, work, b, 1, conv->half + b->first_row, rows);
+}
+
+static void stage_floats(const sn_infer_layer *layer, const sn_infer_task *task,
+                         const workspace *work, uint32_t first_row) {
+    const sn_infer_conv *conv = &layer->conv;
+    const uint32_t channels = layer->in.channels, vectors = conv->stage.channel;
+    layer->isa->stage(&conv->stage, task->a, channels, first_row, work->staged);
+    if (layer->input_scale != 0) {
+        const sn_infer_rounding rounding = sn_infer_rounding_of(layer);
+        layer->isa->round_floats(&rounding, (size_t)channels * vectors, work->staged);
+    }
+    if (conv->box)
+        layer->isa->sum_channels(work->staged, channels, vectors, work->column_sums[0]);
+}
+
+static void stage_integers(const sn_infer_layer *layer, const sn_infer_task *task,
+                           const workspace *work, uint32_t first_row) {
+    const sn_infer_conv *conv = &layer->conv;
+    const sn_infer_stage *stage = &conv->stage;
+    const sn_infer_rounding rounding = sn_infer_rounding_of(layer);
+    const size_t in = (size_t)sn_infer_tiles_vectors(&stage->from) * stage->from.lanes;
+    const size_t channel_bytes = (size_t)stage->channel * stage->to.lanes * sizeof(float);
+    for (uint32_t chunk = 0; chunk < conv->chunks; chunk++) {
+        const uint32_t first = chunk * conv->chunk;
+        const uint32_t channels = sn_infer_chunk_end(layer, chunk) - first;
+        for (uint32_t half = 0; half < 2; half++)
+            layer->isa->stage(stage, task->a + first * in, channels, first_row + half * conv->half,
+                              work->floats[half]);
+        layer->isa->narrow(&rounding, (size_t)channels * stage->channel, work->floats[0],
+                           work->floats[1], (unsigned char *)work->staged + first * channel_bytes);
+    }
+    if (conv->box)
+        layer->isa->sum_short_channels(work->staged, layer->in.channels, stage->channel,
+                                       work->column_sums[0], work->column_sums[1]);
 }
 
 /* Threads take bands; where there are fewer bands than threads, several share one by taking some of
@@ -287,10 +367,7 @@ static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
         block b = {.first_row = unit / slices * conv->rows,
                    .first_group = (uint32_t)((uint64_t)conv->groups * slice / slices),
                    .end_group = (uint32_t)((uint64_t)conv->groups * (slice + 1) / slices)};
-        layer->isa->stage(&conv->stage, task->a, layer->in.channels, b.first_row, work.staged);
-        if (conv->box)
-            layer->isa->sum_channels(work.staged, layer->in.channels, conv->stage.channel,
-                                     work.column_sums);
+        (conv->integers ? stage_integers : stage_floats)(layer, task, &work, b.first_row);
         for (b.column = 0; b.column < conv->stage.to.columns; b.column++)
             run_block(layer, task, &work, &b);
     }

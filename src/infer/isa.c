@@ -32,14 +32,16 @@ extern const sn_infer_isa_ops sn_infer_isa_neon;
 #endif
 
 static const char *const isa_names[SN_INFER_ISA_COUNT] = {
-    [SN_INFER_ISA_AUTO] = "auto",     [SN_INFER_ISA_PORTABLE] = "portable",
-    [SN_INFER_ISA_AVX2] = "avx2",     [SN_INFER_ISA_AVX512] = "avx512",
-    [SN_INFER_ISA_NEON] = "neon",     [SN_INFER_ISA_AMX] = "amx",
+    [SN_INFER_ISA_AUTO] = "auto", [SN_INFER_ISA_PORTABLE] = "portable",
+    [SN_INFER_ISA_AVX2] = "avx2", [SN_INFER_ISA_AVX512] = "avx512",
+    [SN_INFER_ISA_NEON] = "neon", [SN_INFER_ISA_AMX] = "amx",
 };
 
 static const char *const form_names[SN_INFER_FORM_COUNT] = {
-    [SN_INFER_FORM_AUTO] = "auto",     [SN_INFER_FORM_DENSE] = "dense",
-    [SN_INFER_FORM_SPARSE] = "sparse", [SN_INFER_FORM_SHARED] = "shared",
+    [SN_INFER_FORM_AUTO] = "auto",
+    [SN_INFER_FORM_DENSE] = "dense",
+    [SN_INFER_FORM_SPARSE] = "sparse",
+    [SN_INFER_FORM_SHARED] = "shared",
     [SN_INFER_FORM_COMPLEMENT] = "complement",
 };
 

@@ -1,6 +1,6 @@
 /* Inside the runtime: what an instruction set provides. The kernels are written once, in
- * vector_kernels.inc, and compiled for each; a row of output vectors of a block is `rows` long, one of
- * sn_infer_block_rows. All blocks of memory are aligned to 64 bytes. */
+ * vector_kernels.inc, and compiled for each; a row of output vectors of a block is `rows` long, one
+ * of sn_infer_block_rows. All blocks of memory are aligned to 64 bytes. */
 #ifndef SN_INFER_ISA_H
 #define SN_INFER_ISA_H
 
@@ -14,9 +14,14 @@ extern const uint32_t sn_infer_block_rows[SN_INFER_ROW_CHOICES]; /* 1, 2, 4, 7, 
 typedef struct sn_infer_walk {
     const uint16_t *program;
     uint32_t groups, out_stride;
-    const float *base; /* the staged vector of offset 0 for the block's first row */
-    float *out;
+    const void *base; /* the staged vector of offset 0 for the block's first row */
+    void *out;
 } sn_infer_walk;
+
+/* Activations as integers: round(value * inverse), held to low .. high. */
+typedef struct sn_infer_rounding {
+    float inverse, low, high;
+} sn_infer_rounding;
 
 /* Adds products: out[groups * 4][rows] += weights[groups][taps][4] times the vectors at offsets. */
 typedef struct sn_infer_dense {
@@ -64,6 +69,18 @@ typedef struct sn_infer_isa_ops {
     void (*add_walk[SN_INFER_ROW_CHOICES])(const sn_infer_walk *job);
     void (*signed_walk[SN_INFER_ROW_CHOICES])(const sn_infer_walk *job);
     void (*ternary_walk[SN_INFER_ROW_CHOICES])(const sn_infer_walk *job);
+    /* The same over twice as many integers of 16 bits, modulo 2^16; NULL where there are none. */
+    void (*add_walk_short[SN_INFER_ROW_CHOICES])(const sn_infer_walk *job);
+    void (*signed_walk_short[SN_INFER_ROW_CHOICES])(const sn_infer_walk *job);
+    void (*ternary_walk_short[SN_INFER_ROW_CHOICES])(const sn_infer_walk *job);
+    /* to[i] = the rounded first[i], then the rounded second[i]. */
+    void (*narrow)(const sn_infer_rounding *rounding, size_t vectors, const float *first,
+                   const float *second, void *to);
+    /* Adds sums to first and second, and clears them. */
+    void (*widen)(void *sums, size_t vectors, float *first, float *second);
+    void (*sum_short_channels)(const void *from, uint32_t channels, uint32_t vectors, float *first,
+                               float *second);
+    void (*round_floats)(const sn_infer_rounding *rounding, size_t vectors, float *values);
     void (*dense)(const sn_infer_dense *job);
     /* `channels` channels from from[][tile] to staged[][stage->channel]. */
     void (*stage)(const sn_infer_stage *stage, const float *from, uint32_t channels,

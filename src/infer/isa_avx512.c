@@ -1,7 +1,8 @@
 /* x86-64 with AVX-512. */
 #if defined(__x86_64__) && defined(__GNUC__)
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma"))),    \
+                             apply_to = function)
 #else
 #pragma GCC target("avx512f,avx512vl,avx512bw,avx512dq,fma")
 #endif
@@ -9,7 +10,8 @@
 #define LANES   16
 #define ISA_OPS sn_infer_isa_avx512
 #define ISA     SN_INFER_ISA_AVX512
-#define COSTS {.add = 0.18f, .list = 3.0f, .transition = 0.35f, .multiply = 0.18f, .stage = 0.8f}
+#define COSTS                                                                                      \
+    { .add = 0.18f, .list = 3.0f, .transition = 0.35f, .multiply = 0.18f, .stage = 0.8f }
 #define MULTIPLY_ADD(a, b, c) ((vector)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #include "infer/vector_kernels.inc"
 #ifdef __clang__

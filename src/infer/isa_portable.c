@@ -1,5 +1,5 @@
-/* C alone. With gcc and clang vectors of four floats, which every x86-64 and ARMv8 has and which are
- * single floats elsewhere. */
+/* C alone. With gcc and clang vectors of four floats, which every x86-64 and ARMv8 has and which
+ * are single floats elsewhere. */
 #ifdef __GNUC__
 #define LANES 4
 #else
@@ -7,6 +7,7 @@
 #endif
 #define ISA_OPS sn_infer_isa_portable
 #define ISA     SN_INFER_ISA_PORTABLE
-#define COSTS {.add = 0.25f, .list = 3.0f, .transition = 0.6f, .multiply = 0.3f, .stage = 0.8f}
+#define COSTS                                                                                      \
+    { .add = 0.25f, .list = 3.0f, .transition = 0.6f, .multiply = 0.3f, .stage = 0.8f }
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #include "infer/vector_kernels.inc"

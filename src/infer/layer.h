@@ -27,13 +27,17 @@ typedef struct sn_infer_isa_ops sn_infer_isa_ops;
 typedef struct sn_infer_conv {
     sn_infer_stage stage;
     sn_infer_form form;
+    /* Activations as 16-bit integers: a vector has twice as many, those of a tile's upper half and
+     * behind them those of its lower half, `half` rows below. */
+    bool integers;
+    uint32_t half;
     uint32_t rows, row_choice; /* of a block; index in sn_infer_block_rows */
     uint32_t bands;
     uint32_t group, groups, extra; /* filters of a group; sums that it keeps besides theirs */
     uint32_t chunk, chunks;        /* input channels */
     bool inverts; /* filters with more set bits than others add up the inputs of the others */
     bool box;     /* outputs need the sum of all that is under the window */
-    uint64_t words, additions, patterns; /* of all programs */
+    uint64_t words, additions, transitions, patterns; /* of all programs */
     sn_infer_costs costs;
     double predicted_ns;
 
@@ -85,8 +89,8 @@ typedef struct sn_infer_need {
 } sn_infer_need;
 
 /* One thread's share of a layer. Inputs and output are laid out as in tiles.h and do not overlap,
- * except that the output of a convolution may be its residual b. b is used by two-input instructions
- * only. The output's contents before are undefined otherwise, as are work's. */
+ * except that the output of a convolution may be its residual b. b is used by two-input
+ * instructions only. The output's contents before are undefined otherwise, as are work's. */
 typedef struct sn_infer_task {
     const float *a, *b;
     float *out;
@@ -94,8 +98,8 @@ typedef struct sn_infer_task {
     uint32_t thread, threads;
 } sn_infer_task;
 
-/* One way to run a kind of layer. To add one: a file that defines it and a line in kernels.c. Blocks
- * handed to it are aligned to SN_INFER_ALIGNMENT. */
+/* One way to run a kind of layer. To add one: a file that defines it and a line in kernels.c.
+ * Blocks handed to it are aligned to SN_INFER_ALIGNMENT. */
 struct sn_infer_kernel {
     const char *name;
     bool (*accepts)(const sn_infer_layer *layer);

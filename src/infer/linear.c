@@ -70,8 +70,9 @@ static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
                             plain);
     for (uint32_t k = task->thread; k < filters; k += task->threads) {
         const float sum = layer->isa->dot(parts.weights + k * inputs, plain, inputs);
-        task->out[(size_t)k * lanes] = activate(
-            layer->activation, parts.scale[k] * sum + parts.bias[k], parts.slope ? parts.slope[k] : 0);
+        task->out[(size_t)k * lanes] =
+            activate(layer->activation, parts.scale[k] * sum + parts.bias[k],
+                     parts.slope ? parts.slope[k] : 0);
     }
 }
 

@@ -18,14 +18,12 @@ uint64_t sn_infer_effectual(const sn_infer_layer *layer, uint32_t k) {
     return count;
 }
 
-bool sn_infer_plan_bands(sn_infer_layer *layer) {
+bool sn_infer_plan_bands(sn_infer_layer *layer, uint32_t tile_rows) {
     sn_infer_conv *conv = &layer->conv;
-    const sn_infer_tiles tiles =
-        sn_infer_tiles_choose(layer->out.height, layer->out.width, layer->isa->lanes);
     uint32_t least = UINT32_MAX;
     for (uint32_t i = SN_INFER_ROW_CHOICES; i-- > 0;) {
         /* A block costs about two rows besides its own: lists are read once for all rows. */
-        const uint32_t rows = sn_infer_block_rows[i], bands = divide_up(tiles.rows, rows);
+        const uint32_t rows = sn_infer_block_rows[i], bands = divide_up(tile_rows, rows);
         if (bands * (rows + 2) < least) {
             least = bands * (rows + 2);
             conv->rows = rows;
@@ -53,21 +51,22 @@ uint32_t sn_infer_chunk_end(const sn_infer_layer *layer, uint32_t chunk) {
 
 static void plan_chunks(sn_infer_layer *layer) {
     sn_infer_conv *conv = &layer->conv;
-    const uint64_t window = (uint64_t)sn_infer_stage_window(layer, &conv->stage) *
-                            layer->isa->lanes * sizeof(float);
+    const uint64_t window =
+        (uint64_t)sn_infer_stage_window(layer, &conv->stage) * layer->isa->lanes * sizeof(float);
     uint64_t most = WINDOW_BYTES / window;
     if (most > UINT16_MAX / conv->stage.channel)
         most = UINT16_MAX / conv->stage.channel;
-    const uint32_t chunk = most < 1 ? 1 : most > layer->in.channels ? layer->in.channels
-                                                                    : (uint32_t)most;
+    const uint32_t chunk = most < 1                    ? 1
+                           : most > layer->in.channels ? layer->in.channels
+                                                       : (uint32_t)most;
     conv->chunks = divide_up(layer->in.channels, chunk);
     conv->chunk = divide_up(layer->in.channels, conv->chunks);
     conv->chunks = divide_up(layer->in.channels, conv->chunk);
 }
 
 static bool two_valued_sums(const sn_infer_layer *layer) {
-    return !is_ternary(layer) && (layer->conv.form == SN_INFER_FORM_SPARSE ||
-                                  layer->conv.form == SN_INFER_FORM_SHARED);
+    return !is_ternary(layer) &&
+           (layer->conv.form == SN_INFER_FORM_SPARSE || layer->conv.form == SN_INFER_FORM_SHARED);
 }
 
 /* Bit set: the filter's set bits are the more frequent ones, and the others are added up. */
@@ -113,8 +112,8 @@ sn_infer_terms sn_infer_plan_terms(const sn_infer_layer *layer, uint32_t k) {
     if (layer->weight_kind == SN_INFER_WEIGHTS_BINARY)
         terms = (sn_infer_terms){2, -0.5f};
     else if (layer->centered)
-        terms.share = -(float)((double)sn_infer_effectual(layer, k) /
-                               (double)layer->weights_per_filter);
+        terms.share =
+            -(float)((double)sn_infer_effectual(layer, k) / (double)layer->weights_per_filter);
     if (layer->conv.form == SN_INFER_FORM_COMPLEMENT)
         terms.share += 0.5f;
     else if (inverted_filters(layer, k, 1))
@@ -122,8 +121,8 @@ sn_infer_terms sn_infer_plan_terms(const sn_infer_layer *layer, uint32_t k) {
     return terms;
 }
 
-/* Inverting filters pays when the box sum is needed anyway, or saves more additions than that takes:
- * about three vectors per channel and window. */
+/* Inverting filters pays when the box sum is needed anyway, or saves more additions than that
+ * takes: about three vectors per channel and window. */
 static bool inverting_pays(const sn_infer_layer *layer) {
     if (layer->centered || layer->weight_kind == SN_INFER_WEIGHTS_BINARY)
         return true;
@@ -147,7 +146,9 @@ static double predict_frame(const sn_infer_layer *layer) {
     const sn_infer_conv *conv = &layer->conv;
     const sn_infer_costs *costs = &conv->costs;
     const double columns = conv->stage.to.columns, bands = conv->bands;
-    const double staged = bands * layer->in.channels * conv->stage.channel;
+    /* Integers are staged as floats first, both halves. */
+    const double staged =
+        bands * layer->in.channels * conv->stage.channel * (conv->integers ? 3 : 1);
     const double stored = columns * conv->stage.to.rows * layer->out.channels;
     const double windows = columns * bands * conv->rows;
     double ns = (staged + stored) * (double)costs->stage;
@@ -163,11 +164,11 @@ static void try_dense(sn_infer_layer *layer) {
     conv->groups = divide_up(layer->out.channels, conv->group);
     conv->extra = 0;
     conv->inverts = conv->box = false;
-    conv->words = conv->patterns = 0;
+    conv->words = conv->transitions = conv->patterns = 0;
     conv->additions = layer->weights_per_filter * conv->groups * conv->group;
-    conv->predicted_ns = predict_frame(layer) +
-                         (double)conv->additions * conv->stage.to.columns * conv->bands *
-                             conv->rows * (double)conv->costs.multiply;
+    conv->predicted_ns = predict_frame(layer) + (double)conv->additions * conv->stage.to.columns *
+                                                    conv->bands * conv->rows *
+                                                    (double)conv->costs.multiply;
 }
 
 static void try_sums(sn_infer_layer *layer, sn_infer_form form, uint32_t group) {
@@ -186,6 +187,7 @@ static void try_sums(sn_infer_layer *layer, sn_infer_form form, uint32_t group) 
         }
     conv->words = size.words;
     conv->additions = size.additions;
+    conv->transitions = size.transitions;
     conv->patterns = size.patterns;
     const sn_infer_costs *costs = &conv->costs;
     const double blocks = (double)conv->stage.to.columns * conv->bands;
@@ -194,6 +196,41 @@ static void try_sums(sn_infer_layer *layer, sn_infer_form form, uint32_t group) 
         blocks * ((double)size.additions * conv->rows * (double)costs->add +
                   (double)size.lists * (double)costs->list +
                   (double)size.transitions * conv->rows * (double)costs->transition);
+}
+
+/* Inputs that filter k adds or subtracts in a chunk. */
+static uint64_t chunk_terms(const sn_infer_layer *layer, uint32_t k, uint32_t chunk) {
+    const uint64_t taps = (uint64_t)layer->kernel_height * layer->kernel_width;
+    const uint64_t first = (uint64_t)chunk * layer->conv.chunk * taps;
+    const uint64_t end = sn_infer_chunk_end(layer, chunk) * taps;
+    const unsigned char *bits =
+        layer->packed_weights + k * sn_infer_mask_bytes(layer->weights_per_filter);
+    uint64_t count = 0;
+    for (uint64_t i = first; i < end; i++)
+        count += sn_infer_bit(bits, i);
+    return inverted_filters(layer, k, 1) ? end - first - count : count;
+}
+
+/* Sums of 16 bits must hold the chunk's part of any filter's sum: makes chunks small enough. False
+ * when one channel is too much already. */
+static bool shrink_chunks(sn_infer_layer *layer) {
+    sn_infer_conv *conv = &layer->conv;
+    const uint64_t taps = (uint64_t)layer->kernel_height * layer->kernel_width;
+    const uint64_t highest = layer->input_signed ? 127 : 255;
+    if (taps * highest > INT16_MAX)
+        return false;
+    for (;;) {
+        uint64_t most = 0;
+        for (uint32_t chunk = 0; chunk < conv->chunks; chunk++)
+            for (uint32_t k = 0; k < layer->out.channels; k++) {
+                const uint64_t terms = chunk_terms(layer, k, chunk);
+                most = terms > most ? terms : most;
+            }
+        if (most * highest <= INT16_MAX)
+            return true;
+        conv->chunk--;
+        conv->chunks = divide_up(layer->in.channels, conv->chunk);
+    }
 }
 
 static bool wanted(const sn_infer_options *options, sn_infer_form form, uint32_t group) {
@@ -208,29 +245,66 @@ static void keep_better(sn_infer_conv *best, const sn_infer_conv *tried) {
         *best = *tried;
 }
 
-void sn_infer_plan_conv(sn_infer_layer *layer, const sn_infer_options *options) {
+/* Whether a layer with these weights has the form. */
+static bool possible(const sn_infer_layer *layer, sn_infer_form form, uint32_t group) {
+    if ((form == SN_INFER_FORM_SPARSE) != (group == 1))
+        return false;
+    if (form == SN_INFER_FORM_COMPLEMENT)
+        /* The group's extra sum would not fit into 16 bits. */
+        return group >= 3 && !is_ternary(layer) && !layer->conv.integers;
+    return true;
+}
+
+static void try_all_sums(sn_infer_layer *layer, const sn_infer_options *options,
+                         sn_infer_conv *best) {
+    const uint32_t most = is_ternary(layer) ? SN_INFER_MAX_TERNARY_GROUP : SN_INFER_MAX_GROUP;
+    for (uint32_t group = 1; group <= most; group++)
+        for (int form = SN_INFER_FORM_SPARSE; form <= SN_INFER_FORM_COMPLEMENT; form++) {
+            if (!possible(layer, (sn_infer_form)form, group) ||
+                !wanted(options, (sn_infer_form)form, group))
+                continue;
+            try_sums(layer, (sn_infer_form)form, group);
+            keep_better(best, &layer->conv);
+        }
+}
+
+/* Integer activations twice as many to a vector, where sums fit. */
+static void try_integers(sn_infer_layer *layer, const sn_infer_options *options,
+                         sn_infer_conv *best) {
+    sn_infer_conv *conv = &layer->conv;
+    const uint32_t rows = best->stage.to.rows;
+    if (layer->input_scale == 0 || rows < 2 || !layer->isa->narrow)
+        return;
+    conv->integers = true;
+    conv->half = divide_up(rows, 2);
+    if (!sn_infer_plan_bands(layer, conv->half))
+        return;
+    plan_chunks(layer);
+    /* Inverting filters is decided alike for all forms here. */
+    conv->form = SN_INFER_FORM_SPARSE;
+    conv->inverts = two_valued_sums(layer) && inverting_pays(layer);
+    if (shrink_chunks(layer))
+        try_all_sums(layer, options, best);
+}
+
+bool sn_infer_plan_conv(sn_infer_layer *layer, const sn_infer_options *options) {
     sn_infer_conv *conv = &layer->conv;
     conv->costs = options->costs ? *options->costs : layer->isa->costs;
+    const sn_infer_tiles tiles =
+        sn_infer_tiles_choose(layer->out.height, layer->out.width, layer->isa->lanes);
+    if (!sn_infer_plan_bands(layer, tiles.rows))
+        return false;
     plan_chunks(layer);
     sn_infer_conv best = {0};
-    if (is_quantized(layer)) {
-        const uint32_t most =
-            is_ternary(layer) ? SN_INFER_MAX_TERNARY_GROUP : SN_INFER_MAX_GROUP;
-        for (uint32_t group = 1; group <= most; group++)
-            for (sn_infer_form form = SN_INFER_FORM_SPARSE; form <= SN_INFER_FORM_COMPLEMENT;
-                 form++) {
-                if ((form == SN_INFER_FORM_SPARSE) != (group == 1) ||
-                    (form == SN_INFER_FORM_COMPLEMENT && (group < 3 || is_ternary(layer))) ||
-                    !wanted(options, form, group))
-                    continue;
-                try_sums(layer, form, group);
-                keep_better(&best, conv);
-            }
-    }
+    if (is_quantized(layer))
+        try_all_sums(layer, options, &best);
     /* Also what is left when the layer has no form that was asked for. */
     if (best.form == SN_INFER_FORM_AUTO || wanted(options, SN_INFER_FORM_DENSE, 0)) {
         try_dense(layer);
         keep_better(&best, conv);
     }
+    if (is_quantized(layer))
+        try_integers(layer, options, &best);
     *conv = best;
+    return true;
 }

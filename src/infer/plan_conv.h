@@ -6,12 +6,20 @@
 #include "infer/isa.h"
 #include "infer/sums.h"
 
-/* Block height, bands and staging; convolutions and poolings. False when the layer is too large. */
-bool sn_infer_plan_bands(sn_infer_layer *layer);
+/* Block height, bands and staging for tiles of `rows` rows; convolutions and poolings. False when
+ * the layer is too large. */
+bool sn_infer_plan_bands(sn_infer_layer *layer, uint32_t rows);
 
-/* The rest of layer->conv but for what lies in model memory: the form with the least predicted time
- * among those that the options leave. */
-void sn_infer_plan_conv(sn_infer_layer *layer, const sn_infer_options *options);
+/* layer->conv but for what lies in model memory: the form with the least predicted time among those
+ * that the options leave. False when the layer is too large. */
+bool sn_infer_plan_conv(sn_infer_layer *layer, const sn_infer_options *options);
+
+/* How the layer's input becomes integers; input_scale is not 0. */
+static inline sn_infer_rounding sn_infer_rounding_of(const sn_infer_layer *layer) {
+    return (sn_infer_rounding){.inverse = 1 / layer->input_scale,
+                               .low = layer->input_signed ? -127.0f : 0.0f,
+                               .high = layer->input_signed ? 127.0f : 255.0f};
+}
 
 /* The part of the layer's sums that one program computes. */
 sn_infer_sums_part sn_infer_plan_part(const sn_infer_layer *layer, uint32_t chunk, uint32_t group);

@@ -13,8 +13,10 @@ static bool accepts_window(const sn_infer_layer *layer) {
 
 static bool plan_window(sn_infer_layer *layer, const sn_infer_options *options,
                         sn_infer_need *need) {
+    const sn_infer_tiles tiles =
+        sn_infer_tiles_choose(layer->out.height, layer->out.width, layer->isa->lanes);
     (void)options;
-    if (!sn_infer_plan_bands(layer))
+    if (!sn_infer_plan_bands(layer, tiles.rows))
         return false;
     layer->conv.stage.fill = layer->opcode == SN_INFER_OP_MAX_POOL ? -INFINITY : 0.0f;
     need->prepared =

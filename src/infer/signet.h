@@ -101,7 +101,7 @@ typedef struct sn_infer_layer_info {
     int group;              /* filters that share sums; 1: none are shared */
     int chunk;              /* input channels taken at a time */
     uint64_t patterns;      /* distinct patterns of the groups' filters, summed over groups */
-    double additions;       /* vector additions per output value */
+    double additions;       /* per output value; of the dense form products */
     size_t table_bytes;     /* of what sn_infer_open prepared for it */
     double predicted_us;    /* by the cost model, one thread; 0 when it has none */
 } sn_infer_layer_info;
@@ -151,10 +151,12 @@ sn_infer_status sn_infer_run_timed(const sn_infer_model *model, void *scratch, s
 /* Describes layer `index` of 0 .. info.layers - 1. */
 void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_layer_info *info);
 
-/* Measures the costs on this machine by running the isa's kernels (of one that is available) on
- * `memory`, 64 KiB aligned to 64 bytes, for some milliseconds. */
-void sn_infer_measure_costs(sn_infer_isa isa, double (*now)(void), void *memory,
-                            sn_infer_costs *costs);
+/* Measures the costs on this machine by running the isa's kernels for some milliseconds on
+ * `memory`, SN_INFER_COSTS_MEMORY bytes aligned to 64. `now` is a clock in seconds, of 100 ns or
+ * finer. */
+enum { SN_INFER_COSTS_MEMORY = 64 << 10 };
+sn_infer_status sn_infer_measure_costs(sn_infer_isa isa, double (*now)(void), void *memory,
+                                       sn_infer_costs *costs);
 
 /* ---- what a model says about its input and output ---- */
 

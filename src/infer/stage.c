@@ -61,7 +61,8 @@ static bool describe_line(const direction *d, uint32_t tiles, uint32_t line,
             continue;
         }
         const int32_t place = (int32_t)(pixel % d->in);
-        const int32_t shift = ((int32_t)(pixel / d->in) - (int32_t)tile) * (int32_t)d->lanes_per_tile;
+        const int32_t shift =
+            ((int32_t)(pixel / d->in) - (int32_t)tile) * (int32_t)d->lanes_per_tile;
         if (entry->place >= 0 && (entry->place != place || entry->shift != shift))
             return false;
         entry->place = place;
@@ -101,6 +102,18 @@ static void fill_masks(const sn_infer_stage *stage, const direction *d, uint32_t
         }
 }
 
+/* Rows whose every lane has a pixel of its own tile; they begin with the tile's first. */
+static void find_inner_rows(sn_infer_stage *stage, const sn_infer_stage_line *lines) {
+    uint32_t row = 0;
+    while (row < stage->rows && (lines[row].place != 0 || lines[row].shift || !lines[row].whole))
+        row++;
+    stage->inner_rows = row;
+    while (row < stage->rows && lines[row].whole && !lines[row].shift &&
+           lines[row].place == (int32_t)(row - stage->inner_rows))
+        row++;
+    stage->inner_end = row;
+}
+
 void sn_infer_stage_prepare(const sn_infer_layer *layer, sn_infer_stage *stage, void *memory) {
     const uint32_t lanes = stage->to.lanes;
     const uint64_t lines = (uint64_t)stage->rows + stage->columns;
@@ -109,13 +122,14 @@ void sn_infer_stage_prepare(const sn_infer_layer *layer, sn_infer_stage *stage, 
     sn_infer_stage_line *row_lines =
         (void *)((char *)memory + sn_infer_align_up(lines * lanes * sizeof(int32_t)));
     sn_infer_stage_line *column_lines = row_lines + stage->rows;
-    const direction down = {stage->from.rows,   stage->to.rows,   layer->in.height,
-                            stage->stride,      layer->padding,   stage->to.across};
+    const direction down = {stage->from.rows, stage->to.rows, layer->in.height,
+                            stage->stride,    layer->padding, stage->to.across};
     const direction right = {stage->from.columns, stage->to.columns, layer->in.width,
                              stage->stride,       layer->padding,    1};
     stage->gather = !describe(&down, lanes / stage->to.across, stage->rows, row_lines);
     stage->gather |= !describe(&right, stage->to.across, stage->columns, column_lines);
     stage->gather |= stage->from.across != stage->to.across;
+    find_inner_rows(stage, row_lines);
     fill_masks(stage, &down, stage->rows, true, row_masks);
     fill_masks(stage, &right, stage->columns, false, column_masks);
     stage->row_lines = row_lines;

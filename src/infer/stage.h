@@ -3,11 +3,11 @@
  *
  *     staged[channel][column phase][column][row phase][row][lane]
  *
- * Output (row p, column x) of the band, tap (r, q), reads row p + r / stride of row phase r % stride,
- * likewise columns. Padding, and what lies beyond the picture, is `fill`. Lanes are the tiles of the
- * *output*; a vector at the border of a tile is one of the input shifted by some lanes, as long as
- * the input's tiles are the output's times the stride. Where they are not, lanes are fetched one by
- * one.
+ * Output (row p, column x) of the band, tap (r, q), reads row p + r / stride of row phase r %
+ * stride, likewise columns. Padding, and what lies beyond the picture, is `fill`. Lanes are the
+ * tiles of the *output*; a vector at the border of a tile is one of the input shifted by some
+ * lanes, as long as the input's tiles are the output's times the stride. Where they are not, lanes
+ * are fetched one by one.
  */
 #ifndef SN_INFER_STAGE_H
 #define SN_INFER_STAGE_H
@@ -26,14 +26,15 @@ typedef struct sn_infer_stage_line {
 } sn_infer_stage_line;
 
 typedef struct sn_infer_stage {
-    sn_infer_tiles from, to;          /* of the layer's input and output */
+    sn_infer_tiles from, to; /* of the layer's input and output */
     uint32_t stride;
-    uint32_t rows, columns;           /* that the windows of a whole tile reach */
+    uint32_t rows, columns; /* that the windows of a whole tile reach */
     uint32_t row_phases, column_phases;
     uint32_t phase_rows, phase_columns; /* of one phase of a band */
-    uint32_t pitch;                   /* vectors from column to column */
-    uint32_t channel;                 /* vectors from channel to channel */
-    bool gather;                      /* tiles do not match */
+    uint32_t pitch;                     /* vectors from column to column */
+    uint32_t channel;                   /* vectors from channel to channel */
+    uint32_t inner_rows, inner_end;     /* rows that are the input tile's from its first row on */
+    bool gather;                        /* tiles do not match */
     float fill;
     /* Prepared. Without gather: lines and masks (all bits or none, [lines][lanes]); with it: in
      * `masks` the offset that a line adds for each lane, -1 for none. */

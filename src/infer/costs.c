@@ -1,0 +1,178 @@
+/* Costs of the steps that programs consist of, measured by running small ones. */
+#include "infer/isa.h"
+
+enum {
+    ROWS = 8,
+    ROW_CHOICE = 4, /* of 8 rows */
+    INPUT_BYTES = 16 << 10,
+    OUTPUT_BYTES = 24 << 10,
+    WORDS = 4096,
+    LIST = 600,  /* of the long list */
+    GROUPS = 24, /* of short programs */
+    REPEATS = 60
+};
+
+static_assert(INPUT_BYTES + OUTPUT_BYTES + WORDS * 2 + (12 << 10) <= SN_INFER_COSTS_MEMORY,
+              "blocks of sn_infer_measure_costs");
+
+typedef struct bench {
+    const sn_infer_isa_ops *isa;
+    double (*now)(void);
+    float *input, *output;
+    uint16_t *program;
+    unsigned char *rest;
+    uint32_t random;
+} bench;
+
+static uint32_t draw(bench *b, uint32_t limit) {
+    b->random = b->random * 1664525u + 1013904223u;
+    return (b->random >> 8) % limit;
+}
+
+/* The fastest of some runs, in nanoseconds. */
+static double time_walk(bench *b, uint32_t groups, uint32_t out_stride) {
+    const sn_infer_walk job = {.program = b->program,
+                               .groups = groups,
+                               .out_stride = out_stride,
+                               .base = b->input,
+                               .out = b->output};
+    double best = 0;
+    for (int i = 0; i < REPEATS; i++) {
+        memset(b->output, 0, OUTPUT_BYTES);
+        const double before = b->now();
+        b->isa->add_walk[ROW_CHOICE](&job);
+        const double taken = (b->now() - before) * 1e9;
+        best = i == 0 || taken < best ? taken : best;
+    }
+    return best;
+}
+
+/* A list of `count` offsets that leave room for the block's rows. */
+static uint16_t *put_list(bench *b, uint16_t *program, uint32_t count) {
+    const uint32_t vectors = INPUT_BYTES / (b->isa->lanes * (uint32_t)sizeof(float));
+    *program++ = (uint16_t)count;
+    while (count--)
+        *program++ = (uint16_t)draw(b, vectors - ROWS);
+    return program;
+}
+
+static uint16_t *put_transition(uint16_t *program, uint32_t output) {
+    *program++ = (uint16_t)(output * 2 + 1);
+    return program;
+}
+
+static double time_long_list(bench *b) {
+    uint16_t *program = b->program;
+    *program++ = 0;
+    program = put_list(b, program, LIST);
+    *program++ = 1;
+    put_transition(program, 0);
+    return time_walk(b, 1, 1);
+}
+
+/* Lists of 2 to 9 offsets, one for each group; or in rounds of four with two transitions. */
+static double time_short_lists(bench *b, bool rounds, uint32_t *additions) {
+    uint16_t *program = b->program;
+    *additions = 0;
+    for (uint32_t group = 0; group < (rounds ? GROUPS / 4 : GROUPS); group++) {
+        *program++ = rounds;
+        for (uint32_t i = 0; i < (rounds ? 4u : 1u); i++) {
+            const uint32_t count = 2 + draw(b, 8);
+            *additions += count;
+            program = put_list(b, program, count);
+            if (i % 2)
+                program = put_transition(program, 1);
+        }
+        if (rounds)
+            program = put_list(b, program, 0);
+        *program++ = !rounds;
+        if (!rounds)
+            program = put_transition(program, 0);
+    }
+    return time_walk(b, rounds ? GROUPS / 4 : GROUPS, rounds ? 2 : 1);
+}
+
+static double time_dense(bench *b, uint32_t taps) {
+    float *weights = (float *)(void *)b->rest;
+    for (uint32_t i = 0; i < taps * 4; i++)
+        weights[i] = 0.5f;
+    put_list(b, b->program, taps);
+    const sn_infer_dense job = {.weights = weights,
+                                .offsets = b->program + 1,
+                                .taps = taps,
+                                .groups = 1,
+                                .rows = ROWS,
+                                .base = b->input,
+                                .out = b->output};
+    double best = 0;
+    for (int i = 0; i < REPEATS; i++) {
+        const double before = b->now();
+        b->isa->dense(&job);
+        const double taken = (b->now() - before) * 1e9;
+        best = i == 0 || taken < best ? taken : best;
+    }
+    return best;
+}
+
+/* A 3x3 window's band of two channels of 16 x 16 pixels. */
+static double time_stage(bench *b, uint32_t *vectors) {
+    enum { CHANNELS = 2 };
+    sn_infer_layer layer = {.in = {CHANNELS, 16, 16},
+                            .out = {CHANNELS, 16, 16},
+                            .kernel_height = 3,
+                            .kernel_width = 3,
+                            .stride = 1,
+                            .padding = 1};
+    sn_infer_stage *stage = &layer.conv.stage;
+    sn_infer_stage_plan(&layer, b->isa->lanes, ROWS, stage);
+    sn_infer_stage_prepare(&layer, stage, b->rest);
+    *vectors = CHANNELS * stage->channel;
+    double best = 0;
+    for (int i = 0; i < REPEATS; i++) {
+        const double before = b->now();
+        /* from inside of the block, which is read a vector before and behind */
+        b->isa->stage(stage, b->input + 16, CHANNELS, 0, b->output);
+        const double taken = (b->now() - before) * 1e9;
+        best = i == 0 || taken < best ? taken : best;
+    }
+    return best;
+}
+
+sn_infer_status sn_infer_measure_costs(sn_infer_isa isa, double (*now)(void), void *memory,
+                                       sn_infer_costs *costs) {
+    unsigned char *bytes = memory;
+    bench b = {.isa = sn_infer_isa_find(isa),
+               .now = now,
+               .input = memory,
+               .output = (float *)(void *)(bytes + INPUT_BYTES),
+               .program = (uint16_t *)(void *)(bytes + INPUT_BYTES + OUTPUT_BYTES),
+               .rest = bytes + INPUT_BYTES + OUTPUT_BYTES + WORDS * 2,
+               .random = 1};
+    if (!b.isa)
+        return SN_INFER_NO_SUCH_ISA;
+    if ((uintptr_t)memory % SN_INFER_ALIGNMENT != 0)
+        return SN_INFER_MISALIGNED;
+    for (size_t i = 0; i < INPUT_BYTES / sizeof(float); i++)
+        b.input[i] = (float)draw(&b, 1000) / 1000;
+
+    uint32_t additions[2], staged;
+    const double add = time_long_list(&b) / (LIST * ROWS);
+    /* Both have GROUPS lists that are not empty. The first has as many transitions, each with what
+     * a group costs besides; the second half as many in memory. */
+    const double alone = time_short_lists(&b, false, &additions[0]) - additions[0] * ROWS * add;
+    const double shared = time_short_lists(&b, true, &additions[1]) - additions[1] * ROWS * add;
+    const double least = add * ROWS / 2;
+    const double list = alone / GROUPS > least ? alone / GROUPS : least;
+    const double transition = (shared / GROUPS - list / 2) / (ROWS / 2.0);
+    const uint32_t taps = 300;
+    *costs = (sn_infer_costs){
+        .add = (float)add,
+        .list = (float)(list / 2),
+        .transition = (float)(transition > add ? transition : add),
+        .multiply = (float)(time_dense(&b, taps) / (taps * 4 * ROWS)),
+        .stage = (float)(time_stage(&b, &staged) / staged),
+    };
+    if (staged == 0)
+        costs->stage = costs->add;
+    return SN_INFER_OK;
+}

@@ -1,0 +1,71 @@
+#include "infer/model.h"
+
+static const char *opcode_name(uint32_t opcode) {
+    switch (opcode) {
+    case SN_INFER_OP_CONV:
+        return "convolution";
+    case SN_INFER_OP_LINEAR:
+        return "fully connected";
+    case SN_INFER_OP_SUM:
+        return "sum";
+    case SN_INFER_OP_MAX_POOL:
+        return "max pooling";
+    case SN_INFER_OP_AVERAGE_POOL:
+        return "average pooling";
+    default:
+        return "mean";
+    }
+}
+
+static const char *weights_name(const sn_infer_layer *layer) {
+    switch (layer->weight_kind) {
+    case SN_INFER_WEIGHTS_FP32:
+        return "fp32";
+    case SN_INFER_WEIGHTS_SIGNED_BINARY:
+        return layer->centered ? "signed-binary-centered" : "signed-binary";
+    case SN_INFER_WEIGHTS_BINARY:
+        return "binary";
+    case SN_INFER_WEIGHTS_TERNARY:
+        return "ternary";
+    default:
+        return "";
+    }
+}
+
+void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_layer_info *info) {
+    const sn_infer_layer *layer = &model->layers[index];
+    const bool weights = layer->weight_kind != SN_INFER_WEIGHTS_NONE;
+    *info = (sn_infer_layer_info){
+        .opcode = opcode_name(layer->opcode),
+        .weights = weights_name(layer),
+        .in_channels = (int)layer->in.channels,
+        .in_height = (int)layer->in.height,
+        .in_width = (int)layer->in.width,
+        .out_channels = (int)layer->out.channels,
+        .out_height = (int)layer->out.height,
+        .out_width = (int)layer->out.width,
+        .kernel_height = (int)layer->kernel_height,
+        .kernel_width = (int)layer->kernel_width,
+        .stride = (int)layer->stride,
+        .padding = (int)layer->padding,
+        .residual = layer->residual,
+        .weight_count = weights ? layer->out.channels * layer->weights_per_filter : 0,
+        .effectual_weights = layer->weight_kind == SN_INFER_WEIGHTS_FP32
+                                 ? layer->out.channels * layer->weights_per_filter
+                                 : layer->effectual_weights,
+        .payload_bytes = layer->payload_bytes,
+        .group = 1,
+        .table_bytes = (size_t)layer->prepared_bytes,
+    };
+    if (layer->opcode != SN_INFER_OP_CONV)
+        return;
+    const sn_infer_conv *conv = &layer->conv;
+    if (layer->weight_kind != SN_INFER_WEIGHTS_FP32) {
+        info->form = conv->form;
+        info->group = conv->form == SN_INFER_FORM_DENSE ? 1 : (int)conv->group;
+        info->patterns = conv->patterns;
+    }
+    info->chunk = (int)conv->chunk;
+    info->additions = (double)(conv->additions + conv->transitions) / (double)layer->out.channels;
+    info->predicted_us = conv->predicted_ns * 1e-3;
+}
