@@ -114,9 +114,9 @@ static double time_dense(bench *b, uint32_t taps) {
     return best;
 }
 
-/* A 3x3 window's band of two channels of 16 x 16 pixels. */
+/* A 3x3 window's band of some channels of 16 x 16 pixels. */
 static double time_stage(bench *b, uint32_t *vectors) {
-    enum { CHANNELS = 2 };
+    enum { CHANNELS = 6 };
     sn_infer_layer layer = {.in = {CHANNELS, 16, 16},
                             .out = {CHANNELS, 16, 16},
                             .kernel_height = 3,
@@ -157,18 +157,20 @@ sn_infer_status sn_infer_measure_costs(sn_infer_isa isa, double (*now)(void), vo
 
     uint32_t additions[2], staged;
     const double add = time_long_list(&b) / (LIST * ROWS);
-    /* Both have GROUPS lists that are not empty. The first has as many transitions, each with what
-     * a group costs besides; the second half as many in memory. */
-    const double alone = time_short_lists(&b, false, &additions[0]) - additions[0] * ROWS * add;
-    const double shared = time_short_lists(&b, true, &additions[1]) - additions[1] * ROWS * add;
-    const double least = add * ROWS / 2;
-    const double list = alone / GROUPS > least ? alone / GROUPS : least;
-    const double transition = (shared / GROUPS - list / 2) / (ROWS / 2.0);
+    /* For each of GROUPS: one list and two outputs in memory, the group's first being one; or five
+     * quarters of a list and three quarters of an output. */
+    const double alone =
+        (time_short_lists(&b, false, &additions[0]) - additions[0] * ROWS * add) / GROUPS;
+    const double shared =
+        (time_short_lists(&b, true, &additions[1]) - additions[1] * ROWS * add) / GROUPS;
+    const double output = (1.25 * alone - shared) / 1.75;
+    const double transition = output > add * ROWS ? output / ROWS : add;
+    const double list = alone - 2 * ROWS * transition;
     const uint32_t taps = 300;
     *costs = (sn_infer_costs){
         .add = (float)add,
-        .list = (float)(list / 2),
-        .transition = (float)(transition > add ? transition : add),
+        .list = (float)(list > add * 4 ? list : add * 4),
+        .transition = (float)transition,
         .multiply = (float)(time_dense(&b, taps) / (taps * 4 * ROWS)),
         .stage = (float)(time_stage(&b, &staged) / staged),
     };

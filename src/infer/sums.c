@@ -253,6 +253,7 @@ void sn_infer_sums_write(const sn_infer_sums_part *part, sn_infer_sums_size *siz
     else
         write_gray(&w, part);
     size->words += w.used;
+    size->transitions++; /* the first output, in the beginning and the end */
     if (program)
         write_inputs(part, &sorted, program);
 }
