@@ -1,5 +1,5 @@
-/* Convolution with full-precision weights, portable: four filters by eight positions at a time, so
- * that each load of the picture serves four products. */
+/* Convolution with full-precision, binary or ternary weights, all taken as floats, portable: four
+ * filters by eight positions at a time, so that each load of the picture serves four products. */
 #include "infer/epilogue.h"
 #include "infer/lanes.h"
 #include "infer/padded.h"
@@ -11,8 +11,26 @@ static uint64_t group_count(const sn_infer_layer *layer) {
 }
 
 static bool accepts(const sn_infer_layer *layer) {
-    return layer->opcode == SN_INFER_OP_CONV && layer->weight_kind == SN_INFER_WEIGHTS_FP32 &&
-           layer->plan == SN_INFER_PLAN_PLAIN;
+    return layer->opcode == SN_INFER_OP_CONV &&
+           (layer->weight_kind == SN_INFER_WEIGHTS_FP32 ||
+            layer->weight_kind == SN_INFER_WEIGHTS_BINARY ||
+            layer->weight_kind == SN_INFER_WEIGHTS_TERNARY) &&
+           layer->plan == SN_INFER_PLAN_PLAIN && layer->input_scale == 0;
+}
+
+static float weight_at(const sn_infer_layer *layer, size_t k, size_t t) {
+    const size_t taps = (size_t)layer->weights_per_filter;
+    const size_t row = (size_t)sn_infer_mask_bytes(taps);
+    float weight;
+    if (layer->weight_kind == SN_INFER_WEIGHTS_FP32)
+        sn_infer_load_words(&weight, layer->packed_weights + 4 * (k * taps + t), 1);
+    else if (layer->weight_kind == SN_INFER_WEIGHTS_BINARY)
+        weight = sn_infer_bit(layer->packed_weights + k * row, t) ? 1 : -1;
+    else if (!sn_infer_bit(layer->packed_weights + k * row, t))
+        weight = 0;
+    else
+        weight = sn_infer_bit(layer->packed_signs + k * row, t) ? -1 : 1;
+    return weight;
 }
 
 /* Prepared: weights [group][tap][GROUP], filters beyond the last being 0; then [tap] offsets. */
@@ -32,8 +50,7 @@ static void prepare(const sn_infer_layer *layer, void *prepared) {
     memset(weights, 0, groups * GROUP * taps * sizeof *weights);
     for (size_t k = 0; k < layer->out.channels; k++)
         for (size_t t = 0; t < taps; t++)
-            sn_infer_load_words(weights + (k / GROUP * taps + t) * GROUP + k % GROUP,
-                                layer->packed_weights + 4 * (k * taps + t), 1);
+            weights[(k / GROUP * taps + t) * GROUP + k % GROUP] = weight_at(layer, k, t);
     for (uint32_t c = 0; c < layer->in.channels; c++)
         for (uint32_t r = 0; r < layer->kernel_height; r++)
             for (uint32_t q = 0; q < layer->kernel_width; q++)
@@ -62,7 +79,6 @@ static void sum_products(const float *from, const uint32_t *offsets, const float
 
 static void run(const sn_infer_layer *layer, const float *a, const float *b, float *out,
                 void *work) {
-    (void)b;
     const sn_infer_padded padded = sn_infer_padded_layout(layer);
     const size_t taps = (size_t)layer->weights_per_filter, groups = (size_t)group_count(layer);
     const size_t pixels = (size_t)layer->out.height * layer->out.width;
@@ -79,7 +95,11 @@ static void run(const sn_infer_layer *layer, const float *a, const float *b, flo
                 const uint32_t k = (uint32_t)group * GROUP + j;
                 if (k >= layer->out.channels)
                     break;
-                sn_infer_finish(&layer->epilogue, k, values + j * WIDTH, WIDTH);
+                sn_infer_scale(&layer->epilogue, k, values + j * WIDTH, WIDTH);
+                if (layer->residual)
+                    sn_infer_padded_add(&padded, layer, first, values + j * WIDTH, WIDTH,
+                                        b + k * pixels);
+                sn_infer_activate(&layer->epilogue, k, values + j * WIDTH, WIDTH);
                 sn_infer_padded_store(&padded, layer, first, values + j * WIDTH, WIDTH,
                                       out + k * pixels);
             }

@@ -36,7 +36,7 @@ static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, prepared
 static bool accepts(const sn_infer_layer *layer) {
     return layer->opcode == SN_INFER_OP_CONV &&
            layer->weight_kind == SN_INFER_WEIGHTS_SIGNED_BINARY &&
-           layer->plan == SN_INFER_PLAN_PLAIN;
+           layer->plan == SN_INFER_PLAN_PLAIN && layer->input_scale == 0;
 }
 
 /* Elements of the plane of sums over channels. */
@@ -136,7 +136,6 @@ static void sum_channels(const sn_infer_padded *padded, const float *copy, uint3
 
 static void run(const sn_infer_layer *layer, const float *a, const float *b, float *out,
                 void *work) {
-    (void)b;
     const sn_infer_padded padded = sn_infer_padded_layout(layer);
     const size_t window = (size_t)layer->kernel_height * layer->kernel_width;
     const size_t pixels = (size_t)layer->out.height * layer->out.width;
@@ -162,7 +161,10 @@ static void run(const sn_infer_layer *layer, const float *a, const float *b, flo
             if (layer->centered)
                 for (size_t i = 0; i < width; i++)
                     values[i] -= filters.density[k] * box[i];
-            sn_infer_finish(&epilogue, k, values, width);
+            sn_infer_scale(&epilogue, k, values, width);
+            if (layer->residual)
+                sn_infer_padded_add(&padded, layer, first, values, width, b + k * pixels);
+            sn_infer_activate(&epilogue, k, values, width);
             sn_infer_padded_store(&padded, layer, first, values, width, out + k * pixels);
         }
     }

@@ -29,12 +29,18 @@ static inline void sn_infer_activate(const sn_infer_epilogue *epilogue, uint32_t
     }
 }
 
-/* y = activation(scale * sum + bias) for count sums of channel k, in place. */
-static inline void sn_infer_finish(const sn_infer_epilogue *epilogue, uint32_t k, float *values,
-                                   size_t count) {
+/* scale * sum + bias for count sums of channel k, in place. */
+static inline void sn_infer_scale(const sn_infer_epilogue *epilogue, uint32_t k, float *values,
+                                  size_t count) {
     const float scale = epilogue->scale[k], bias = epilogue->bias[k];
     for (size_t i = 0; i < count; i++)
         values[i] = scale * values[i] + bias;
+}
+
+/* y = activation(scale * sum + bias), likewise. */
+static inline void sn_infer_finish(const sn_infer_epilogue *epilogue, uint32_t k, float *values,
+                                   size_t count) {
+    sn_infer_scale(epilogue, k, values, count);
     sn_infer_activate(epilogue, k, values, count);
 }
 

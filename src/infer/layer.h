@@ -46,7 +46,7 @@ typedef struct sn_infer_layer {
     float input_scale;
     bool input_signed;
     uint64_t payload_bytes;
-    uint64_t effectual_weights; /* set bits */
+    uint64_t effectual_weights; /* not zero: set bits of a mask; all weights of a binary layer */
 
     /* Filled by sn_infer_open, in model memory. */
     sn_infer_epilogue epilogue;

@@ -11,6 +11,7 @@ static const char *const status_texts[SN_INFER_STATUS_COUNT] = {
     [SN_INFER_UNSUPPORTED] = "packed model needs another build of the library",
     [SN_INFER_SMALL_MEMORY] = "memory block is too small",
     [SN_INFER_MISALIGNED] = "memory block is not aligned to 64 bytes",
+    [SN_INFER_NO_SUCH_ISA] = "this processor or build lacks the instructions asked for",
 };
 
 const char *sn_infer_status_text(sn_infer_status status) {
@@ -77,7 +78,7 @@ static sn_infer_status survey(const void *packed, size_t bytes, sn_infer_reader 
         model_bytes += need.prepared;
         work_bytes = need.work > work_bytes ? need.work : work_bytes;
         info->weight_bytes += (size_t)layer.payload_bytes;
-        if (layer.weight_kind == SN_INFER_WEIGHTS_SIGNED_BINARY) {
+        if (layer.weight_kind > SN_INFER_WEIGHTS_FP32) {
             info->quantized_weights += layer.out.channels * layer.weights_per_filter;
             info->effectual_weights += layer.effectual_weights;
             info->effectual_additions +=
@@ -91,6 +92,8 @@ static sn_infer_status survey(const void *packed, size_t bytes, sn_infer_reader 
     const uint64_t scratch_bytes = lay_out_scratch(reader, work_bytes, NULL);
     if (model_bytes > SIZE_MAX || scratch_bytes > SIZE_MAX)
         return SN_INFER_UNSUPPORTED;
+    info->isa = SN_INFER_ISA_PORTABLE;
+    info->layers = (int)count;
     info->channels = (int)reader->header.channels;
     info->height = (int)reader->header.height;
     info->width = (int)reader->header.width;
@@ -103,9 +106,10 @@ static sn_infer_status survey(const void *packed, size_t bytes, sn_infer_reader 
 
 sn_infer_status sn_infer_inspect(const void *packed, size_t bytes, const sn_infer_options *options,
                                  sn_infer_info *info) {
-    (void)options;
     sn_infer_reader reader;
     sn_infer_info found;
+    if (options && !sn_infer_isa_available(options->isa))
+        return SN_INFER_NO_SUCH_ISA;
     const sn_infer_status status = survey(packed, bytes, &reader, &found);
     if (status == SN_INFER_OK)
         *info = found;
@@ -135,9 +139,10 @@ static void prepare_layer(sn_infer_layer *layer, unsigned char *memory) {
 
 sn_infer_status sn_infer_open(const void *packed, size_t bytes, const sn_infer_options *options,
                               void *memory, size_t memory_bytes, const sn_infer_model **model) {
-    (void)options;
     sn_infer_reader reader;
     sn_infer_info info;
+    if (options && !sn_infer_isa_available(options->isa))
+        return SN_INFER_NO_SUCH_ISA;
     sn_infer_status status = survey(packed, bytes, &reader, &info);
     if (status != SN_INFER_OK)
         return status;

@@ -95,3 +95,13 @@ void sn_infer_padded_store(const sn_infer_padded *padded, const sn_infer_layer *
         i += run;
     }
 }
+
+void sn_infer_padded_add(const sn_infer_padded *padded, const sn_infer_layer *layer, uint64_t first,
+                         float *values, size_t count, const float *in) {
+    const size_t width = layer->out.width, pitch = padded->pitch;
+    for (size_t i = 0; i < count && first + i < padded->positions; i++) {
+        const size_t y = (size_t)(first + i) / pitch, x = (size_t)(first + i) % pitch;
+        if (x < width)
+            values[i] += in[y * width + x];
+    }
+}

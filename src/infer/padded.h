@@ -48,4 +48,8 @@ static inline size_t sn_infer_padded_block(uint64_t remaining) {
 void sn_infer_padded_store(const sn_infer_padded *padded, const sn_infer_layer *layer,
                            uint64_t first, const float *values, size_t count, float *out);
 
+/* Adds to values[count] what one channel's in [H][W] holds at those positions that are pixels. */
+void sn_infer_padded_add(const sn_infer_padded *padded, const sn_infer_layer *layer, uint64_t first,
+                         float *values, size_t count, const float *in);
+
 #endif
