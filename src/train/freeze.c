@@ -330,7 +330,7 @@ static sn_status freeze_node(freezer *f, const sn_node *node, sn_error *error) {
         node->op == &sn_op_global_average_pool)
         return freeze_pool(f, node, error);
     return sn_error_set(error, SN_ERROR_ARGUMENT,
-                        "cannot freeze: the packed format has no %s of its own", node->op->name);
+                        "cannot freeze: the model format has no %s of its own", node->op->name);
 }
 
 static sn_status set_labels(freezer *f, const sn_labels *labels, sn_error *error) {
