@@ -173,9 +173,11 @@ static void encode_filter(const sn_quant_options *options, const float *latent, 
         return;
     }
     quantizer->quantize(options, latent, count, region, workspace, NULL);
+    /* A binary weight is never 0, whatever alpha is. */
+    const bool binary = codes->code == SN_CODE_BINARY;
     int8_t *weights = codes->weights + k * count;
     for (size_t i = 0; i < count; i++)
-        weights[i] = (int8_t)((workspace[i] > 0) - (workspace[i] < 0));
+        weights[i] = workspace[i] > 0 ? 1 : binary || workspace[i] < 0 ? -1 : 0;
 }
 
 /* Encodes all filters; multiplies f->scale by their alpha. free_codes whatever comes out. */
