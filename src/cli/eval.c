@@ -1,14 +1,15 @@
-/* ./eval: runs a checkpoint's network with the inference library. Results on stdout, progress and
- * messages on stderr. */
+/* ./eval: runs a network with the inference library, or writes it to a file. Results on stdout,
+ * progress and messages on stderr. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/file.h"
 #include "cli/arguments.h"
 #include "cli/data_source.h"
 #include "cli/evaluate.h"
+#include "cli/export.h"
 #include "cli/failure.h"
+#include "cli/report.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,16 +17,20 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: eval CHECKPOINT [OPTION...]\n"
+    "usage: eval CHECKPOINT|MODEL.sgn [OPTION...]\n"
     "\n"
-    "Freezes the network in a checkpoint, runs the test images through the inference library and\n"
-    "prints accuracy, speed and size; the training graph runs the first of them too, for parity.";
+    "Runs the test images through the inference library and prints accuracy, speed and size. The\n"
+    "network in a checkpoint is frozen first, and the training graph runs the first images too, "
+    "for\n"
+    "parity. With --export or --export-c it writes the frozen network to files instead.";
 
 typedef struct eval_options {
     int dataset; /* 0: the one it was trained on, else 1 + index */
     char data_dir[SN_OPTION_TEXT_SIZE];
     char predictions[SN_OPTION_TEXT_SIZE];
+    char export[SN_OPTION_TEXT_SIZE], export_c[SN_OPTION_TEXT_SIZE];
     uint64_t limit_test, parity, threads;
+    int isa, form;
     bool json;
 } eval_options;
 
@@ -43,6 +48,12 @@ static const sn_option table[] = {
     {"limit-test", .offset = offsetof(eval_options, limit_test), .kind = SN_OPTION_COUNT,
      .value_name = "N", .maximum = 1e9, .fallback = "0", .group = "Data",
      .help = "use only the first N test images; 0: all"},
+    {"export", .offset = offsetof(eval_options, export), .kind = SN_OPTION_TEXT,
+     .value_name = "FILE.sgn", .group = "Export",
+     .help = "write the packed model to a file, print its size and exit; needs no data"},
+    {"export-c", .offset = offsetof(eval_options, export_c), .kind = SN_OPTION_TEXT,
+     .value_name = "NAME.h", .group = "Export",
+     .help = "write it as a C array, with a program that runs it in NAME_example.c, and exit"},
     {"json", .offset = offsetof(eval_options, json), .kind = SN_OPTION_FLAG, .group = "Output",
      .help = "print one JSON object instead of text"},
     {"predictions", .offset = offsetof(eval_options, predictions), .kind = SN_OPTION_TEXT,
@@ -50,7 +61,14 @@ static const sn_option table[] = {
      .help = "write a line for each image: index, label, prediction, logits"},
     {"parity", .offset = offsetof(eval_options, parity), .kind = SN_OPTION_COUNT, .value_name = "N",
      .maximum = 1e9, .fallback = "1000", .group = "Execution",
-     .help = "compare with the training graph on the first N images"},
+     .help = "compare with a checkpoint's training graph on the first N images"},
+    {"isa", .offset = offsetof(eval_options, isa), .kind = SN_OPTION_CHOICE, .value_name = "NAME",
+     .choice_name = sn_infer_isa_name, .fallback = "auto", .group = "Execution",
+     .help =
+         "instructions of the inference kernels; otherwise $SN_ISA, then the fastest there are"},
+    {"form", .offset = offsetof(eval_options, form), .kind = SN_OPTION_CHOICE, .value_name = "NAME",
+     .choice_name = sn_infer_form_name, .fallback = "auto", .group = "Execution",
+     .help = "how layers with one-bit or ternary weights are computed"},
     {"threads", .offset = offsetof(eval_options, threads), .kind = SN_OPTION_COUNT,
      .value_name = "N", .maximum = 1024, .fallback = "0", .group = "Execution",
      .help = "threads; 0: one for each processor"},
@@ -58,67 +76,25 @@ static const sn_option table[] = {
 
 enum { OPTION_COUNT = sizeof table / sizeof *table, TEMPORARY_SIZE = SN_OPTION_TEXT_SIZE + 8 };
 
-/* ---- output ---- */
-
-static double density(const sn_infer_info *model) {
-    return model->quantized_weights
-               ? (double)model->effectual_weights / (double)model->quantized_weights
-               : 1;
+static bool is_exporting(const eval_options *options) {
+    return options->export[0] || options->export_c[0];
 }
 
-static void print_text(const char *path, const sn_train_config *config, int dataset,
-                       const sn_evaluate_result *r, int threads) {
-    printf("checkpoint   %s: %s, %s, %s\n", path, sn_arch_name(config->arch),
-           sn_quantizer_name(config->quant.quantizer), sn_dataset_name(dataset));
-    printf("top-1        %.2f %% of %zu images\n", r->accuracy.top1, r->accuracy.images);
-    printf("top-5        %.2f %%\n", r->accuracy.top5);
-    printf("speed        %.1f images/s, %d thread%s, portable kernels\n", r->images_per_second,
-           threads, threads == 1 ? "" : "s");
-    printf("weights      %llu one-bit, %llu effectual, density %.4f\n",
-           (unsigned long long)r->model.quantized_weights,
-           (unsigned long long)r->model.effectual_weights, density(&r->model));
-    printf("packed size  %zu bytes of weights, %zu bytes in all\n", r->model.weight_bytes,
-           r->model.packed_bytes);
-    if (r->parity_images)
-        printf("parity       %zu of %zu predictions differ from the training graph's, logits by "
-               "at most %.3g\n",
-               r->parity_mismatches, r->parity_images, r->parity_max_abs);
+static int thread_count(const eval_options *options) {
+    return options->threads ? (int)options->threads : omp_get_num_procs();
 }
 
-static sn_status print_json(const char *path, const sn_train_config *config, int dataset,
-                            const sn_evaluate_result *r, int threads, sn_error *error) {
-    const bool compared = r->parity_images > 0;
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:I, s:f, s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:o, "
-        "s:o}",
-        "checkpoint", path, "arch", sn_arch_name(config->arch), "quant",
-        sn_quantizer_name(config->quant.quantizer), "dataset", sn_dataset_name(dataset), "top1",
-        r->accuracy.top1, "top5", r->accuracy.top5, "loss", r->accuracy.loss, "images",
-        (json_int_t)r->accuracy.images, "images_per_second", r->images_per_second, "threads",
-        threads, "density", density(&r->model), "quantized_weights",
-        (json_int_t)r->model.quantized_weights, "effectual_weights",
-        (json_int_t)r->model.effectual_weights, "weight_bytes", (json_int_t)r->model.weight_bytes,
-        "packed_bytes", (json_int_t)r->model.packed_bytes, "parity_images",
-        (json_int_t)r->parity_images, "parity_max_abs",
-        compared ? json_real(r->parity_max_abs) : json_null(), "parity_mismatches",
-        compared ? json_integer((json_int_t)r->parity_mismatches) : json_null());
-    SN_RETURN_IF(!object, error, SN_ERROR_DATA, "%s: cannot write its name as JSON (not UTF-8?)",
-                 path);
-    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    putchar('\n');
-    json_decref(object);
-    return SN_OK;
-}
-
-/* ---- the program ---- */
-
-/* The folder of the data: as given, else the one used in training if it is still there. */
-static sn_status find_data(const eval_options *options, const sn_train_config *config, int dataset,
-                           char directory[SN_OPTION_TEXT_SIZE], sn_error *error) {
-    const bool as_trained =
-        !options->data_dir[0] && dataset == config->dataset && access(config->data_dir, R_OK) == 0;
-    return sn_cli_find_data(dataset, as_trained ? config->data_dir : options->data_dir, directory,
-                            error);
+/* Names the instructions that there are. */
+static sn_status refuse_isa(sn_infer_isa isa, sn_error *error) {
+    char known[256] = "";
+    size_t used = 0;
+    for (int i = SN_INFER_ISA_PORTABLE; sn_infer_isa_name(i); i++)
+        if (sn_infer_isa_available((sn_infer_isa)i))
+            used +=
+                (size_t)snprintf(known + used, sizeof known - used, ", %s", sn_infer_isa_name(i));
+    return sn_error_set(error, SN_ERROR_ARGUMENT,
+                        "--isa: this processor or build has no %s; there are: auto%s",
+                        sn_infer_isa_name((int)isa), known);
 }
 
 /* Predictions go to a new file beside the wanted one, which it replaces when it is complete. */
@@ -139,13 +115,12 @@ static sn_status open_predictions(const char *path, char temporary[TEMPORARY_SIZ
     return SN_OK;
 }
 
-static sn_status evaluate_with_predictions(const sn_checkpoint *checkpoint,
-                                           const sn_dataset *dataset, const char *path,
-                                           sn_evaluate_options *options, sn_evaluate_result *result,
-                                           sn_error *error) {
+static sn_status evaluate_with_predictions(const sn_subject *subject, const sn_dataset *dataset,
+                                           const char *path, sn_evaluate_options *options,
+                                           sn_evaluate_result *result, sn_error *error) {
     char temporary[TEMPORARY_SIZE];
     SN_TRY(open_predictions(path, temporary, &options->predictions, error));
-    sn_status status = sn_evaluate(checkpoint, dataset, options, result, error);
+    sn_status status = sn_evaluate(subject, dataset, options, result, error);
     const bool failed = ferror(options->predictions) != 0;
     if ((fclose(options->predictions) != 0 || failed) && status == SN_OK)
         status = sn_error_set(error, SN_ERROR_IO, "--predictions: cannot write %s: %s", path,
@@ -156,41 +131,153 @@ static sn_status evaluate_with_predictions(const sn_checkpoint *checkpoint,
     return status;
 }
 
-static sn_status eval(const char *path, const eval_options *options,
-                      const sn_checkpoint *checkpoint, sn_dataset **dataset, sn_error *error) {
-    const sn_train_config *config = sn_checkpoint_config(checkpoint);
-    const int index = options->dataset ? options->dataset - 1 : config->dataset;
+/* The data set that the user or the network names. */
+static sn_status find_dataset(const eval_options *options, const sn_subject *subject, int *dataset,
+                              sn_error *error) {
+    *dataset = options->dataset ? options->dataset - 1 : sn_subject_dataset(subject);
+    SN_RETURN_IF(*dataset < 0, error, SN_ERROR_ARGUMENT,
+                 "%s: the model does not name a data set that this program knows; give one with "
+                 "--dataset",
+                 subject->path);
+    return SN_OK;
+}
+
+/* The folder of the data: as given, else the one used in training if it is still there. */
+static sn_status find_data(const eval_options *options, const sn_subject *subject, int dataset,
+                           char directory[SN_OPTION_TEXT_SIZE], sn_error *error) {
+    const char *given = options->data_dir;
+    if (!given[0] && subject->checkpoint) {
+        const sn_train_config *config = sn_checkpoint_config(subject->checkpoint);
+        if (dataset == config->dataset && access(config->data_dir, R_OK) == 0)
+            given = config->data_dir;
+    }
+    return sn_cli_find_data(dataset, given, directory, error);
+}
+
+static sn_status evaluate(const eval_options *options, const sn_subject *subject,
+                          sn_dataset **dataset, sn_error *error) {
+    int index;
     char directory[SN_OPTION_TEXT_SIZE];
-    SN_TRY(find_data(options, config, index, directory, error));
+    SN_TRY(find_dataset(options, subject, &index, error));
+    SN_TRY(find_data(options, subject, index, directory, error));
     SN_TRY(sn_dataset_open(index, SN_SPLIT_TEST, directory, (size_t)options->limit_test, dataset,
                            error));
     sn_progress progress = {0};
-    sn_evaluate_options evaluate = {.threads = options->threads ? (int)options->threads
-                                                                : omp_get_num_procs(),
-                                    .parity_images = (size_t)options->parity,
-                                    .progress = &progress};
+    sn_evaluate_options settings = {
+        .threads = thread_count(options),
+        .infer = {.isa = (sn_infer_isa)options->isa, .form = (sn_infer_form)options->form},
+        .parity_images = (size_t)options->parity,
+        .progress = &progress};
     sn_evaluate_result result;
     if (options->predictions[0])
-        SN_TRY(evaluate_with_predictions(checkpoint, *dataset, options->predictions, &evaluate,
+        SN_TRY(evaluate_with_predictions(subject, *dataset, options->predictions, &settings,
                                          &result, error));
     else
-        SN_TRY(sn_evaluate(checkpoint, *dataset, &evaluate, &result, error));
+        SN_TRY(sn_evaluate(subject, *dataset, &settings, &result, error));
     if (options->json)
-        return print_json(path, config, index, &result, evaluate.threads, error);
-    print_text(path, config, index, &result, evaluate.threads);
+        return sn_report_json(subject, index, &settings, &result, error);
+    sn_report_text(subject, index, &settings, &result);
+    return SN_OK;
+}
+
+static sn_status export(const eval_options *options, const sn_subject *subject, sn_error *error) {
+    char example[SN_OPTION_TEXT_SIZE];
+    sn_exported exported = {NULL, NULL, NULL};
+    if (options->export_c[0]) {
+        SN_TRY(
+            sn_export_c(subject->packed, subject->packed_bytes, options->export_c, example, error));
+        exported.header = options->export_c;
+        exported.example = example;
+    }
+    if (options->export[0]) {
+        SN_TRY(sn_export_model(subject->packed, subject->packed_bytes, options->export, error));
+        exported.model = options->export;
+    }
+    return sn_report_export(subject, &exported, options->json, error);
+}
+
+/* ---- the program ---- */
+
+static bool is_option(const sn_option *option, const char *name) {
+    return strcmp(option->name, name) == 0;
+}
+
+/* Options that would have no effect, or an empty one, are mistakes. */
+static sn_status check_given(const eval_options *options, const bool *given, sn_error *error) {
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const sn_option *option = &table[i];
+        const bool is_export = is_option(option, "export") || is_option(option, "export-c");
+        char text[SN_OPTION_TEXT_SIZE];
+        sn_option_format(option, options, text);
+        SN_RETURN_IF(given[i] && is_export && !text[0], error, SN_ERROR_ARGUMENT,
+                     "--%s needs the name of a file", option->name);
+        SN_RETURN_IF(
+            is_exporting(options) && given[i] && !is_export && !is_option(option, "json"), error,
+            SN_ERROR_ARGUMENT,
+            "--%s has no effect with --export: that writes the model and evaluates nothing",
+            option->name);
+    }
+    const sn_infer_isa isa = (sn_infer_isa)options->isa;
+    if (isa == SN_INFER_ISA_AUTO || sn_infer_isa_available(isa))
+        return SN_OK;
+    return refuse_isa(isa, error);
+}
+
+/* A model file has nothing to compare with. */
+static sn_status check_parity(const eval_options *options, const bool *given,
+                              const sn_subject *subject, sn_error *error) {
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        SN_RETURN_IF(given[i] && is_option(&table[i], "parity") && options->parity &&
+                         !subject->checkpoint,
+                     error, SN_ERROR_ARGUMENT,
+                     "--parity %llu: %s is a model file, without a training graph to compare with; "
+                     "give its checkpoint instead",
+                     (unsigned long long)options->parity, subject->path);
+    return SN_OK;
+}
+
+static sn_status eval(const char *path, const eval_options *options, const bool *given,
+                      sn_error *error) {
+    sn_dataset *dataset = NULL;
+    sn_subject subject = {0};
+    SN_TRY(check_given(options, given, error));
+    sn_status status = sn_subject_open(path, thread_count(options), &subject, error);
+    if (status == SN_OK)
+        status = check_parity(options, given, &subject, error);
+    if (status == SN_OK)
+        status = is_exporting(options) ? export(options, &subject, error)
+                                       : evaluate(options, &subject, &dataset, error);
+    sn_dataset_free(dataset);
+    sn_subject_close(&subject);
+    return status;
+}
+
+/* $SN_ISA takes the place of the default of --isa. */
+static sn_status apply_environment(eval_options *options, sn_error *error) {
+    const char *isa = getenv("SN_ISA");
+    sn_error inner;
+    if (!isa || !isa[0])
+        return SN_OK;
+    SN_RETURN_IF(sn_option_set(sn_option_find(table, OPTION_COUNT, "isa"), options, isa, &inner) !=
+                     SN_OK,
+                 error, SN_ERROR_ARGUMENT, "$SN_ISA, default of %.900s", inner.message);
     return SN_OK;
 }
 
 int main(int argc, char **argv) {
     eval_options options = {0};
+    bool given[OPTION_COUNT] = {false};
     const char *path = NULL;
     sn_arguments arguments = {.table = table,
                               .count = OPTION_COUNT,
                               .object = &options,
+                              .given = given,
                               .positional = &path,
                               .positional_limit = 1};
     sn_error error = {0};
     sn_status status = sn_option_defaults(table, OPTION_COUNT, &options, &error);
+    if (status == SN_OK)
+        status = apply_environment(&options, &error);
     if (status == SN_OK)
         status = sn_arguments_parse(&arguments, argc, argv, &error);
     if (status == SN_OK && arguments.help) {
@@ -199,15 +286,10 @@ int main(int argc, char **argv) {
     }
     if (status == SN_OK && !path)
         status = sn_error_set(&error, SN_ERROR_ARGUMENT,
-                              "no checkpoint given; usage: eval CHECKPOINT [OPTION...]");
-    sn_checkpoint *checkpoint = NULL;
-    sn_dataset *dataset = NULL;
+                              "no checkpoint or model given; usage: eval CHECKPOINT|MODEL.sgn "
+                              "[OPTION...]");
     if (status == SN_OK)
-        status = sn_checkpoint_open(path, &checkpoint, &error);
-    if (status == SN_OK)
-        status = eval(path, &options, checkpoint, &dataset, &error);
-    sn_dataset_free(dataset);
-    sn_checkpoint_free(checkpoint);
+        status = eval(path, &options, given, &error);
     if (status == SN_OK)
         status = sn_cli_flush(&error);
     return status == SN_OK ? EXIT_SUCCESS : sn_cli_fail("eval", &error);

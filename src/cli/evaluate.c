@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "train/freeze.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,36 +9,23 @@
 enum { PIECE = 64 }; /* images for each thread between two looks at the progress line */
 
 typedef struct evaluator {
+    const sn_subject *subject;
     const sn_evaluate_options *options;
     const sn_dataset *dataset;
     const sn_input_info *input;
-    sn_parameters *parameters;
-    sn_network network;
-    void *packed;
-    size_t packed_bytes;
     sn_predictor *predictor;
     float *logits;        /* of one piece */
     float *parity_logits; /* [parity images][classes], by the inference library */
     float *graph_logits;  /* of one batch of the training graph */
 } evaluator;
 
-static sn_status prepare(evaluator *e, const sn_checkpoint *checkpoint,
-                         const sn_evaluate_result *result, sn_error *error) {
-    const sn_network_options network = {
-        .model = sn_config_model(sn_checkpoint_config(checkpoint), e->input),
-        .mode = SN_GRAPH_EVAL,
-        .batch = PIECE,
-        .threads = e->options->threads};
+static sn_status prepare(evaluator *e, const sn_evaluate_result *result, sn_error *error) {
     const size_t classes = (size_t)e->input->classes;
-    SN_TRY(sn_parameters_create(&e->parameters, error));
-    SN_TRY(sn_network_create(&network, e->parameters, &e->network, error));
-    SN_TRY(sn_checkpoint_read_parameters(checkpoint, e->parameters, error));
-    SN_TRY(sn_freeze(&e->network, &e->packed, &e->packed_bytes, error));
-    SN_TRY(
-        sn_predictor_create(e->packed, e->packed_bytes, e->options->threads, &e->predictor, error));
+    SN_TRY(sn_predictor_create(e->subject->packed, e->subject->packed_bytes, &e->options->infer,
+                               e->options->threads, &e->predictor, error));
     e->logits = sn_alloc_array(PIECE * (size_t)e->options->threads, classes * sizeof(float));
     e->parity_logits = sn_alloc_array(result->parity_images, classes * sizeof(float));
-    e->graph_logits = sn_alloc_array(PIECE, classes * sizeof(float));
+    e->graph_logits = sn_alloc_array(SN_SUBJECT_BATCH, classes * sizeof(float));
     SN_RETURN_IF(!e->logits || !e->parity_logits || !e->graph_logits, error, SN_ERROR_MEMORY,
                  "out of memory for logits");
     return SN_OK;
@@ -104,17 +90,19 @@ static sn_status run_graph(evaluator *e, sn_evaluate_result *result, sn_error *e
     const size_t classes = (size_t)e->input->classes;
     const size_t pixels =
         (size_t)e->input->channels * (size_t)e->input->height * (size_t)e->input->width;
-    float *images = sn_alloc_array(PIECE * pixels, sizeof *images);
+    const sn_network *network = &e->subject->network;
+    float *images = sn_alloc_array(SN_SUBJECT_BATCH * pixels, sizeof *images);
     SN_RETURN_IF(!images, error, SN_ERROR_MEMORY, "out of memory for images");
     sn_progress_start(e->options->progress, "images");
-    for (size_t first = 0; first < result->parity_images; first += PIECE) {
-        const size_t left = result->parity_images - first, rows = left < PIECE ? left : PIECE;
+    for (size_t first = 0; first < result->parity_images; first += SN_SUBJECT_BATCH) {
+        const size_t left = result->parity_images - first,
+                     rows = left < SN_SUBJECT_BATCH ? left : SN_SUBJECT_BATCH;
         for (size_t i = 0; i < rows; i++)
             sn_dataset_normalised(e->dataset, first + i, &e->input->statistics,
                                   images + i * pixels);
-        sn_tensor_write(e->network.images, images, rows);
-        sn_graph_forward(e->network.graph);
-        sn_tensor_read(e->network.logits, e->graph_logits, rows);
+        sn_tensor_write(network->images, images, rows);
+        sn_graph_forward(network->graph);
+        sn_tensor_read(network->logits, e->graph_logits, rows);
         for (size_t i = 0; i < rows; i++)
             compare_image(result, e->parity_logits + (first + i) * classes,
                           e->graph_logits + i * classes, classes);
@@ -125,28 +113,25 @@ static sn_status run_graph(evaluator *e, sn_evaluate_result *result, sn_error *e
     return SN_OK;
 }
 
-static sn_status evaluate(evaluator *e, const sn_checkpoint *checkpoint, sn_evaluate_result *result,
-                          sn_error *error) {
-    SN_TRY(sn_input_check(e->input, e->dataset, error));
-    SN_TRY(prepare(e, checkpoint, result, error));
+static sn_status evaluate(evaluator *e, sn_evaluate_result *result, sn_error *error) {
+    SN_TRY(sn_subject_check(e->subject, e->dataset, error));
+    SN_TRY(prepare(e, result, error));
     SN_TRY(run_inference(e, result, error));
-    return run_graph(e, result, error);
+    return result->parity_images ? run_graph(e, result, error) : SN_OK;
 }
 
-sn_status sn_evaluate(const sn_checkpoint *checkpoint, const sn_dataset *dataset,
+sn_status sn_evaluate(const sn_subject *subject, const sn_dataset *dataset,
                       const sn_evaluate_options *options, sn_evaluate_result *result,
                       sn_error *error) {
     evaluator e = {
-        .options = options, .dataset = dataset, .input = sn_checkpoint_input(checkpoint)};
+        .subject = subject, .options = options, .dataset = dataset, .input = &subject->input};
     const size_t count = sn_dataset_count(dataset);
-    *result = (sn_evaluate_result){
-        .parity_images = options->parity_images < count ? options->parity_images : count};
-    const sn_status status = evaluate(&e, checkpoint, result, error);
+    *result = (sn_evaluate_result){0};
+    if (subject->checkpoint)
+        result->parity_images = options->parity_images < count ? options->parity_images : count;
+    const sn_status status = evaluate(&e, result, error);
     sn_progress_clear(options->progress);
     sn_predictor_free(e.predictor);
-    sn_free(e.packed);
-    sn_network_free(&e.network);
-    sn_parameters_free(e.parameters);
     sn_free(e.logits);
     sn_free(e.parity_logits);
     sn_free(e.graph_logits);

@@ -1,17 +1,18 @@
-/* What ./eval measures: a checkpoint's network, frozen and run by the inference library. */
+/* What ./eval measures: a packed model, run by the inference library. */
 #ifndef SN_CLI_EVALUATE_H
 #define SN_CLI_EVALUATE_H
 
 #include "cli/progress.h"
-#include "train/checkpoint.h"
-#include "train/network.h"
+#include "cli/subject.h"
 #include "train/predictor.h"
 
 #include <stdio.h>
 
 typedef struct sn_evaluate_options {
     int threads;
-    size_t parity_images; /* how many of the first images the training graph runs too */
+    sn_infer_options infer;
+    size_t parity_images; /* how many of the first images the training graph runs too; a model file
+                             has none */
     FILE *predictions;    /* CSV goes here: index, label, prediction, logits; or NULL */
     sn_progress *progress;
 } sn_evaluate_options;
@@ -25,8 +26,8 @@ typedef struct sn_evaluate_result {
     size_t parity_mismatches; /* images with another prediction */
 } sn_evaluate_result;
 
-/* Rebuilds the network, freezes it and runs the data set through both. */
-sn_status sn_evaluate(const sn_checkpoint *checkpoint, const sn_dataset *dataset,
+/* Runs the data set through the packed model, and the first images through the training graph. */
+sn_status sn_evaluate(const sn_subject *subject, const sn_dataset *dataset,
                       const sn_evaluate_options *options, sn_evaluate_result *result,
                       sn_error *error);
 

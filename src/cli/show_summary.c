@@ -68,7 +68,7 @@ static void print_layers(const sn_layer *layers, size_t count, const void *packe
         total.quantized += layers[i].quantized;
         total.multiply_adds += layers[i].multiply_adds;
     }
-    printf("%-24s %-20s %14s %11s %11s %10s %10.2f\n", "header and sums", "", "", "", "", "",
+    printf("%-24s %-20s %14s %11s %11s %10s %10.2f\n", "header, labels, sums", "", "", "", "", "",
            (double)(size - listed) / 1e3);
     printf("%-24s %-20s %14s %11zu %11zu %10.3f %10.2f\n", "total", "", "", total.parameters,
            total.quantized, total.multiply_adds / 1e6, (double)size / 1e3);
@@ -144,7 +144,7 @@ sn_status sn_show_summary(const sn_train_config *config, const sn_trainer *train
     sn_layer *layers;
     size_t count, size;
     void *packed;
-    SN_TRY(sn_freeze(network, &packed, &size, error));
+    SN_TRY(sn_freeze(network, sn_trainer_labels(trainer), &packed, &size, error));
     const sn_status status = sn_layers_of(network->graph, &layers, &count, error);
     if (status == SN_OK) {
         print_layers(layers, count, packed, size);

@@ -22,7 +22,7 @@ enum {
     PATH_SIZE = 4096
 };
 
-static const char *const class_names[CLASSES] = {
+const char *const sn_cifar10_classes[CLASSES] = {
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
 
 static const char *const train_files[] = {"data_batch_1.bin", "data_batch_2.bin",
@@ -97,7 +97,7 @@ sn_status sn_cifar10_read(sn_split split, const char *directory, size_t limit, s
     size_t count = file_count * FILE_RECORDS;
     if (limit > 0 && limit < count)
         count = limit;
-    SN_TRY(sn_dataset_name_classes(dataset, class_names, CLASSES, error));
+    SN_TRY(sn_dataset_name_classes(dataset, sn_cifar10_classes, CLASSES, error));
     SN_TRY(sn_dataset_allocate(dataset, count, CHANNELS, SIDE, SIDE, error));
     for (size_t i = 0, first = 0; first < count; i++, first += FILE_RECORDS) {
         SN_TRY(file_path(directory, files[i], path, error));

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "data/dataset_source.h"
+#include "data/shape_stencil.h"
 
 #include <assert.h>
 #include <math.h>
@@ -11,16 +12,24 @@
 static const struct {
     const char *name;
     sn_dataset_reader read;
+    const char *const *classes; /* NULL: the files tell */
+    int class_count;
 } sources[] = {
-    {"cifar10", sn_cifar10_read},
-    {"shapes", sn_shapes_read},
-    {"folder", sn_folder_read},
+    {"cifar10", sn_cifar10_read, sn_cifar10_classes, 10},
+    {"shapes", sn_shapes_read, sn_shape_names, SN_SHAPE_COUNT},
+    {"folder", sn_folder_read, NULL, 0},
 };
 
 enum { SOURCE_COUNT = (int)(sizeof sources / sizeof *sources) };
 
 const char *sn_dataset_name(int index) {
     return index >= 0 && index < SOURCE_COUNT ? sources[index].name : NULL;
+}
+
+const char *const *sn_dataset_fixed_classes(int index, int *count) {
+    const bool known = index >= 0 && index < SOURCE_COUNT && sources[index].classes;
+    *count = known ? sources[index].class_count : 0;
+    return known ? sources[index].classes : NULL;
 }
 
 sn_status sn_dataset_open(int index, sn_split split, const char *directory, size_t limit,

@@ -26,6 +26,10 @@ typedef struct sn_pixel_statistics {
  * folder. */
 const char *sn_dataset_name(int index);
 
+/* The names of the classes of a data set that always has the same ones, and how many; NULL for
+ * others. */
+const char *const *sn_dataset_fixed_classes(int index, int *count);
+
 /* Opens one split of the data set with this index. `directory` is where its files are (ignored by
  * shapes): for cifar10 a folder that holds data_batch_1.bin .. or cifar-10-batches-bin/; for folder
  * DIR with train/CLASS/x.png and test/CLASS/x.png. limit > 0 keeps only the first `limit` images

@@ -18,6 +18,8 @@ struct sn_dataset {
 typedef sn_status (*sn_dataset_reader)(sn_split split, const char *directory, size_t limit,
                                        sn_dataset *dataset, sn_error *error);
 
+extern const char *const sn_cifar10_classes[10];
+
 sn_status sn_cifar10_read(sn_split split, const char *directory, size_t limit, sn_dataset *dataset,
                           sn_error *error);
 sn_status sn_shapes_read(sn_split split, const char *directory, size_t limit, sn_dataset *dataset,

@@ -1,4 +1,4 @@
-/* The packed format as bytes on disk: docs/packed-format.md. Shared by the packer, which writes it,
+/* The model format as bytes on disk: docs/model-format.md. Shared by the packer, which writes it,
  * and the runtime, which reads it. Everything is made of 32-bit little-endian words, floats
  * included, so one loop decodes a structure on any machine and alignment never matters.
  */
@@ -13,12 +13,14 @@
 #define SN_INFER_MAGIC "signetNN" /* eight bytes, without the final NUL */
 
 enum {
-    SN_INFER_FORMAT_VERSION = 1,
+    SN_INFER_FORMAT_VERSION = 2,
     SN_INFER_CHECKSUM_OFFSET = 24, /* of the checksum's eight bytes, which it leaves out */
     SN_INFER_MAX_SLOTS = 256,
     SN_INFER_MAX_CHANNELS = 1 << 16, /* outputs of a linear layer too */
     SN_INFER_MAX_SIDE = 1 << 15,     /* height and width */
-    SN_INFER_MAX_WINDOW = 255        /* kernel height and width, stride and padding */
+    SN_INFER_MAX_WINDOW = 255,       /* kernel height and width, stride and padding */
+    SN_INFER_MAX_TEXT = 255,         /* bytes of a name, its NUL left out */
+    SN_INFER_PAYLOAD_ALIGNMENT = 64  /* of payloads, from the model's first byte */
 };
 
 /* Elements of one activation and of one padded workspace: offsets of 32 bits reach everything. */
@@ -51,7 +53,15 @@ enum sn_infer_activation {
     SN_INFER_ACTIVATION_PRELU
 };
 
-enum sn_infer_flag { SN_INFER_FLAG_CENTERED = 1 };
+/* Of a record. */
+enum sn_infer_flag {
+    SN_INFER_FLAG_CENTERED = 1,    /* signed-binary weights */
+    SN_INFER_FLAG_RESIDUAL = 2,    /* a convolution adds input_b before its activation */
+    SN_INFER_FLAG_INPUT_SIGNED = 4 /* integers of the input go from -127 to 127, not 0 to 255 */
+};
+
+/* Of the header: which labels are there. */
+enum sn_infer_header_flag { SN_INFER_HEADER_NORMALISATION = 1, SN_INFER_HEADER_CLASSES = 2 };
 
 typedef struct sn_infer_header {
     uint32_t magic[2];
@@ -62,10 +72,12 @@ typedef struct sn_infer_header {
     uint32_t slot_count;  /* slot 0 is the input image */
     uint32_t output_slot; /* holds the logits in the end */
     uint32_t channels, height, width;
-    uint32_t reserved[3]; /* 0 */
+    uint32_t flags;      /* sn_infer_header_flag */
+    uint32_t text_bytes; /* of all texts, their NULs included */
+    uint32_t reserved;   /* 0 */
 } sn_infer_header;
 
-static_assert(sizeof(sn_infer_header) == 64, "header of the packed format");
+static_assert(sizeof(sn_infer_header) == 64, "header of the model format");
 static_assert(offsetof(sn_infer_header, checksum) == SN_INFER_CHECKSUM_OFFSET, "checksum");
 
 /* Fields that an opcode does not use are 0. */
@@ -76,10 +88,11 @@ typedef struct sn_infer_record {
     uint32_t kernel_height, kernel_width, stride, padding;
     uint32_t region_channels; /* 0: one region per filter, the only choice so far */
     uint32_t payload_offset[2], payload_bytes[2];
-    uint32_t reserved[2]; /* 0 */
+    float input_scale; /* of a convolution: step of its input's integers; 0: the input is fp32 */
+    uint32_t reserved; /* 0 */
 } sn_infer_record;
 
-static_assert(sizeof(sn_infer_record) == 80, "instruction of the packed format");
+static_assert(sizeof(sn_infer_record) == 80, "instruction of the model format");
 
 static inline uint32_t sn_infer_load_word(const unsigned char *bytes) {
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
@@ -116,7 +129,8 @@ static inline void sn_infer_split(uint32_t pair[2], uint64_t value) {
     pair[1] = (uint32_t)(value >> 32);
 }
 
-/* FNV-1a, 64 bits, over the whole model except the checksum itself. `bytes` holds a header. */
+/* FNV-1a, 64 bits, over the whole model except the checksum itself. `bytes` holds a header. Every
+ * step is a bijection of the hash, so a change of any one byte is found for certain. */
 static inline uint64_t sn_infer_checksum(const unsigned char *bytes, size_t count) {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < count; i++) {
@@ -132,7 +146,13 @@ static inline uint64_t sn_infer_mask_bytes(uint64_t weights) {
     return (weights + 7) / 8;
 }
 
-/* Sections start at multiples of four bytes. */
+/* Where a payload may begin that follows `bytes` bytes. */
+static inline uint64_t sn_infer_payload_start(uint64_t bytes) {
+    return (bytes + SN_INFER_PAYLOAD_ALIGNMENT - 1) / SN_INFER_PAYLOAD_ALIGNMENT *
+           SN_INFER_PAYLOAD_ALIGNMENT;
+}
+
+/* Sections of a payload start at multiples of four bytes. */
 static inline uint64_t sn_infer_section_bytes(uint64_t bytes) {
     return (bytes + 3) / 4 * 4;
 }

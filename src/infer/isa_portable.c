@@ -9,6 +9,5 @@
 #define ISA     SN_INFER_ISA_PORTABLE
 #define COSTS                                                                                      \
     { .add = 0.24f, .list = 2.5f, .transition = 0.45f, .multiply = 0.29f, .stage = 0.9f }
-{ .add = 0.25f, .list = 3.0f, .transition = 0.6f, .multiply = 0.3f, .stage = 0.8f }
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #include "infer/vector_kernels.inc"

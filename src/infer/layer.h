@@ -70,7 +70,7 @@ struct sn_infer_layer {
     float input_scale;
     bool input_signed;
     uint64_t payload_bytes;
-    uint64_t effectual_weights; /* set bits */
+    uint64_t effectual_weights; /* not zero: set bits of a mask; all weights of a binary layer */
 
     uint32_t activation;
 

@@ -36,6 +36,10 @@ void sn_packer_free(sn_packer *packer) {
     for (int i = 0; i < packer->count; i++)
         sn_free(packer->nodes[i].payload);
     sn_free(packer->nodes);
+    sn_free(packer->normalisation);
+    sn_free(packer->name);
+    sn_free(packer->dataset);
+    sn_free(packer->class_names);
     sn_free(packer);
 }
 
@@ -179,7 +183,29 @@ static sn_status check_size(const sn_packer_node *node, const char *what, sn_err
     return SN_OK;
 }
 
-/* What both kinds of convolution check; *taps gets C*R*S. */
+static sn_status check_input_scale(const sn_packer_conv *conv, const char *what, sn_error *error) {
+    SN_RETURN_IF(!isfinite(conv->input_scale) || conv->input_scale < 0, error, SN_ERROR_ARGUMENT,
+                 "packer, %s: input scale %g is neither 0 nor a positive number", what,
+                 (double)conv->input_scale);
+    SN_RETURN_IF(conv->input_signed && conv->input_scale == 0, error, SN_ERROR_ARGUMENT,
+                 "packer, %s: a signed input needs an input scale", what);
+    return SN_OK;
+}
+
+static sn_status check_residual(const sn_packer *packer, sn_packer_value residual,
+                                sn_packer_shape out, const char *what, sn_error *error) {
+    SN_TRY(check_value(packer, residual, what, error));
+    const sn_packer_shape in = packer->nodes[residual].shape;
+    SN_RETURN_IF(in.channels != out.channels || in.height != out.height || in.width != out.width,
+                 error, SN_ERROR_ARGUMENT,
+                 "packer, %s: shapes differ: the output's %u x %u x %u and the residual's %u x %u "
+                 "x %u (value %d)",
+                 what, out.channels, out.height, out.width, in.channels, in.height, in.width,
+                 residual);
+    return SN_OK;
+}
+
+/* What all kinds of convolution check; *taps gets C*R*S. */
 static sn_status begin_conv(const sn_packer *packer, sn_packer_value input,
                             const sn_packer_conv *conv, const sn_packer_epilogue *epilogue,
                             const char *what, sn_packer_node *node, uint64_t *taps,
@@ -195,7 +221,16 @@ static sn_status begin_conv(const sn_packer *packer, sn_packer_value input,
     node->record.filters = node->shape.channels = (uint32_t)conv->filters;
     SN_TRY(set_window(node, in, conv, what, error));
     SN_TRY(check_size(node, what, error));
+    SN_TRY(check_input_scale(conv, what, error));
     SN_TRY(check_epilogue(epilogue, node->shape.channels, what, error));
+    if (epilogue->residual) {
+        SN_TRY(check_residual(packer, *epilogue->residual, node->shape, what, error));
+        node->b = *epilogue->residual;
+        node->record.flags |= SN_INFER_FLAG_RESIDUAL;
+    }
+    if (conv->input_signed)
+        node->record.flags |= SN_INFER_FLAG_INPUT_SIGNED;
+    node->record.input_scale = conv->input_scale == 0 ? 0 : conv->input_scale; /* no -0 */
     node->record.activation = activation_code(epilogue->activation);
     *taps = (uint64_t)in.channels * node->record.kernel_height * node->record.kernel_width;
     return SN_OK;
@@ -240,7 +275,7 @@ sn_status sn_packer_add_conv_signed_binary(sn_packer *packer, sn_packer_value in
                      "packer, %s: mask[%llu] is %d, not 0 or 1", what, (unsigned long long)i,
                      weights->mask[i]);
     node.record.weight_kind = SN_INFER_WEIGHTS_SIGNED_BINARY;
-    node.record.flags = weights->centered ? SN_INFER_FLAG_CENTERED : 0;
+    node.record.flags |= weights->centered ? SN_INFER_FLAG_CENTERED : 0;
     const uint64_t row = sn_infer_mask_bytes(taps);
     const uint64_t sign_bytes = sn_infer_mask_bytes(filters);
     SN_TRY(make_payload(&node,
@@ -256,6 +291,67 @@ sn_status sn_packer_add_conv_signed_binary(sn_packer *packer, sn_packer_value in
         signs[k / 8] |= (unsigned char)((weights->sign[k] < 0) << (k % 8));
     add_epilogue(&node, &used, epilogue);
     return add_node(packer, &node, what, output, error);
+}
+
+/* A row of bits for each filter, set where the weight is as asked for. */
+static void add_bits(sn_packer_node *node, size_t *used, const int8_t *weights, uint64_t taps,
+                     bool (*is_set)(int8_t weight)) {
+    const uint64_t row = sn_infer_mask_bytes(taps);
+    unsigned char *bits = section(node, used, node->shape.channels * row);
+    for (uint64_t k = 0; k < node->shape.channels; k++)
+        for (uint64_t i = 0; i < taps; i++)
+            bits[k * row + i / 8] |= (unsigned char)(is_set(weights[k * taps + i]) << (i % 8));
+}
+
+static bool is_positive(int8_t weight) {
+    return weight > 0;
+}
+
+static bool is_negative(int8_t weight) {
+    return weight < 0;
+}
+
+static bool is_effectual(int8_t weight) {
+    return weight != 0;
+}
+
+/* Binary and ternary: the weights are the codes. */
+static sn_status add_coded_conv(sn_packer *packer, sn_packer_value input,
+                                const sn_packer_conv *conv, const int8_t *weights,
+                                const sn_packer_epilogue *epilogue, bool ternary,
+                                sn_packer_value *output, sn_error *error) {
+    const char *what = ternary ? "ternary convolution" : "binary convolution";
+    sn_packer_node node = {0};
+    uint64_t taps = 0;
+    SN_TRY(begin_conv(packer, input, conv, epilogue, what, &node, &taps, error));
+    SN_RETURN_IF(!weights, error, SN_ERROR_ARGUMENT, "packer, %s: no weights", what);
+    for (uint64_t i = 0; i < node.shape.channels * taps; i++)
+        SN_RETURN_IF(weights[i] < -1 || weights[i] > 1 || (!ternary && weights[i] == 0), error,
+                     SN_ERROR_ARGUMENT, "packer, %s: weights[%llu] is %d, not %s", what,
+                     (unsigned long long)i, weights[i], ternary ? "+1, 0 or -1" : "+1 or -1");
+    node.record.weight_kind = ternary ? SN_INFER_WEIGHTS_TERNARY : SN_INFER_WEIGHTS_BINARY;
+    const uint64_t bytes = sn_infer_section_bytes(node.shape.channels * sn_infer_mask_bytes(taps));
+    SN_TRY(make_payload(&node, ternary ? 2 * bytes : bytes, true, what, error));
+    size_t used = 0;
+    add_bits(&node, &used, weights, taps, ternary ? is_effectual : is_positive);
+    if (ternary)
+        add_bits(&node, &used, weights, taps, is_negative);
+    add_epilogue(&node, &used, epilogue);
+    return add_node(packer, &node, what, output, error);
+}
+
+sn_status sn_packer_add_conv_binary(sn_packer *packer, sn_packer_value input,
+                                    const sn_packer_conv *conv, const int8_t *weights,
+                                    const sn_packer_epilogue *epilogue, sn_packer_value *output,
+                                    sn_error *error) {
+    return add_coded_conv(packer, input, conv, weights, epilogue, false, output, error);
+}
+
+sn_status sn_packer_add_conv_ternary(sn_packer *packer, sn_packer_value input,
+                                     const sn_packer_conv *conv, const int8_t *weights,
+                                     const sn_packer_epilogue *epilogue, sn_packer_value *output,
+                                     sn_error *error) {
+    return add_coded_conv(packer, input, conv, weights, epilogue, true, output, error);
 }
 
 sn_status sn_packer_add_sum(sn_packer *packer, sn_packer_value a, sn_packer_value b,
@@ -330,6 +426,8 @@ sn_status sn_packer_add_linear(sn_packer *packer, sn_packer_value input, int out
                  SN_INFER_MAX_CHANNELS);
     SN_RETURN_IF(!weights, error, SN_ERROR_ARGUMENT, "packer, %s: no weights", what);
     SN_TRY(check_epilogue(epilogue, (uint32_t)outputs, what, error));
+    SN_RETURN_IF(epilogue->residual, error, SN_ERROR_ARGUMENT,
+                 "packer, %s: only convolutions take a residual", what);
     const uint64_t count = (uint64_t)outputs * sn_packer_elements(packer->nodes[input].shape);
     SN_TRY(check_floats(weights, count, what, "weights", error));
     sn_packer_node node = {.a = input, .b = -1, .shape = {(uint32_t)outputs, 1, 1}};

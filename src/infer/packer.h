@@ -1,4 +1,5 @@
-/* Builds a packed model, layer by layer. Tool side: allocates, uses status codes of base.
+/* Builds a packed model (docs/model-format.md), layer by layer. Tool side: allocates, uses status
+ * codes of base.
  *
  * Values are handles of activations: the input, then the output of every call. All weights are
  * copied at the call.
@@ -24,14 +25,22 @@ typedef enum sn_packer_activation {
 
 typedef struct sn_packer_conv {
     int filters, kernel_height, kernel_width, stride, padding;
+    /* Not 0: the input is rounded to integers, q = round(x / input_scale), held to 0 .. 255, or to
+     * -127 .. 127 when it is signed. */
+    float input_scale;
+    bool input_signed;
 } sn_packer_conv;
 
-/* What follows the sums of a layer with K outputs: y = activation(scale * sum + bias). */
+/* What follows the sums of a layer with K outputs: y = activation(scale * sum + bias + residual).
+ */
 typedef struct sn_packer_epilogue {
     const float *scale; /* [K], NULL for 1 */
     const float *bias;  /* [K], NULL for 0 */
     sn_packer_activation activation;
     const float *slope; /* [K] for PReLU, otherwise NULL */
+    /* A value of the output's shape, the shortcut of a residual block; NULL for none. A pointer,
+     * because 0 is a value: the image. Convolutions only. */
+    const sn_packer_value *residual;
 } sn_packer_epilogue;
 
 /* Signed-binary weights (docs/method.md, "Inference"): w = sign[k] * (mask - (centered ? density_k
@@ -59,6 +68,18 @@ sn_status sn_packer_add_conv_signed_binary(sn_packer *packer, sn_packer_value in
                                            const sn_packer_epilogue *epilogue,
                                            sn_packer_value *output, sn_error *error);
 
+/* weights[K][C][R][S], each +1 or -1. The filter's alpha belongs into the epilogue's scale. */
+sn_status sn_packer_add_conv_binary(sn_packer *packer, sn_packer_value input,
+                                    const sn_packer_conv *conv, const int8_t *weights,
+                                    const sn_packer_epilogue *epilogue, sn_packer_value *output,
+                                    sn_error *error);
+
+/* weights[K][C][R][S], each +1, 0 or -1; likewise. */
+sn_status sn_packer_add_conv_ternary(sn_packer *packer, sn_packer_value input,
+                                     const sn_packer_conv *conv, const int8_t *weights,
+                                     const sn_packer_epilogue *epilogue, sn_packer_value *output,
+                                     sn_error *error);
+
 /* activation(a + b), equal shapes; slope[C] for PReLU, otherwise NULL. */
 sn_status sn_packer_add_sum(sn_packer *packer, sn_packer_value a, sn_packer_value b,
                             sn_packer_activation activation, const float *slope,
@@ -79,6 +100,21 @@ sn_status sn_packer_add_global_average_pool(sn_packer *packer, sn_packer_value i
 sn_status sn_packer_add_linear(sn_packer *packer, sn_packer_value input, int outputs,
                                const float *weights, const sn_packer_epilogue *epilogue,
                                sn_packer_value *output, sn_error *error);
+
+/* ---- what the model says about itself; all are copied, all may be left out ---- */
+
+/* Images are normalised as (value / 255 - mean[c]) / deviation[c], value in 0 .. 255. */
+sn_status sn_packer_set_normalisation(sn_packer *packer, const float *mean, const float *deviation,
+                                      sn_error *error);
+
+/* Names: at most 255 bytes of UTF-8 without control characters. That of the network and that of
+ * the data set it was trained on; NULL or "": none. */
+sn_status sn_packer_set_name(sn_packer *packer, const char *name, sn_error *error);
+sn_status sn_packer_set_dataset(sn_packer *packer, const char *dataset, sn_error *error);
+
+/* names[count], none of them empty; count has to be the number of logits. 0: none. */
+sn_status sn_packer_set_class_names(sn_packer *packer, const char *const *names, int count,
+                                    sn_error *error);
 
 /* Ends the model: `output` holds the logits. *packed (sn_free) gets the bytes. */
 sn_status sn_packer_finish(sn_packer *packer, sn_packer_value output, void **packed, size_t *bytes,

@@ -12,7 +12,7 @@ typedef struct sn_packer_shape {
 /* Node n makes the value n; node 0 is the input image. */
 typedef struct sn_packer_node {
     sn_infer_record record; /* slots and payload offset are still open */
-    sn_packer_value a, b;   /* inputs; b is -1 but for sums, both are for the input image */
+    sn_packer_value a, b;   /* inputs; -1: none. b: of sums, and the residual of convolutions */
     sn_packer_shape shape;  /* of the output */
     unsigned char *payload; /* sn_free */
     size_t payload_bytes;
@@ -21,7 +21,17 @@ typedef struct sn_packer_node {
 struct sn_packer {
     sn_packer_node *nodes;
     int count, capacity;
+    float *normalisation; /* [channels] mean, then deviation; NULL: none; sn_free */
+    char *name, *dataset; /* NULL: none; sn_free */
+    char *class_names;    /* one after the other, each with its NUL; NULL: none; sn_free */
+    size_t class_name_bytes;
+    int class_count;
 };
+
+/* Bytes of the labels (infer/labels.h), and those bytes. */
+size_t sn_packer_label_bytes(const sn_packer *packer);
+void sn_packer_write_labels(const sn_packer *packer, unsigned char *bytes);
+size_t sn_packer_text_bytes(const sn_packer *packer); /* of these: texts */
 
 static inline uint64_t sn_packer_elements(sn_packer_shape shape) {
     return (uint64_t)shape.channels * shape.height * shape.width;

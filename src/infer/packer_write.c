@@ -58,6 +58,12 @@ static uint32_t take_slot(slot_table *slots, uint64_t elements) {
     return best;
 }
 
+/* A convolution adds its residual in place when nothing else reads that later. */
+static bool writes_over_residual(const sn_packer_node *node, int index, const usage *uses) {
+    return (node->record.flags & SN_INFER_FLAG_RESIDUAL) && node->b > 0 && node->b != node->a &&
+           uses[node->b].last_reader == index;
+}
+
 static sn_status assign_slots(const sn_packer *packer, sn_packer_value output, usage *uses,
                               uint32_t *slot_count, sn_error *error) {
     slot_table slots = {.count = 1};
@@ -65,7 +71,13 @@ static sn_status assign_slots(const sn_packer *packer, sn_packer_value output, u
         const sn_packer_node *node = &packer->nodes[i];
         if (uses[i].last_reader < 0)
             continue;
-        /* The output's slot is taken before the inputs' are given back: they never overlap. */
+        if (writes_over_residual(node, i, uses)) {
+            uses[i].slot = uses[node->b].slot;
+            if (uses[node->a].last_reader == i && node->a > 0)
+                slots.busy[uses[node->a].slot] = false;
+            continue;
+        }
+        /* The output's slot is taken before the inputs' are given back: they do not overlap. */
         uses[i].slot = take_slot(&slots, sn_packer_elements(node->shape));
         SN_RETURN_IF(uses[i].slot == 0, error, SN_ERROR_ARGUMENT,
                      "packer: more than %d activations are alive at once", SN_INFER_MAX_SLOTS - 1);
@@ -78,10 +90,16 @@ static sn_status assign_slots(const sn_packer *packer, sn_packer_value output, u
     return SN_OK;
 }
 
+/* Header, instructions and labels. */
+static size_t head_bytes(const sn_packer *packer, const sn_infer_header *header) {
+    return sizeof *header + header->instruction_count * sizeof(sn_infer_record) +
+           sn_packer_label_bytes(packer);
+}
+
 static void write_model(const sn_packer *packer, sn_packer_value output, const usage *uses,
-                        sn_infer_header *header, unsigned char *bytes, size_t payload_start) {
+                        sn_infer_header *header, unsigned char *bytes) {
     unsigned char *list = bytes + sizeof *header;
-    size_t payload = payload_start;
+    size_t end = head_bytes(packer, header);
     for (int i = 1; i <= output; i++) {
         const sn_packer_node *node = &packer->nodes[i];
         if (uses[i].last_reader < 0)
@@ -91,17 +109,19 @@ static void write_model(const sn_packer *packer, sn_packer_value output, const u
         record.input_b = node->b >= 0 ? uses[node->b].slot : 0;
         record.output = uses[i].slot;
         if (node->payload_bytes) {
-            sn_infer_split(record.payload_offset, payload);
+            const size_t start = (size_t)sn_infer_payload_start(end);
+            sn_infer_split(record.payload_offset, start);
             sn_infer_split(record.payload_bytes, node->payload_bytes);
-            memcpy(bytes + payload, node->payload, node->payload_bytes);
-            payload += node->payload_bytes;
+            memcpy(bytes + start, node->payload, node->payload_bytes);
+            end = start + node->payload_bytes;
         }
         sn_infer_store_words(list, &record, sizeof record / 4);
         list += sizeof record;
     }
-    assert(payload == sn_infer_join(header->total_bytes));
+    assert(end == sn_infer_join(header->total_bytes));
+    sn_packer_write_labels(packer, list);
     sn_infer_store_words(bytes, header, sizeof *header / 4);
-    sn_infer_split(header->checksum, sn_infer_checksum(bytes, payload));
+    sn_infer_split(header->checksum, sn_infer_checksum(bytes, end));
     sn_infer_store_words(bytes, header, sizeof *header / 4);
 }
 
@@ -113,39 +133,46 @@ static sn_status make_bytes(const sn_packer *packer, sn_packer_value output, usa
         .channels = image.channels,
         .height = image.height,
         .width = image.width,
+        .flags = (packer->normalisation ? SN_INFER_HEADER_NORMALISATION : 0) |
+                 (packer->class_count ? SN_INFER_HEADER_CLASSES : 0),
+        .text_bytes = (uint32_t)sn_packer_text_bytes(packer),
     };
+    const uint64_t classes = sn_packer_elements(packer->nodes[output].shape);
+    SN_RETURN_IF(packer->class_count && (uint64_t)packer->class_count != classes, error,
+                 SN_ERROR_ARGUMENT, "packer: names for %d classes, but the output has %llu",
+                 packer->class_count, (unsigned long long)classes);
     sn_infer_load_words(header.magic, (const unsigned char *)SN_INFER_MAGIC, 2);
     find_readers(packer, output, uses);
     SN_TRY(assign_slots(packer, output, uses, &header.slot_count, error));
     header.output_slot = uses[output].slot;
 
-    size_t payload_bytes = 0;
-    for (int i = 1; i <= output; i++) {
-        if (uses[i].last_reader < 0)
-            continue;
-        header.instruction_count++;
-        payload_bytes += packer->nodes[i].payload_bytes; /* all of it is in memory already */
-    }
-    const size_t start = sizeof header + header.instruction_count * sizeof(sn_infer_record);
-    const size_t total = start + payload_bytes;
+    for (int i = 1; i <= output; i++)
+        header.instruction_count += uses[i].last_reader >= 0;
+    /* Payloads are in memory already: with the gaps they can be too many bytes for one block only
+     * where addresses are short, and then the sum is one that sn_alloc refuses. */
+    uint64_t total = head_bytes(packer, &header);
+    for (int i = 1; i <= output; i++)
+        if (uses[i].last_reader >= 0 && packer->nodes[i].payload_bytes)
+            total = sn_infer_payload_start(total) + packer->nodes[i].payload_bytes;
     sn_infer_split(header.total_bytes, total);
-    unsigned char *bytes = total > payload_bytes ? sn_alloc(total) : NULL;
-    SN_RETURN_IF(!bytes, error, SN_ERROR_MEMORY, "packer: out of memory for a model of %zu bytes",
-                 total);
-    write_model(packer, output, uses, &header, bytes, start);
+    unsigned char *bytes = total <= SIZE_MAX ? sn_alloc((size_t)total) : NULL;
+    SN_RETURN_IF(!bytes, error, SN_ERROR_MEMORY, "packer: out of memory for a model of %llu bytes",
+                 (unsigned long long)total);
+    write_model(packer, output, uses, &header, bytes);
 
     sn_infer_info info;
-    const sn_infer_status status = sn_infer_inspect(bytes, total, NULL, &info);
+    const sn_infer_status status = sn_infer_inspect(bytes, (size_t)total, NULL, &info);
     if (status != SN_INFER_OK) {
         sn_free(bytes);
-        /* Layers are checked one by one; only a workspace that is too large is left to find. */
+        /* Layers are checked one by one; only what kernels cannot do is left to find. */
         SN_RETURN_IF(status == SN_INFER_UNSUPPORTED, error, SN_ERROR_ARGUMENT,
-                     "packer: a layer needs a workspace of more than 2^31 - 1 elements");
+                     "packer: no kernel can run a layer: its workspace has more than 2^31 - 1 "
+                     "elements, or this build lacks kernels for its weights and its input");
         return sn_error_set(error, SN_ERROR_INTERNAL, "packer: wrote a model that is rejected: %s",
                             sn_infer_status_text(status));
     }
     *packed = bytes;
-    *size = total;
+    *size = (size_t)total;
     return SN_OK;
 }
 

@@ -18,6 +18,7 @@ struct sn_checkpoint {
     char *path;
     sn_train_config config;
     sn_input_info input;
+    sn_labels labels;
 };
 
 static sn_status write_parameters(sn_h5 *h5, const sn_parameters *parameters, sn_error *error) {
@@ -65,11 +66,15 @@ static sn_status write_state(sn_h5 *h5, const sn_train_config *config, const sn_
 }
 
 static sn_status write_all(sn_h5 *h5, const sn_train_config *config, const sn_input_info *input,
-                           const sn_parameters *parameters, sn_optimizer *optimizer,
-                           const sn_train_state *state, sn_error *error) {
+                           const sn_labels *labels, const sn_parameters *parameters,
+                           sn_optimizer *optimizer, const sn_train_state *state, sn_error *error) {
     char *json;
     SN_TRY(sn_config_to_json(config, input, &json, error));
     sn_status status = sn_h5_write_text(h5, "config", json, error);
+    free(json);
+    SN_TRY(status);
+    SN_TRY(sn_labels_to_json(labels, &json, error));
+    status = sn_h5_write_text(h5, "classes", json, error);
     free(json);
     SN_TRY(status);
     SN_TRY(sn_h5_write_text(h5, "format", format_text, error));
@@ -79,21 +84,31 @@ static sn_status write_all(sn_h5 *h5, const sn_train_config *config, const sn_in
 }
 
 sn_status sn_checkpoint_write(const char *path, const sn_train_config *config,
-                              const sn_input_info *input, const sn_parameters *parameters,
-                              sn_optimizer *optimizer, const sn_train_state *state,
-                              sn_error *error) {
+                              const sn_input_info *input, const sn_labels *labels,
+                              const sn_parameters *parameters, sn_optimizer *optimizer,
+                              const sn_train_state *state, sn_error *error) {
     char temporary[PATH_SIZE];
     SN_RETURN_IF(snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary,
                  error, SN_ERROR_ARGUMENT, "%s: path too long", path);
     sn_h5 h5;
     SN_TRY(sn_h5_create(temporary, &h5, error));
-    sn_status status = write_all(&h5, config, input, parameters, optimizer, state, error);
+    sn_status status = write_all(&h5, config, input, labels, parameters, optimizer, state, error);
     const sn_status closed = sn_h5_close(&h5, status == SN_OK ? error : NULL);
     if (status == SN_OK)
         status = closed;
     if (status == SN_OK)
         return sn_file_replace(temporary, path, error);
     unlink(temporary);
+    return status;
+}
+
+static sn_status read_labels(sn_checkpoint *checkpoint, sn_error *error) {
+    char *text = NULL;
+    if (sn_h5_has(&checkpoint->h5, "classes"))
+        SN_TRY(sn_h5_read_text(&checkpoint->h5, "classes", &text, error));
+    const sn_status status = sn_labels_read(&checkpoint->config, &checkpoint->input, text,
+                                            checkpoint->path, &checkpoint->labels, error);
+    free(text);
     return status;
 }
 
@@ -113,7 +128,8 @@ static sn_status read_header(sn_checkpoint *checkpoint, sn_error *error) {
     const sn_status status =
         sn_config_from_json(text, checkpoint->path, &checkpoint->config, &checkpoint->input, error);
     free(text);
-    return status;
+    SN_TRY(status);
+    return read_labels(checkpoint, error);
 }
 
 sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint, sn_error *error) {
@@ -140,6 +156,7 @@ void sn_checkpoint_free(sn_checkpoint *checkpoint) {
         return;
     if (checkpoint->h5.file >= 0)
         sn_h5_close(&checkpoint->h5, NULL);
+    sn_labels_clear(&checkpoint->labels);
     free(checkpoint->path);
     free(checkpoint);
 }
@@ -150,6 +167,10 @@ const sn_train_config *sn_checkpoint_config(const sn_checkpoint *checkpoint) {
 
 const sn_input_info *sn_checkpoint_input(const sn_checkpoint *checkpoint) {
     return &checkpoint->input;
+}
+
+const sn_labels *sn_checkpoint_labels(const sn_checkpoint *checkpoint) {
+    return &checkpoint->labels;
 }
 
 sn_status sn_checkpoint_read_parameters(const sn_checkpoint *checkpoint, sn_parameters *parameters,

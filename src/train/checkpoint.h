@@ -5,6 +5,7 @@
 
 #include "train/config.h"
 #include "train/h5.h"
+#include "train/labels.h"
 #include "train/optimizer.h"
 
 /* Where a run stands. Random draws are named by seed, epoch and image (base/rng.h): together with
@@ -21,9 +22,9 @@ typedef struct sn_train_state {
 
 /* Writes a checkpoint so that `path` holds either the old file or the whole new one. */
 sn_status sn_checkpoint_write(const char *path, const sn_train_config *config,
-                              const sn_input_info *input, const sn_parameters *parameters,
-                              sn_optimizer *optimizer, const sn_train_state *state,
-                              sn_error *error);
+                              const sn_input_info *input, const sn_labels *labels,
+                              const sn_parameters *parameters, sn_optimizer *optimizer,
+                              const sn_train_state *state, sn_error *error);
 
 typedef struct sn_checkpoint sn_checkpoint;
 
@@ -32,6 +33,7 @@ sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint, sn_er
 void sn_checkpoint_free(sn_checkpoint *checkpoint);
 const sn_train_config *sn_checkpoint_config(const sn_checkpoint *checkpoint);
 const sn_input_info *sn_checkpoint_input(const sn_checkpoint *checkpoint);
+const sn_labels *sn_checkpoint_labels(const sn_checkpoint *checkpoint);
 
 /* Reads every parameter and running statistic of the table. SN_ERROR_DATA when one is missing, has
  * another shape or is not finite, or when the file holds others: a checkpoint of another

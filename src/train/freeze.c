@@ -1,5 +1,6 @@
-/* Walks a graph in its order of execution. Every convolution takes the batch-norm and the
- * activation behind it along when nothing else reads what lies between. */
+/* Walks a graph in its order of execution. Every convolution takes the batch-norm, the sum with a
+ * shortcut and the activation behind it along when nothing else reads what lies between. Of two
+ * convolutions that feed one sum the later takes it. */
 #include "train/freeze.h"
 
 #include "autograd/op.h"
@@ -118,23 +119,98 @@ static void take_batch_norm(freezer *f, const sn_tensor **tensor, sn_packer_epil
     *tensor = node->output;
 }
 
-/* Masks and signs of a quantized weight; multiplies f->scale by the filters' alpha. */
-static void encode_signed_binary(freezer *f, const sn_node *quantize, uint8_t *mask, int8_t *sign) {
+/* If only a sum reads *tensor, and its other operand is packed already, takes it along with its
+ * activation, and moves *tensor behind. A sum is an op of its own, or what is left of a batch-norm
+ * whose own factors were folded. */
+static bool take_sum(freezer *f, const sn_tensor **tensor, sn_packer_epilogue *epilogue,
+                     sn_packer_value *residual) {
+    const size_t reader = only_reader(f, *tensor);
+    if (reader == f->node_count)
+        return false;
+    const sn_node *node = sn_graph_node(f->graph, reader);
+    const bool is_add = node->op == &sn_op_add;
+    if (!is_add && !f->folded[reader])
+        return false;
+    const sn_tensor *first = node->input[0], *second = node->input[is_add ? 1 : 3];
+    if (*tensor != first && *tensor != second)
+        return false;
+    if (find_value(f, *tensor == first ? second : first, residual, NULL) != SN_OK)
+        return false;
+    epilogue->residual = residual;
+    f->taken[reader] = true;
+    *tensor = node->output;
+    if (is_add) {
+        take_activation(f, tensor, epilogue);
+    } else {
+        const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
+        epilogue->activation = packed_activation(attributes->activation);
+        epilogue->slope = node->input[4] ? node->input[4]->value : NULL;
+    }
+    return true;
+}
+
+/* The codes of a quantized weight. */
+typedef struct weight_codes {
+    sn_code code;
+    uint8_t *mask;   /* [K][C][R][S]; signed-binary */
+    int8_t *sign;    /* [K]; signed-binary */
+    int8_t *weights; /* [K][C][R][S]: -1, 0, +1; binary and ternary */
+} weight_codes;
+
+static void free_codes(weight_codes *codes) {
+    sn_free(codes->mask);
+    sn_free(codes->sign);
+    sn_free(codes->weights);
+}
+
+/* Codes of filter k from its latent weights; `workspace` holds as many floats. */
+static void encode_filter(const sn_quant_options *options, const float *latent, size_t count,
+                          size_t k, sn_region *region, float *workspace, weight_codes *codes) {
+    const sn_quantizer *quantizer = sn_quantizer_at(options->quantizer);
+    if (codes->mask) {
+        quantizer->quantize(options, latent, count, region, NULL, codes->mask + k * count);
+        codes->sign[k] = region->sign > 0 ? 1 : -1;
+        return;
+    }
+    quantizer->quantize(options, latent, count, region, workspace, NULL);
+    /* A binary weight is never 0, whatever alpha is. */
+    const bool binary = codes->code == SN_CODE_BINARY;
+    int8_t *weights = codes->weights + k * count;
+    for (size_t i = 0; i < count; i++)
+        weights[i] = workspace[i] > 0 ? 1 : binary || workspace[i] < 0 ? -1 : 0;
+}
+
+/* Encodes all filters; multiplies f->scale by their alpha. free_codes whatever comes out. */
+static sn_status encode(freezer *f, const sn_node *quantize, weight_codes *codes, sn_error *error) {
     const sn_quant_options *options = (const void *)quantize->attributes;
     const sn_tensor *latent = quantize->input[0];
     const size_t filters = latent->shape.size[0];
     const size_t count = sn_shape_count(&latent->shape) / filters;
+    codes->code = sn_quantizer_at(options->quantizer)->code;
+    const bool masked =
+        codes->code == SN_CODE_SIGNED_BINARY || codes->code == SN_CODE_SIGNED_BINARY_CENTERED;
+    float *workspace = sn_alloc_array(count, sizeof *workspace);
+    if (masked) {
+        codes->mask = sn_alloc(filters * count);
+        codes->sign = sn_alloc(filters);
+    } else {
+        codes->weights = sn_alloc(filters * count);
+    }
+    if (!workspace || (masked ? !codes->mask || !codes->sign : !codes->weights)) {
+        sn_free(workspace);
+        return sn_error_set(error, SN_ERROR_MEMORY, "out of memory for packing");
+    }
     for (size_t k = 0; k < filters; k++) {
         sn_region region = {.sign = sn_region_sign(k, filters, options->positive_fraction)};
-        sn_quantizer_at(options->quantizer)
-            ->quantize(options, latent->value + k * count, count, &region, NULL, mask + k * count);
-        sign[k] = region.sign > 0 ? 1 : -1;
+        encode_filter(options, latent->value + k * count, count, k, &region, workspace, codes);
         f->scale[k] *= region.scale;
     }
+    sn_free(workspace);
+    return SN_OK;
 }
 
 static sn_status pack_conv(freezer *f, const sn_node *node, sn_packer_value input,
-                           const sn_packer_epilogue *epilogue, sn_packer_signed_binary *codes,
+                           const sn_packer_epilogue *epilogue, const weight_codes *codes,
                            sn_packer_value *output, sn_error *error) {
     const sn_conv2d_attributes *attributes = (const void *)node->attributes;
     const size_t *size = node->input[1]->shape.size;
@@ -143,9 +219,23 @@ static sn_status pack_conv(freezer *f, const sn_node *node, sn_packer_value inpu
                                  .kernel_width = (int)size[3],
                                  .stride = attributes->stride,
                                  .padding = attributes->padding};
-    if (codes)
-        return sn_packer_add_conv_signed_binary(f->packer, input, &conv, codes, epilogue, output,
+    switch (codes->code) {
+    case SN_CODE_SIGNED_BINARY:
+    case SN_CODE_SIGNED_BINARY_CENTERED: {
+        const sn_packer_signed_binary bits = {codes->mask, codes->sign,
+                                              codes->code == SN_CODE_SIGNED_BINARY_CENTERED};
+        return sn_packer_add_conv_signed_binary(f->packer, input, &conv, &bits, epilogue, output,
                                                 error);
+    }
+    case SN_CODE_BINARY:
+        return sn_packer_add_conv_binary(f->packer, input, &conv, codes->weights, epilogue, output,
+                                         error);
+    case SN_CODE_TERNARY:
+        return sn_packer_add_conv_ternary(f->packer, input, &conv, codes->weights, epilogue, output,
+                                          error);
+    case SN_CODE_FULL:
+        break;
+    }
     return sn_packer_add_conv_fp32(f->packer, input, &conv, node->input[1]->value, epilogue, output,
                                    error);
 }
@@ -155,8 +245,8 @@ static sn_status freeze_conv(freezer *f, const sn_node *node, sn_error *error) {
     const size_t filters = node->input[1]->shape.size[0];
     const sn_tensor *behind = node->output;
     sn_packer_epilogue epilogue = {.scale = f->scale, .bias = f->bias};
-    sn_packer_signed_binary codes = {0};
-    sn_packer_value input, output;
+    weight_codes codes = {.code = SN_CODE_FULL};
+    sn_packer_value input, output, residual;
     SN_TRY(find_value(f, node->input[0], &input, error));
     SN_RETURN_IF(producer && producer->op != &sn_op_quantize, error, SN_ERROR_ARGUMENT,
                  "cannot freeze: a convolution's weight comes from %s", producer->op->name);
@@ -166,27 +256,12 @@ static sn_status freeze_conv(freezer *f, const sn_node *node, sn_error *error) {
     }
     /* The bias belongs behind alpha, so batch-norm is folded first. */
     take_batch_norm(f, &behind, &epilogue);
-    if (epilogue.activation == SN_PACKER_LINEAR)
+    if (epilogue.activation == SN_PACKER_LINEAR && !take_sum(f, &behind, &epilogue, &residual))
         take_activation(f, &behind, &epilogue);
-    uint8_t *mask = NULL;
-    int8_t *sign = NULL;
-    sn_status status = SN_OK;
-    if (producer) {
-        const sn_quant_options *options = (const void *)producer->attributes;
-        const sn_code code = sn_quantizer_at(options->quantizer)->code;
-        mask = sn_alloc(sn_shape_count(&node->input[1]->shape));
-        sign = sn_alloc(filters);
-        if (mask && sign) {
-            encode_signed_binary(f, producer, mask, sign);
-            codes = (sn_packer_signed_binary){mask, sign, code == SN_CODE_SIGNED_BINARY_CENTERED};
-        } else {
-            status = sn_error_set(error, SN_ERROR_MEMORY, "out of memory for packing");
-        }
-    }
+    sn_status status = producer ? encode(f, producer, &codes, error) : SN_OK;
     if (status == SN_OK)
-        status = pack_conv(f, node, input, &epilogue, producer ? &codes : NULL, &output, error);
-    sn_free(mask);
-    sn_free(sign);
+        status = pack_conv(f, node, input, &epilogue, &codes, &output, error);
+    free_codes(&codes);
     SN_TRY(status);
     map_value(f, behind, output);
     return SN_OK;
@@ -257,16 +332,35 @@ static sn_status freeze_node(freezer *f, const sn_node *node, sn_error *error) {
         node->op == &sn_op_global_average_pool)
         return freeze_pool(f, node, error);
     return sn_error_set(error, SN_ERROR_ARGUMENT,
-                        "cannot freeze: the packed format has no %s of its own", node->op->name);
+                        "cannot freeze: the model format has no %s of its own", node->op->name);
 }
 
-static sn_status freeze_graph(freezer *f, const sn_network *network, void **packed, size_t *bytes,
-                              sn_error *error) {
+static sn_status set_labels(freezer *f, const sn_labels *labels, sn_error *error) {
+    if (!labels)
+        return SN_OK;
+    SN_TRY(sn_packer_set_name(f->packer, labels->name, error));
+    SN_TRY(sn_packer_set_dataset(f->packer, labels->dataset, error));
+    SN_TRY(sn_packer_set_normalisation(f->packer, labels->statistics.mean,
+                                       labels->statistics.deviation, error));
+    if (!labels->class_names)
+        return SN_OK;
+    const char **names = calloc((size_t)labels->classes, sizeof *names);
+    SN_RETURN_IF(!names, error, SN_ERROR_MEMORY, "out of memory for packing");
+    for (int i = 0; i < labels->classes; i++)
+        names[i] = labels->class_names[i];
+    const sn_status status = sn_packer_set_class_names(f->packer, names, labels->classes, error);
+    free(names);
+    return status;
+}
+
+static sn_status freeze_graph(freezer *f, const sn_network *network, const sn_labels *labels,
+                              void **packed, size_t *bytes, sn_error *error) {
     const sn_shape *shape = sn_tensor_shape(network->images);
     sn_packer_value input, output;
     SN_TRY(sn_packer_create((int)shape->size[1], (int)shape->size[2], (int)shape->size[3],
                             &f->packer, &input, error));
     map_value(f, network->images, input);
+    SN_TRY(set_labels(f, labels, error));
     for (size_t i = 0; i < f->node_count; i++)
         if (!f->taken[i])
             SN_TRY(freeze_node(f, sn_graph_node(f->graph, i), error));
@@ -285,7 +379,8 @@ static size_t most_filters(const sn_graph *graph) {
     return most;
 }
 
-sn_status sn_freeze(const sn_network *network, void **packed, size_t *bytes, sn_error *error) {
+sn_status sn_freeze(const sn_network *network, const sn_labels *labels, void **packed,
+                    size_t *bytes, sn_error *error) {
     const size_t nodes = sn_graph_node_count(network->graph);
     const size_t filters = most_filters(network->graph);
     freezer f = {.graph = network->graph,
@@ -300,7 +395,7 @@ sn_status sn_freeze(const sn_network *network, void **packed, size_t *bytes, sn_
     if (!f.tensors || !f.values || !f.taken || !f.folded || !f.scale || !f.bias)
         status = sn_error_set(error, SN_ERROR_MEMORY, "out of memory for packing");
     else
-        status = freeze_graph(&f, network, packed, bytes, error);
+        status = freeze_graph(&f, network, labels, packed, bytes, error);
     sn_packer_free(f.packer);
     free(f.tensors);
     free(f.values);

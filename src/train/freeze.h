@@ -2,11 +2,14 @@
 #ifndef SN_TRAIN_FREEZE_H
 #define SN_TRAIN_FREEZE_H
 
+#include "train/labels.h"
 #include "train/network.h"
 
-/* Packs the network: quantized convolutions as masks, signs and scales, batch-norm folded into
- * scale and bias, activations fused. *packed is the caller's: sn_free. SN_ERROR_ARGUMENT for a
- * network that the packed format cannot express. */
-sn_status sn_freeze(const sn_network *network, void **packed, size_t *bytes, sn_error *error);
+/* Packs the network: quantized convolutions as bits and scales, batch-norm folded into scale and
+ * bias, shortcuts and activations fused. `labels`: what the model says about itself; NULL: nothing.
+ * *packed is the caller's: sn_free. SN_ERROR_ARGUMENT for a network that the model format cannot
+ * express. */
+sn_status sn_freeze(const sn_network *network, const sn_labels *labels, void **packed,
+                    size_t *bytes, sn_error *error);
 
 #endif

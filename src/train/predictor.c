@@ -20,8 +20,20 @@ static sn_status check(sn_infer_status status, sn_error *error) {
     return SN_OK;
 }
 
-static sn_status open_model(sn_predictor *p, const void *packed, size_t bytes, sn_error *error) {
-    SN_TRY(check(sn_infer_inspect(packed, bytes, NULL, &p->info), error));
+static sn_status inspect(sn_predictor *p, const void *packed, size_t bytes,
+                         const sn_infer_options *options, sn_error *error) {
+    const sn_infer_status status = sn_infer_inspect(packed, bytes, options, &p->info);
+    SN_RETURN_IF(status == SN_INFER_NO_SUCH_ISA, error, SN_ERROR_ARGUMENT,
+                 "this processor or build lacks the instructions '%s'",
+                 sn_infer_isa_name((int)options->isa));
+    SN_RETURN_IF(status != SN_INFER_OK, error, SN_ERROR_DATA, "packed model: %s",
+                 sn_infer_status_text(status));
+    return SN_OK;
+}
+
+static sn_status open_model(sn_predictor *p, const void *packed, size_t bytes,
+                            const sn_infer_options *options, sn_error *error) {
+    SN_TRY(inspect(p, packed, bytes, options, error));
     const size_t pixels = (size_t)p->info.channels * (size_t)p->info.height * (size_t)p->info.width;
     p->image_offset = sn_align_up(p->info.scratch_memory);
     p->scratch_stride = p->image_offset + sn_align_up(pixels * sizeof(float));
@@ -29,15 +41,16 @@ static sn_status open_model(sn_predictor *p, const void *packed, size_t bytes, s
     p->scratch = sn_alloc_array((size_t)p->threads, p->scratch_stride);
     SN_RETURN_IF(!p->memory || !p->scratch, error, SN_ERROR_MEMORY,
                  "out of memory for the packed model");
-    return check(sn_infer_open(packed, bytes, NULL, p->memory, p->info.model_memory, &p->model), error);
+    return check(sn_infer_open(packed, bytes, options, p->memory, p->info.model_memory, &p->model),
+                 error);
 }
 
-sn_status sn_predictor_create(const void *packed, size_t bytes, int threads,
-                              sn_predictor **predictor, sn_error *error) {
+sn_status sn_predictor_create(const void *packed, size_t bytes, const sn_infer_options *options,
+                              int threads, sn_predictor **predictor, sn_error *error) {
     sn_predictor *p = calloc(1, sizeof *p);
     SN_RETURN_IF(!p, error, SN_ERROR_MEMORY, "out of memory for the packed model");
     p->threads = threads;
-    const sn_status status = open_model(p, packed, bytes, error);
+    const sn_status status = open_model(p, packed, bytes, options, error);
     if (status == SN_OK)
         *predictor = p;
     else
@@ -70,8 +83,8 @@ sn_status sn_predictor_run(sn_predictor *predictor, const sn_dataset *dataset,
         const size_t last = count * (thread + 1) / threads;
         for (size_t i = count * thread / threads; i < last; i++) {
             sn_dataset_normalised(dataset, first + i, statistics, image);
-            const sn_infer_status status = sn_infer_run(p->model, scratch, p->info.scratch_memory, NULL,
-                                                        image, logits + i * classes);
+            const sn_infer_status status = sn_infer_run(p->model, scratch, p->info.scratch_memory,
+                                                        NULL, image, logits + i * classes);
             if (status != SN_INFER_OK) {
 #pragma omp atomic write
                 worst = status;

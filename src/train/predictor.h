@@ -8,9 +8,11 @@
 
 typedef struct sn_predictor sn_predictor;
 
-/* Opens a packed model, which must outlive the predictor, for `threads` threads. */
-sn_status sn_predictor_create(const void *packed, size_t bytes, int threads,
-                              sn_predictor **predictor, sn_error *error);
+/* Opens a packed model, which must outlive the predictor, for `threads` threads that each run
+ * images of their own. options: as for sn_infer_open, its threads being those of one image.
+ * SN_ERROR_ARGUMENT for instructions that this machine lacks, SN_ERROR_DATA for a bad model. */
+sn_status sn_predictor_create(const void *packed, size_t bytes, const sn_infer_options *options,
+                              int threads, sn_predictor **predictor, sn_error *error);
 void sn_predictor_free(sn_predictor *predictor);
 
 const sn_infer_info *sn_predictor_info(const sn_predictor *predictor);

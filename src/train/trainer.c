@@ -13,6 +13,7 @@ enum { EVALUATION_BATCH = 100, PREFETCH = 4 };
 struct sn_trainer {
     sn_train_config config;
     sn_input_info input;
+    sn_labels labels;
     sn_parameters *parameters;
     sn_network training, evaluation;
     sn_loader *train_loader, *test_loader;
@@ -95,6 +96,7 @@ static sn_status check_writable_as_json(const sn_trainer *t, sn_error *error) {
 static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
                          const sn_checkpoint *resume, sn_error *error) {
     SN_TRY(prepare_input(t, train, resume, error));
+    SN_TRY(sn_labels_make(&t->config, &t->input, train, &t->labels, error));
     SN_TRY(check_writable_as_json(t, error));
     SN_TRY(prepare_loaders(t, train, test, error));
     SN_TRY(prepare_networks(t, error));
@@ -141,6 +143,7 @@ void sn_trainer_free(sn_trainer *trainer) {
     sn_network_free(&trainer->training);
     sn_network_free(&trainer->evaluation);
     sn_parameters_free(trainer->parameters);
+    sn_labels_clear(&trainer->labels);
     free(trainer->logits);
     free(trainer);
 }
@@ -150,8 +153,8 @@ void sn_trainer_free(sn_trainer *trainer) {
 static sn_status write_checkpoint(sn_trainer *t, const char *name, sn_error *error) {
     char path[SN_RUN_PATH_SIZE];
     sn_run_directory_file(&t->directory, name, path);
-    return sn_checkpoint_write(path, &t->config, &t->input, t->parameters, t->optimizer, &t->state,
-                               error);
+    return sn_checkpoint_write(path, &t->config, &t->input, &t->labels, t->parameters, t->optimizer,
+                               &t->state, error);
 }
 
 static sn_status check_finite(const sn_trainer *t, bool finite, sn_error *error) {
@@ -383,6 +386,10 @@ const char *sn_trainer_directory(const sn_trainer *trainer) {
 
 const sn_train_state *sn_trainer_state(const sn_trainer *trainer) {
     return &trainer->state;
+}
+
+const sn_labels *sn_trainer_labels(const sn_trainer *trainer) {
+    return &trainer->labels;
 }
 
 const sn_parameters *sn_trainer_parameters(const sn_trainer *trainer) {

@@ -88,5 +88,6 @@ const sn_network *sn_trainer_evaluation(const sn_trainer *trainer);
 const char *sn_trainer_directory(const sn_trainer *trainer);
 const sn_train_state *sn_trainer_state(const sn_trainer *trainer);
 const sn_parameters *sn_trainer_parameters(const sn_trainer *trainer);
+const sn_labels *sn_trainer_labels(const sn_trainer *trainer);
 
 #endif

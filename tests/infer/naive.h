@@ -31,10 +31,18 @@ typedef struct twin_conv {
     bool plain; /* no scale and no bias */
 } twin_conv;
 
+/* What few convolutions have. */
+typedef struct twin_extra {
+    enum { TWIN_BY_DENSITY, TWIN_BINARY, TWIN_TERNARY } weights;
+    const sn_packer_value *residual; /* added before the activation, or NULL */
+} twin_extra;
+
 /* Weights, signs, scales, biases and slopes are drawn from the twin's generator. */
 void twin_init(twin *t, int channels, int height, int width, uint64_t seed);
 void twin_free(twin *t);
 sn_packer_value twin_add_conv(twin *t, sn_packer_value input, const twin_conv *conv);
+sn_packer_value twin_add_conv_extra(twin *t, sn_packer_value input, const twin_conv *conv,
+                                    const twin_extra *extra);
 sn_packer_value twin_add_linear(twin *t, sn_packer_value input, int outputs,
                                 sn_packer_activation activation);
 sn_packer_value twin_add_sum(twin *t, sn_packer_value a, sn_packer_value b,

@@ -7,6 +7,14 @@
 #include <math.h>
 #include <stdlib.h>
 
+static sn_packer_conv window(int filters, int kernel, int stride, int padding) {
+    return (sn_packer_conv){.filters = filters,
+                            .kernel_height = kernel,
+                            .kernel_width = kernel,
+                            .stride = stride,
+                            .padding = padding};
+}
+
 START_TEST(resnet) {
     for (int kind = 0; kind < 3; kind++) {
         twin t;
@@ -53,9 +61,9 @@ END_TEST
 START_TEST(description) {
     const uint8_t mask[2 * 1 * 3 * 3] = {1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0};
     const int8_t sign[2] = {1, -1};
-    const sn_packer_conv conv = {2, 3, 3, 2, 1};
+    const sn_packer_conv conv = window(2, 3, 2, 1);
     const sn_packer_signed_binary weights = {mask, sign, false};
-    const sn_packer_epilogue epilogue = {NULL, NULL, SN_PACKER_LINEAR, NULL};
+    const sn_packer_epilogue epilogue = {.activation = SN_PACKER_LINEAR};
     sn_packer *packer;
     sn_packer_value value;
     ck_assert_int_eq(sn_packer_create(1, 5, 7, &packer, &value, NULL), SN_OK);
@@ -76,7 +84,9 @@ START_TEST(description) {
     ck_assert_uint_eq(info.effectual_additions, 6 * 3 * 4);
     /* two masks of two bytes, one byte of signs rounded up, two scales, two biases */
     ck_assert_uint_eq(info.weight_bytes, 4 + 4 + 8 + 8);
-    ck_assert_uint_eq(bytes, 64 + 80 + info.weight_bytes);
+    /* header, one instruction, two empty texts, zeros up to a multiple of 64 */
+    ck_assert_uint_eq(bytes, 64 + 80 + 2 + 46 + info.weight_bytes);
+    ck_assert_uint_eq(info.packed_bytes, bytes);
     sn_free(packed);
     sn_packer_free(packer);
 }
@@ -102,7 +112,8 @@ START_TEST(memory_errors) {
     ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory + 4, info.model_memory, &model),
                      SN_INFER_MISALIGNED);
     ck_assert_ptr_null(model);
-    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info.model_memory, &model), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info.model_memory, &model),
+                     SN_INFER_OK);
     ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory - 1, NULL, t.image, logits),
                      SN_INFER_SMALL_MEMORY);
     ck_assert_int_eq(sn_infer_run(model, scratch + 8, info.scratch_memory, NULL, t.image, logits),
@@ -149,7 +160,8 @@ static void run_accepted(const unsigned char *packed, size_t bytes, const sn_inf
     float *image = calloc((size_t)pixels, sizeof *image);
     float *logits = calloc((size_t)info->classes, sizeof *logits);
     const sn_infer_model *model;
-    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info->model_memory, &model), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info->model_memory, &model),
+                     SN_INFER_OK);
     ck_assert_int_eq(sn_infer_run(model, scratch, info->scratch_memory, NULL, image, logits),
                      SN_INFER_OK);
     free(logits);
@@ -259,12 +271,21 @@ START_TEST(rejected_fields) {
                  {10, 5, SN_INFER_CORRUPT}, /* channels: weights no longer fit */
                  {11, 0, SN_INFER_CORRUPT},
                  {12, 40000, SN_INFER_CORRUPT},
-                 {13, 1, SN_INFER_CORRUPT},      /* reserved */
+                 {13, 4, SN_INFER_UNSUPPORTED}, /* unknown labels */
+                 {13, 1, SN_INFER_CORRUPT},     /* a deviation of 0 */
+                 {13, 2, SN_INFER_CORRUPT},     /* names of classes that are not there */
+                 {14, 0, SN_INFER_CORRUPT},     /* too few texts */
+                 {14, 3, SN_INFER_CORRUPT},     /* too many */
+                 {14, 0xffffffff, SN_INFER_CORRUPT},
+                 {15, 1, SN_INFER_UNSUPPORTED},  /* reserved */
                  {16, 99, SN_INFER_UNSUPPORTED}, /* opcode */
                  {17, 9, SN_INFER_UNSUPPORTED},  /* weight kind */
                  {17, 0, SN_INFER_CORRUPT},
+                 {17, 3, SN_INFER_CORRUPT},     /* centred binary */
                  {18, 1, SN_INFER_UNSUPPORTED}, /* plan */
-                 {19, 2, SN_INFER_UNSUPPORTED}, /* flags */
+                 {19, 8, SN_INFER_UNSUPPORTED}, /* flags */
+                 {19, 3, SN_INFER_CORRUPT},     /* a residual of another shape */
+                 {19, 5, SN_INFER_CORRUPT},     /* a signed input that is no integer */
                  {20, 4, SN_INFER_UNSUPPORTED}, /* activation */
                  {21, 1, SN_INFER_CORRUPT},     /* reads what it writes */
                  {22, 1, SN_INFER_CORRUPT},     /* second input of a convolution */
@@ -275,11 +296,24 @@ START_TEST(rejected_fields) {
                  {27, 0, SN_INFER_CORRUPT},     /* stride */
                  {28, 256, SN_INFER_CORRUPT},   /* padding */
                  {29, 1, SN_INFER_UNSUPPORTED}, /* regions */
-                 {31, 1, SN_INFER_CORRUPT},     /* payload beyond the end */
+                 {30, 128, SN_INFER_CORRUPT},   /* payload on other bytes */
+                 {30, 256, SN_INFER_CORRUPT},   /* with a gap */
+                 {30, 193, SN_INFER_CORRUPT},   /* not aligned */
+                 {31, 1, SN_INFER_CORRUPT},     /* beyond the end */
                  {32, 1, SN_INFER_CORRUPT},     /* payload of another size */
                  {33, 0xffffffff, SN_INFER_CORRUPT},
-                 {34, 1, SN_INFER_UNSUPPORTED},       /* reserved */
-                 {36, 0xffffffff, SN_INFER_CORRUPT}}; /* bits beyond the last weight of a filter */
+                 {34, 0x80000000, SN_INFER_CORRUPT}, /* input scale: -0, -1, infinity, NaN */
+                 {34, 0xbf800000, SN_INFER_CORRUPT},
+                 {34, 0x7f800000, SN_INFER_CORRUPT},
+                 {34, 0x7fc00000, SN_INFER_CORRUPT},
+                 {35, 1, SN_INFER_UNSUPPORTED},   /* reserved */
+                 {36, 0x41, SN_INFER_CORRUPT},    /* one text instead of two */
+                 {36, 0x10000, SN_INFER_CORRUPT}, /* bytes between texts and payload */
+                 {47, 0x1000000, SN_INFER_CORRUPT},
+                 {48, 0xffffff, SN_INFER_CORRUPT},   /* bits beyond a filter's last weight */
+                 {48, 0x1000001, SN_INFER_CORRUPT},  /* bytes between mask and signs */
+                 {49, 2, SN_INFER_CORRUPT},          /* the sign of a filter too many */
+                 {49, 0x1000000, SN_INFER_CORRUPT}}; /* bytes between signs and scales */
     twin t;
     twin_init(&t, 2, 5, 5, 3);
     const twin_conv conv = {1, 3, 3, 1, 1, 0.4, true, SN_PACKER_RELU, false};
@@ -344,8 +378,8 @@ START_TEST(packer_errors) {
     float weights[9] = {0}, scale[1] = {1};
     uint8_t mask[9] = {0};
     int8_t sign[1] = {1};
-    sn_packer_conv conv = {1, 3, 3, 1, 1};
-    sn_packer_epilogue end = {scale, NULL, SN_PACKER_LINEAR, NULL};
+    sn_packer_conv conv = window(1, 3, 1, 1);
+    sn_packer_epilogue end = {.scale = scale, .activation = SN_PACKER_LINEAR};
     const sn_packer_signed_binary bits = {mask, sign, true};
 #define CONV() sn_packer_add_conv_fp32(packer, in, &conv, weights, &end, &out, &error)
 #define BITS() sn_packer_add_conv_signed_binary(packer, in, &conv, &bits, &end, &out, &error)
@@ -357,13 +391,13 @@ START_TEST(packer_errors) {
                   "epilogue");
     conv.filters = 0;
     CHECK_REFUSED(CONV(), "0 filters");
-    conv = (sn_packer_conv){1, 3, 7, 1, 1};
+    conv = window(1, 7, 1, 1);
     CHECK_REFUSED(CONV(), "does not fit");
-    conv = (sn_packer_conv){1, 3, 3, 0, 1};
+    conv = window(1, 3, 0, 1);
     CHECK_REFUSED(BITS(), "stride 0");
-    conv = (sn_packer_conv){1, 3, 3, 1, -1};
+    conv = window(1, 3, 1, -1);
     CHECK_REFUSED(CONV(), "padding -1");
-    conv = (sn_packer_conv){1, 3, 3, 1, 1};
+    conv = window(1, 3, 1, 1);
     mask[4] = 2;
     CHECK_REFUSED(BITS(), "mask[4]");
     mask[4] = 1;

@@ -46,7 +46,7 @@ elif [[ -d /proc/1 ]]; then
 fi
 
 # ---- checkpoints ----
-refused "no checkpoint" "$eval"
+refused "no checkpoint or model" "$eval"
 refused "none.h5" "$eval" none.h5
 echo 'plain text' >text.h5
 refused "HDF5" "$eval" text.h5

@@ -55,7 +55,7 @@ for part in 'training graph' 'evaluation graph' 'parameters and gradients' optim
     loaders 'program and libraries'; do
     expect "^  $part +[0-9.]+\$"
 done
-awk '/^header and sums|^conv1|^layer|^fc|^global/ { sum += $NF } /^total/ { total = $NF }
+awk '/^header, labels, sums|^conv1|^layer|^fc|^global/ { sum += $NF } /^total/ { total = $NF }
     END { d = sum - total; exit !(total > 0 && d < 0.2 && d > -0.2) }' "$aside/look" ||
     die "packed sizes do not add up: $(cat "$aside/look")"
 

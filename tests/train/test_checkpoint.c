@@ -157,6 +157,53 @@ START_TEST(values_that_are_not_finite_are_refused) {
 }
 END_TEST
 
+/* Opens folder/run/best.h5 and gives the name of class 3; "" when it is not known. */
+static sn_status name_of_class(char name[SN_CLASS_NAME_SIZE], sn_error *error) {
+    char path[SN_RUN_PATH_SIZE];
+    sn_checkpoint *checkpoint;
+    snprintf(path, sizeof path, "%s/run/best.h5", folder);
+    SN_TRY(sn_checkpoint_open(path, &checkpoint, error));
+    const sn_labels *labels = sn_checkpoint_labels(checkpoint);
+    ck_assert_int_eq(labels->classes, 10);
+    ck_assert_str_eq(labels->dataset, "shapes");
+    snprintf(name, SN_CLASS_NAME_SIZE, "%s", labels->class_names ? labels->class_names[3] : "");
+    sn_checkpoint_free(checkpoint);
+    return SN_OK;
+}
+
+static void replace_classes(const char *json) {
+    char path[SN_RUN_PATH_SIZE];
+    const hid_t file = open_for_writing(path);
+    ck_assert(H5Ldelete(file, "classes", H5P_DEFAULT) >= 0);
+    if (json) {
+        sn_h5 h5 = {.file = file, .path = path};
+        ck_assert_int_eq(sn_h5_write_text(&h5, "classes", json, NULL), SN_OK);
+    }
+    H5Fclose(file);
+}
+
+START_TEST(classes_are_named) {
+    sn_train_config config;
+    char name[SN_CLASS_NAME_SIZE];
+    sn_error error;
+    make_run(&config);
+    ck_assert_int_eq(name_of_class(name, NULL), SN_OK);
+    ck_assert_str_eq(name, "cross");
+    replace_classes("[\"0\",\"1\",\"2\",\"d\u00f6g\\n\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]");
+    ck_assert_int_eq(name_of_class(name, NULL), SN_OK);
+    ck_assert_str_eq(name, "d\xc3\xb6g?");
+    static const char *const bad[] = {"", "[\"0\"]", "[0,1,2,3,4,5,6,7,8,9]", "{}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        replace_classes(bad[i]);
+        ck_assert_int_eq(name_of_class(name, &error), SN_ERROR_DATA);
+        ck_assert_ptr_nonnull(strstr(error.message, "'classes'"));
+    }
+    replace_classes(NULL); /* as in older files */
+    ck_assert_int_eq(name_of_class(name, NULL), SN_OK);
+    ck_assert_str_eq(name, "cross");
+}
+END_TEST
+
 START_TEST(a_folder_that_holds_a_run_is_refused) {
     sn_train_config config;
     test_run run;
@@ -178,6 +225,7 @@ Suite *checkpoint_suite(void) {
     tcase_add_test(tcase, a_file_cut_short_is_refused);
     tcase_add_test(tcase, another_architecture_is_refused);
     tcase_add_test(tcase, values_that_are_not_finite_are_refused);
+    tcase_add_test(tcase, classes_are_named);
     tcase_add_test(tcase, a_folder_that_holds_a_run_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -3,6 +3,8 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "infer/format.h"
+#include "infer/labels.h"
 #include "layers/quantize.h"
 #include "train/freeze.h"
 #include "train/predictor.h"
@@ -72,17 +74,17 @@ static void run_packed(const void *packed, size_t bytes, const float *images, si
     const sn_infer_model *model;
     ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_OK);
     void *memory = sn_alloc(info.model_memory), *scratch = sn_alloc(info.scratch_memory);
-    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info.model_memory, &model), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info.model_memory, &model),
+                     SN_INFER_OK);
     for (size_t i = 0; i < IMAGES; i++)
-        ck_assert_int_eq(
-            sn_infer_run(model, scratch, info.scratch_memory, NULL, images + i * pixels, logits + i * 10),
-            SN_INFER_OK);
+        ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory, NULL,
+                                      images + i * pixels, logits + i * 10),
+                         SN_INFER_OK);
     sn_free(memory);
     sn_free(scratch);
 }
 
-START_TEST(frozen_logits_match) {
-    const freeze_case *c = &cases[_i];
+static void check_frozen(const freeze_case *c) {
     const sn_network_options options = options_of(c);
     const size_t pixels = 3 * c->size * c->size;
     sn_parameters *parameters;
@@ -93,7 +95,7 @@ START_TEST(frozen_logits_match) {
     ck_assert_int_eq(sn_parameters_create(&parameters, NULL), SN_OK);
     ck_assert_int_eq(sn_network_create(&options, parameters, &network, NULL), SN_OK);
     randomise(parameters);
-    if (sn_freeze(&network, &packed, &bytes, &error) != SN_OK)
+    if (sn_freeze(&network, NULL, &packed, &bytes, &error) != SN_OK)
         ck_abort_msg("%s", error.message);
 
     float *images = malloc(IMAGES * pixels * sizeof *images);
@@ -117,6 +119,64 @@ START_TEST(frozen_logits_match) {
     sn_network_free(&network);
     sn_parameters_free(parameters);
 }
+
+START_TEST(frozen_logits_match) {
+    check_frozen(&cases[_i]);
+}
+END_TEST
+
+START_TEST(every_quantizer_freezes) {
+    for (int i = 0; sn_quantizer_name(i); i++) {
+        const freeze_case c = {"resnet20", sn_quantizer_name(i), "relu", 32, 0.5};
+        check_frozen(&c);
+    }
+}
+END_TEST
+
+/* Shortcuts cost no instruction: 19 convolutions, 2 of them shortcuts, a mean and the classifier;
+ * and no slot beyond the two that convolutions alone need and one for a shortcut that is computed.
+ */
+START_TEST(shortcuts_are_residuals) {
+    const freeze_case *c = &cases[2];
+    const sn_network_options options = options_of(c);
+    const sn_labels labels = {.name = "network",
+                              .dataset = "shapes",
+                              .statistics = {{0.1F, 0.2F, 0.3F}, {0.4F, 0.5F, 0.6F}},
+                              .classes = 10};
+    sn_parameters *parameters;
+    sn_network network;
+    sn_infer_header header;
+    void *packed;
+    size_t bytes;
+    uint32_t residuals = 0, in_place = 0;
+    ck_assert_int_eq(sn_parameters_create(&parameters, NULL), SN_OK);
+    ck_assert_int_eq(sn_network_create(&options, parameters, &network, NULL), SN_OK);
+    randomise(parameters);
+    ck_assert_int_eq(sn_freeze(&network, &labels, &packed, &bytes, NULL), SN_OK);
+    sn_infer_load_words(&header, packed, sizeof header / 4);
+    ck_assert_uint_eq(header.instruction_count, 19 + 2 + 2);
+    ck_assert_uint_eq(header.slot_count, 1 + 3);
+    for (uint32_t i = 0; i < header.instruction_count; i++) {
+        sn_infer_record record;
+        sn_infer_load_words(&record, (unsigned char *)packed + sizeof header + i * sizeof record,
+                            sizeof record / 4);
+        const bool residual = record.flags & SN_INFER_FLAG_RESIDUAL;
+        residuals += residual;
+        in_place += residual && record.output == record.input_b;
+    }
+    ck_assert_uint_eq(residuals, 9);
+    ck_assert_uint_eq(in_place, 9);
+
+    float mean[3], deviation[3];
+    ck_assert(sn_infer_normalisation(packed, mean, deviation));
+    ck_assert(mean[1] == 0.2F && deviation[2] == 0.6F);
+    ck_assert_str_eq(sn_infer_network_name(packed), "network");
+    ck_assert_str_eq(sn_infer_dataset_name(packed), "shapes");
+    ck_assert_ptr_null(sn_infer_class_name(packed, 0));
+    sn_free(packed);
+    sn_network_free(&network);
+    sn_parameters_free(parameters);
+}
 END_TEST
 
 START_TEST(one_bit_weights_take_one_bit) {
@@ -130,7 +190,7 @@ START_TEST(one_bit_weights_take_one_bit) {
     ck_assert_int_eq(sn_parameters_create(&parameters, NULL), SN_OK);
     ck_assert_int_eq(sn_network_create(&options, parameters, &network, NULL), SN_OK);
     randomise(parameters);
-    ck_assert_int_eq(sn_freeze(&network, &packed, &bytes, NULL), SN_OK);
+    ck_assert_int_eq(sn_freeze(&network, NULL, &packed, &bytes, NULL), SN_OK);
     ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_OK);
     const sn_weight_counts counts = sn_count_effectual(parameters, &options.model.quant);
     ck_assert_uint_eq(info.quantized_weights, counts.total);
@@ -150,6 +210,8 @@ Suite *freeze_suite(void) {
     TCase *tcase = tcase_create("freeze");
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, frozen_logits_match, 0, CASES);
+    tcase_add_test(tcase, every_quantizer_freezes);
+    tcase_add_test(tcase, shortcuts_are_residuals);
     tcase_add_test(tcase, one_bit_weights_take_one_bit);
     suite_add_tcase(suite, tcase);
     return suite;

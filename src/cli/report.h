@@ -1,0 +1,22 @@
+/* What ./eval prints. */
+#ifndef SN_CLI_REPORT_H
+#define SN_CLI_REPORT_H
+
+#include "cli/evaluate.h"
+
+/* Results on stdout, as text or as one JSON object. dataset: index of sn_dataset_name.
+ * SN_ERROR_DATA for a path that JSON cannot hold. */
+void sn_report_text(const sn_subject *subject, int dataset, const sn_evaluate_options *options,
+                    const sn_evaluate_result *result);
+sn_status sn_report_json(const sn_subject *subject, int dataset, const sn_evaluate_options *options,
+                         const sn_evaluate_result *result, sn_error *error);
+
+/* What was exported: paths, NULL for what was not. */
+typedef struct sn_exported {
+    const char *model, *header, *example;
+} sn_exported;
+
+sn_status sn_report_export(const sn_subject *subject, const sn_exported *exported, bool json,
+                           sn_error *error);
+
+#endif

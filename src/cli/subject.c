@@ -1,0 +1,133 @@
+#include "cli/subject.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "infer/format.h"
+#include "infer/labels.h"
+#include "train/freeze.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Whether the file is meant to be a model: what it is called, or how it begins. */
+static bool is_model_file(const char *path) {
+    const size_t length = strlen(path);
+    if (length > 4 && strcmp(path + length - 4, ".sgn") == 0)
+        return true;
+    char start[sizeof SN_INFER_MAGIC - 1];
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return false;
+    const bool is_model = fread(start, 1, sizeof start, file) == sizeof start &&
+                          memcmp(start, SN_INFER_MAGIC, sizeof start) == 0;
+    fclose(file);
+    return is_model;
+}
+
+/* Says what is wrong with a model's bytes. */
+static sn_status refuse_model(const sn_subject *s, sn_infer_status status, sn_error *error) {
+    const unsigned char *bytes = s->packed;
+    sn_infer_header header = {0};
+    if (s->packed_bytes >= sizeof header)
+        sn_infer_load_words(&header, bytes, sizeof header / 4);
+    switch (status) {
+    case SN_INFER_NOT_A_MODEL:
+        return sn_error_set(error, SN_ERROR_DATA,
+                            "%s: not a signet model: it does not begin with '" SN_INFER_MAGIC
+                            "'; eval CHECKPOINT --export FILE.sgn writes one",
+                            s->path);
+    case SN_INFER_BAD_VERSION:
+        return sn_error_set(error, SN_ERROR_DATA,
+                            "%s: written in version %u of the model format, need version %d; "
+                            "export it from its checkpoint again",
+                            s->path, header.version, SN_INFER_FORMAT_VERSION);
+    case SN_INFER_TRUNCATED:
+        return sn_error_set(error, SN_ERROR_DATA,
+                            "%s: truncated model: %zu bytes, should be at least %llu", s->path,
+                            s->packed_bytes,
+                            header.version ? (unsigned long long)sn_infer_join(header.total_bytes)
+                                           : (unsigned long long)sizeof header);
+    default:
+        return sn_error_set(error, SN_ERROR_DATA, "%s: %s; export it from its checkpoint again",
+                            s->path, sn_infer_status_text(status));
+    }
+}
+
+static sn_status read_model(sn_subject *s, sn_error *error) {
+    unsigned char *bytes;
+    SN_TRY(sn_file_read(s->path, INT32_MAX, &bytes, &s->packed_bytes, error));
+    s->packed = bytes;
+    const sn_infer_options options = {.isa = SN_INFER_ISA_PORTABLE};
+    const sn_infer_status status = sn_infer_inspect(s->packed, s->packed_bytes, &options, &s->info);
+    if (status != SN_INFER_OK)
+        return refuse_model(s, status, error);
+    SN_RETURN_IF(s->info.packed_bytes != s->packed_bytes, error, SN_ERROR_DATA,
+                 "%s: %zu bytes follow the end of the model", s->path,
+                 s->packed_bytes - s->info.packed_bytes);
+    s->input = (sn_input_info){.classes = s->info.classes,
+                               .channels = s->info.channels,
+                               .height = s->info.height,
+                               .width = s->info.width};
+    if (s->input.channels <= SN_DATASET_MAX_CHANNELS)
+        s->normalised = sn_infer_normalisation(s->packed, s->input.statistics.mean,
+                                               s->input.statistics.deviation);
+    return SN_OK;
+}
+
+static sn_status freeze_checkpoint(sn_subject *s, int threads, sn_error *error) {
+    SN_TRY(sn_checkpoint_open(s->path, &s->checkpoint, error));
+    s->input = *sn_checkpoint_input(s->checkpoint);
+    s->normalised = true;
+    const sn_network_options network = {
+        .model = sn_config_model(sn_checkpoint_config(s->checkpoint), &s->input),
+        .mode = SN_GRAPH_EVAL,
+        .batch = SN_SUBJECT_BATCH,
+        .threads = threads};
+    SN_TRY(sn_parameters_create(&s->parameters, error));
+    SN_TRY(sn_network_create(&network, s->parameters, &s->network, error));
+    SN_TRY(sn_checkpoint_read_parameters(s->checkpoint, s->parameters, error));
+    SN_TRY(sn_freeze(&s->network, sn_checkpoint_labels(s->checkpoint), &s->packed, &s->packed_bytes,
+                     error));
+    const sn_infer_options options = {.isa = SN_INFER_ISA_PORTABLE};
+    const sn_infer_status status = sn_infer_inspect(s->packed, s->packed_bytes, &options, &s->info);
+    SN_RETURN_IF(status != SN_INFER_OK, error, SN_ERROR_INTERNAL, "packed model: %s",
+                 sn_infer_status_text(status));
+    return SN_OK;
+}
+
+sn_status sn_subject_open(const char *path, int threads, sn_subject *subject, sn_error *error) {
+    *subject = (sn_subject){.path = path};
+    return is_model_file(path) ? read_model(subject, error)
+                               : freeze_checkpoint(subject, threads, error);
+}
+
+void sn_subject_close(sn_subject *subject) {
+    sn_free(subject->packed);
+    sn_network_free(&subject->network);
+    sn_parameters_free(subject->parameters);
+    sn_checkpoint_free(subject->checkpoint);
+}
+
+int sn_subject_dataset(const sn_subject *subject) {
+    if (subject->checkpoint)
+        return sn_checkpoint_config(subject->checkpoint)->dataset;
+    return sn_choice_find(sn_dataset_name, sn_infer_dataset_name(subject->packed));
+}
+
+sn_status sn_subject_check(const sn_subject *subject, const sn_dataset *dataset, sn_error *error) {
+    SN_TRY(sn_input_check(&subject->input, dataset, error));
+    SN_RETURN_IF(!subject->normalised, error, SN_ERROR_DATA,
+                 "%s: the model does not say how its images are normalised; export it from its "
+                 "checkpoint again",
+                 subject->path);
+    for (int i = 0; i < subject->input.classes; i++) {
+        char name[SN_CLASS_NAME_SIZE];
+        const char *known = sn_infer_class_name(subject->packed, i);
+        sn_class_name(dataset, i, name);
+        SN_RETURN_IF(known && strcmp(known, name) != 0, error, SN_ERROR_DATA,
+                     "class %d is '%s' in %s and '%s' in the data; the data needs the classes that "
+                     "the network was trained on",
+                     i, known, subject->path, name);
+    }
+    return SN_OK;
+}

@@ -1,0 +1,34 @@
+/* What ./eval works on: a checkpoint or a model file. Either way a packed model comes out. */
+#ifndef SN_CLI_SUBJECT_H
+#define SN_CLI_SUBJECT_H
+
+#include "infer/signet.h"
+#include "train/checkpoint.h"
+#include "train/network.h"
+
+enum { SN_SUBJECT_BATCH = 64 }; /* images that the training graph takes at once */
+
+typedef struct sn_subject {
+    const char *path;
+    sn_checkpoint *checkpoint; /* NULL for a model file, which has none of the next two */
+    sn_parameters *parameters;
+    sn_network network; /* the training graph, in eval mode */
+    void *packed;
+    size_t packed_bytes;
+    sn_infer_info info;  /* with portable kernels */
+    sn_input_info input; /* what it takes, and how that is normalised */
+    bool normalised;     /* input.statistics are known */
+} sn_subject;
+
+/* Opens a model file, told by its first bytes or by ".sgn", or else a checkpoint, which is frozen.
+ * To be closed whatever comes out. SN_ERROR_IO, SN_ERROR_DATA, SN_ERROR_MEMORY. */
+sn_status sn_subject_open(const char *path, int threads, sn_subject *subject, sn_error *error);
+void sn_subject_close(sn_subject *subject);
+
+/* The index of the data set that it was trained on; -1 when it does not say or is not known. */
+int sn_subject_dataset(const sn_subject *subject);
+
+/* SN_ERROR_DATA unless the data set's images and classes are those of the network. */
+sn_status sn_subject_check(const sn_subject *subject, const sn_dataset *dataset, sn_error *error);
+
+#endif

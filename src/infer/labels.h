@@ -1,0 +1,31 @@
+/* What a packed model says about itself besides its instructions: how images are normalised, and
+ * texts. They follow the instructions:
+ *
+ *     mean[channels], deviation[channels]    floats, with SN_INFER_HEADER_NORMALISATION
+ *     name, data set, class 0, class 1 ...   UTF-8, each ended by a NUL
+ */
+#ifndef SN_INFER_LABELS_H
+#define SN_INFER_LABELS_H
+
+#include "infer/format.h"
+
+#include <stdbool.h>
+
+/* Whether text[bytes] is a name: at most SN_INFER_MAX_TEXT bytes of well-formed UTF-8 without
+ * control characters. */
+bool sn_infer_is_name(const unsigned char *text, size_t bytes);
+
+/* Bytes of all labels that the header announces. */
+uint64_t sn_infer_label_bytes(const sn_infer_header *header);
+
+/* Checks the labels, all of which lie in bytes[], against everything but the number of classes;
+ * *class_names receives how many there are. */
+bool sn_infer_labels_are_sound(const sn_infer_header *header, const unsigned char *bytes,
+                               uint64_t *class_names);
+
+/* The name of the network and that of the data set it was trained on; "" when the model does not
+ * say. It must have passed sn_infer_inspect. */
+const char *sn_infer_network_name(const void *packed);
+const char *sn_infer_dataset_name(const void *packed);
+
+#endif
