@@ -94,6 +94,8 @@ static sn_infer_status survey(const void *packed, size_t bytes, sn_infer_reader 
     info->channels = (int)reader->header.channels;
     info->height = (int)reader->header.height;
     info->width = (int)reader->header.width;
+    info->layers = (int)count;
+    info->isa = SN_INFER_ISA_PORTABLE;
     info->classes = (int)sn_infer_shape_elements(reader->shapes[reader->header.output_slot]);
     info->packed_bytes = (size_t)reader->total;
     info->model_memory = (size_t)model_bytes;
