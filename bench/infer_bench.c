@@ -189,6 +189,11 @@ static sn_status check_names(const settings *s, sn_error *error) {
     SN_RETURN_IF(
         s->network[0] && strcmp(s->network, "resnet20") != 0 && strcmp(s->network, "resnet18") != 0,
         error, SN_ERROR_ARGUMENT, "--network: unknown '%s'; known: resnet20, resnet18", s->network);
+    FILE *model = s->model[0] ? fopen(s->model, "rb") : NULL;
+    SN_RETURN_IF(s->model[0] && !model, error, SN_ERROR_IO, "--model: cannot read '%s': %s",
+                 s->model, strerror(errno));
+    if (model)
+        fclose(model);
     return SN_OK;
 }
 

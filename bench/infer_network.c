@@ -156,12 +156,12 @@ static bench_others sum_of_others(const arena *a, int batch) {
         sum.direct += o.direct;
         sum.best_min += o.best_min;
         sum.direct_min += o.direct_min;
-        sum.winograd += isnan(o.winograd) ? o.best : o.winograd; /* not for strides and 1x1 */
         sum.automatic += o.automatic;
         sum.bf16 += o.bf16;
         sum.int8 += o.int8;
         sum.openblas += o.openblas;
     }
+    sum.winograd = NAN; /* not for strides and 1x1; `best` has it where it is there */
     sum.torch = 1e6 * bench_median(&a->contestants[TORCH], 0) / batch;
     return sum;
 }
