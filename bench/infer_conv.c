@@ -186,34 +186,3 @@ sn_status bench_verify(const char *who, const float *values, const double *expec
                  "%s: wrong output: differs by %g where the largest is %g", who, worst, largest);
     return SN_OK;
 }
-
-/* ---- packing ---- */
-
-/* Binary and ternary weights: two cases of bench_conv_pack more, as soon as the packer has them. */
-bool bench_conv_can_pack(bench_weights weights) {
-    return weights != BENCH_BINARY && weights != BENCH_TERNARY;
-}
-
-sn_status bench_conv_pack(const bench_conv *conv, sn_packer *packer, sn_packer_value input,
-                          sn_packer_value *output, sn_error *error) {
-    const bench_shape *s = &conv->shape;
-    const sn_packer_conv window = {s->filters, s->kernel, s->kernel, s->stride, s->padding};
-    const sn_packer_epilogue epilogue = {.scale = conv->scale,
-                                         .bias = conv->bias,
-                                         .activation =
-                                             conv->relu ? SN_PACKER_RELU : SN_PACKER_LINEAR};
-    const sn_packer_signed_binary signed_binary = {conv->mask, conv->sign,
-                                                   conv->weights == BENCH_SIGNED_BINARY_CENTERED};
-    switch (conv->weights) {
-    case BENCH_SIGNED_BINARY:
-    case BENCH_SIGNED_BINARY_CENTERED:
-        return sn_packer_add_conv_signed_binary(packer, input, &window, &signed_binary, &epilogue,
-                                                output, error);
-    case BENCH_FP32:
-        return sn_packer_add_conv_fp32(packer, input, &window, conv->values, &epilogue, output,
-                                       error);
-    default:
-        return sn_error_set(error, SN_ERROR_INTERNAL, "%s weights cannot be packed yet",
-                            bench_weights_name((int)conv->weights));
-    }
-}

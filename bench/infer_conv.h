@@ -43,8 +43,13 @@ sn_status bench_conv_reference(const bench_conv *conv, const double *image, doub
 /* Whether the packer can express such weights. */
 bool bench_conv_can_pack(bench_weights weights);
 
-sn_status bench_conv_pack(const bench_conv *conv, sn_packer *packer, sn_packer_value input,
-                          sn_packer_value *output, sn_error *error);
+/* Whether it can express a convolution that adds a shortcut. */
+bool bench_conv_can_pack_residual(void);
+
+/* residual: NULL, or the shortcut to add before a ReLU. */
+sn_status bench_conv_pack(const bench_conv *conv, const sn_packer_value *residual,
+                          sn_packer *packer, sn_packer_value input, sn_packer_value *output,
+                          sn_error *error);
 
 /* Random relu(normal): not negative, about half zeros, nothing near the denormal numbers. */
 void bench_fill_image(sn_rng *rng, float *image, size_t count);

@@ -66,42 +66,51 @@ static sn_status begin(builder *b, int channels, int height, int width, uint64_t
     return SN_OK;
 }
 
-/* Replaces *x by the convolution's output. */
-static sn_status run_conv(builder *b, const bench_conv *conv, sn_packer_value *x) {
+/* To each value that of a shortcut, and a ReLU. */
+static void add_shortcut(const value *p, const value *shortcut, value *sum) {
+    for (int i = 0; i < BENCH_IMAGES; i++) {
+        for (size_t j = 0; j < elements(sum); j++) {
+            const double both = p->data[i][j] + shortcut->data[i][j];
+            sum->data[i][j] = both > 0 ? both : 0;
+        }
+    }
+}
+
+/* Replaces *x by the convolution's output. residual as in bench_conv_pack. */
+static sn_status run_conv(builder *b, const bench_conv *conv, const sn_packer_value *residual,
+                          sn_packer_value *x) {
     const bench_shape *s = &conv->shape;
     const value *input = &b->values[*x];
     value *v;
     SN_RETURN_IF(b->net->conv_count == BENCH_NET_CONVS, b->error, SN_ERROR_INTERNAL,
                  "too many layers");
     b->net->convs[b->net->conv_count++] = *s;
-    SN_TRY(bench_conv_pack(conv, b->packer, *x, x, b->error));
+    SN_TRY(bench_conv_pack(conv, residual, b->packer, *x, x, b->error));
     SN_TRY(add_value(b, s->filters, bench_shape_out_height(s), bench_shape_out_width(s), &v));
     for (int i = 0; i < BENCH_IMAGES; i++)
         SN_TRY(bench_conv_reference(conv, input->data[i], v->data[i], b->error));
+    if (residual)
+        add_shortcut(v, &b->values[*residual], v);
     return SN_OK;
 }
 
-static sn_status add_conv(builder *b, const bench_shape *shape, bool relu, sn_packer_value *x) {
+static sn_status add_conv(builder *b, const bench_shape *shape, bool relu,
+                          const sn_packer_value *residual, sn_packer_value *x) {
     bench_conv conv;
     SN_TRY(bench_conv_create(shape, shape->full_precision ? BENCH_FP32 : b->weights, b->density,
                              relu, &b->rng, &conv, b->error));
-    const sn_status status = run_conv(b, &conv, x);
+    const sn_status status = run_conv(b, &conv, residual, x);
     bench_conv_free(&conv);
     return status;
 }
 
 /* *x = relu(*x + shortcut) */
 static sn_status add_sum(builder *b, sn_packer_value shortcut, sn_packer_value *x) {
-    const value *p = &b->values[*x], *q = &b->values[shortcut];
+    const value *p = &b->values[*x];
     value *v;
     SN_TRY(sn_packer_add_sum(b->packer, *x, shortcut, SN_PACKER_RELU, NULL, x, b->error));
     SN_TRY(add_value(b, p->channels, p->height, p->width, &v));
-    for (int i = 0; i < BENCH_IMAGES; i++) {
-        for (size_t j = 0; j < elements(v); j++) {
-            const double sum = p->data[i][j] + q->data[i][j];
-            v->data[i][j] = sum > 0 ? sum : 0;
-        }
-    }
+    add_shortcut(p, &b->values[shortcut], v);
     return SN_OK;
 }
 
@@ -213,10 +222,10 @@ static sn_status build_layer(builder *b, const bench_shape *s, bool chain, uint6
     SN_TRY(begin(b, s->channels, s->height, s->width, seed));
     b->net->layer = chain && !is_first ? 1 : 0;
     if (chain && !is_first)
-        SN_TRY(add_conv(b, &before, true, &x));
-    SN_TRY(add_conv(b, s, true, &x));
+        SN_TRY(add_conv(b, &before, true, NULL, &x));
+    SN_TRY(add_conv(b, s, true, NULL, &x));
     if (chain)
-        SN_TRY(add_conv(b, &after, true, &x));
+        SN_TRY(add_conv(b, &after, true, NULL, &x));
     return finish(b, x);
 }
 
@@ -250,10 +259,12 @@ static sn_status add_block(builder *b, int filters, int stride, sn_packer_value 
                                 1,
                                 false};
     sn_packer_value side = *x;
-    SN_TRY(add_conv(b, &first, true, x));
-    SN_TRY(add_conv(b, &second, false, x));
+    SN_TRY(add_conv(b, &first, true, NULL, x));
     if (stride != 1 || first.channels != filters)
-        SN_TRY(add_conv(b, &shortcut, false, &side));
+        SN_TRY(add_conv(b, &shortcut, false, NULL, &side));
+    if (bench_conv_can_pack_residual())
+        return add_conv(b, &second, false, &side, x);
+    SN_TRY(add_conv(b, &second, false, NULL, x));
     return add_sum(b, side, x);
 }
 
@@ -265,7 +276,7 @@ static sn_status build_resnet(builder *b, const char *name, uint64_t seed) {
     const bench_shape large_stem = {"first", 3, side, side, filters, 7, 2, 3, true};
     sn_packer_value x = 0;
     SN_TRY(begin(b, 3, side, side, seed));
-    SN_TRY(add_conv(b, large ? &large_stem : &small_stem, true, &x));
+    SN_TRY(add_conv(b, large ? &large_stem : &small_stem, true, NULL, &x));
     if (large)
         SN_TRY(add_max_pool(b, &x));
     for (int stage = 0; stage < stages; stage++, filters *= 2)
