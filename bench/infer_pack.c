@@ -60,7 +60,11 @@ sn_status bench_conv_pack(const bench_conv *conv, const sn_packer_value *residua
                           sn_packer *packer, sn_packer_value input, sn_packer_value *output,
                           sn_error *error) {
     const bench_shape *s = &conv->shape;
-    const sn_packer_conv window = {s->filters, s->kernel, s->kernel, s->stride, s->padding};
+    const sn_packer_conv window = {.filters = s->filters,
+                                   .kernel_height = s->kernel,
+                                   .kernel_width = s->kernel,
+                                   .stride = s->stride,
+                                   .padding = s->padding};
     sn_packer_epilogue epilogue = {.scale = conv->scale,
                                    .bias = conv->bias,
                                    .activation =

@@ -138,35 +138,39 @@ void bench_rows_free(bench_rows *rows) {
 
 /* ---- summary ---- */
 
-enum { BEST, DIRECT, TERNARY, BINARY, BINARY_SHARED, RATIOS };
+enum { BEST, DIRECT, TERNARY, BINARY, BINARY_SHARED, TORCH, RATIOS };
 
 /* By medians, and by the fastest repetitions of both sides. */
 typedef enum measure { MEDIAN, FASTEST, MEASURES } measure;
 
-static const char *const ratio_names[RATIOS] = {"oneDNN best", "direct", "own ternary",
-                                                "own binary", "binary shared"};
+static const char *const ratio_names[RATIOS] = {"oneDNN best", "direct",        "own ternary",
+                                                "own binary",  "binary shared", "PyTorch"};
 
-/* Whether two rows are of the same contest, and of the same layer. */
+/* Whether two rows differ in the layer only. */
 static bool same_setting(const bench_row *a, const bench_row *b) {
     return a->batch == b->batch && a->threads == b->threads &&
            a->contest_density == b->contest_density;
 }
 
-static bool same_contest(const bench_row *a, const bench_row *b) {
-    return same_setting(a, b) && strcmp(a->layer, b->layer) == 0;
+/* Whole networks whose weights have no density are in a contest of their own. */
+static bool comparable(const bench_row *r, const bench_row *of) {
+    const bool same = r->contest_density == of->contest_density ||
+                      (r->contest_density == 1 && !bench_weights_have_density(r->weights));
+    return same && r->batch == of->batch && r->threads == of->threads &&
+           strcmp(r->layer, of->layer) == 0;
 }
 
 static double time_of(const bench_row *r, measure by) {
     return by == MEDIAN ? r->us_median : r->us_min;
 }
 
-/* The fastest row of these weights in a row's contest; form NULL: any. */
+/* The fastest row of these weights under a row's conditions; form NULL: any. */
 static double fastest(const bench_rows *rows, const bench_row *of, bench_weights weights,
                       const char *form, measure by) {
     double least = NAN;
     for (size_t i = 0; i < rows->count; i++) {
         const bench_row *r = &rows->rows[i];
-        if (same_contest(r, of) && r->weights == weights && (!form || strcmp(r->form, form) == 0))
+        if (comparable(r, of) && r->weights == weights && (!form || strcmp(r->form, form) == 0))
             least = fmin(least, time_of(r, by));
     }
     return least;
@@ -176,9 +180,9 @@ static void ratios_of(const bench_rows *rows, const bench_row *r, measure by,
                       double ratios[RATIOS]) {
     const bench_others *o = &r->others;
     const double times[RATIOS] = {
-        by == MEDIAN ? o->best : o->best_min, by == MEDIAN ? o->direct : o->direct_min,
-        fastest(rows, r, BENCH_TERNARY, NULL, by), fastest(rows, r, BENCH_BINARY, NULL, by),
-        fastest(rows, r, BENCH_BINARY, "shared", by)};
+        by == MEDIAN ? o->best : o->best_min,         by == MEDIAN ? o->direct : o->direct_min,
+        fastest(rows, r, BENCH_TERNARY, NULL, by),    fastest(rows, r, BENCH_BINARY, NULL, by),
+        fastest(rows, r, BENCH_BINARY, "shared", by), o->torch};
     for (int i = 0; i < RATIOS; i++)
         ratios[i] = times[i] / time_of(r, by);
 }

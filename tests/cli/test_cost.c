@@ -156,7 +156,8 @@ static void open_model(fixture *f, const sn_packer_signed_binary *weights) {
     sn_packer *packer;
     sn_packer_value x;
     size_t bytes;
-    const sn_packer_conv conv = {4, 3, 3, 1, 1};
+    const sn_packer_conv conv = {
+        .filters = 4, .kernel_height = 3, .kernel_width = 3, .stride = 1, .padding = 1};
     const sn_packer_epilogue epilogue = {.activation = SN_PACKER_RELU};
     ck_assert_int_eq(sn_packer_create(3, 8, 8, &packer, &x, NULL), SN_OK);
     ck_assert_int_eq(sn_packer_add_conv_fp32(packer, x, &conv, ones, &epilogue, &x, NULL), SN_OK);
