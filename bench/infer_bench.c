@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* getloadavg */
 /* bench/infer, a script, builds and starts this: our inference library against oneDNN and OpenBLAS.
  *
  * How a layer is timed. Inside the library an image lies otherwise than outside, and a model of one
@@ -214,13 +215,30 @@ static void print_cpu(void) {
         fclose(file);
 }
 
+/* What --isa comes down to here: models tell, so a small one is asked. */
+static const char *isa_in_use(const bench_plan *plan) {
+    const sn_infer_options options = {.isa = plan->isa};
+    bench_net net;
+    sn_infer_info info;
+    const char *name = "unknown";
+    if (bench_net_single(bench_shape_at("64ch-8x8", 0), BENCH_FP32, 1, 0, &net, NULL) != SN_OK)
+        return name;
+    if (sn_infer_inspect(net.packed, net.packed_bytes, &options, &info) == SN_INFER_OK)
+        name = sn_infer_isa_name((int)info.isa);
+    bench_net_free(&net);
+    return name;
+}
+
 static void print_header(const settings *s, const bench_plan *plan) {
     if (s->json)
         return;
     printf("Inference, microseconds for an image; threads %s; medians of %zu rounds of %g s each\n",
            s->threads, plan->rounds, plan->seconds);
     print_cpu();
-    printf("signet: --isa %s, C compiler %s\n", sn_infer_isa_name(s->isa), __VERSION__);
+    double load;
+    if (getloadavg(&load, 1) == 1)
+        printf("Load before the start: %.2f\n", load);
+    printf("signet: instructions %s, C compiler %s\n", isa_in_use(plan), __VERSION__);
     printf("oneDNN: %s\n", bench_onednn_about());
     printf("OpenBLAS: %s\n", openblas_get_config());
     puts("Times move with whatever else this machine does: compare within one contest.");
