@@ -1,0 +1,132 @@
+#include "cli/cost.h"
+
+#include <string.h>
+
+enum { WORD = 4 }; /* bytes of a float32 */
+
+const char *sn_cost_scheme_name(int index) {
+    static const char *const names[SN_COST_SCHEMES] = {"fp32", "binary", "ternary", "signed-binary",
+                                                       "planned"};
+    return index >= 0 && index < SN_COST_SCHEMES ? names[index] : NULL;
+}
+
+bool sn_cost_is_quantized(const sn_infer_layer_info *layer) {
+    return layer->weights[0] && strcmp(layer->weights, "fp32") != 0;
+}
+
+static bool is_centered(const sn_infer_layer_info *layer) {
+    return strcmp(layer->weights, "signed-binary-centered") == 0;
+}
+
+double sn_cost_density(const sn_infer_layer_info *layer) {
+    const bool tells =
+        sn_cost_is_quantized(layer) && strcmp(layer->weights, "binary") != 0 && layer->weight_count;
+    return tells ? (double)layer->effectual_weights / (double)layer->weight_count
+                 : SN_COST_ASSUMED_DENSITY;
+}
+
+static double inputs_of(const sn_infer_layer_info *l) {
+    return (double)l->in_channels * l->in_height * l->in_width;
+}
+
+static double pixels_of(const sn_infer_layer_info *l) {
+    return (double)l->out_height * l->out_width;
+}
+
+static double outputs_of(const sn_infer_layer_info *l) {
+    return l->out_channels * pixels_of(l);
+}
+
+static double window_of(const sn_infer_layer_info *l) {
+    return (double)l->kernel_height * l->kernel_width;
+}
+
+static double taps_of(const sn_infer_layer_info *l) {
+    return l->in_channels * window_of(l);
+}
+
+/* The one sum that all filters of a centred layer share: over channels once for each pixel, then
+ * over the window. */
+static double box_additions(const sn_infer_layer_info *l) {
+    return inputs_of(l) + window_of(l) * pixels_of(l);
+}
+
+/* Additions of operands from L1 for an image; what follows the sums is not among them. */
+static double operands_of(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
+    const double all = outputs_of(l) * taps_of(l);
+    switch (scheme) {
+    case SN_COST_TERNARY:
+        return all * sn_cost_density(l);
+    case SN_COST_SIGNED_BINARY:
+        return all * sn_cost_density(l) + (is_centered(l) ? box_additions(l) : 0);
+    case SN_COST_PLANNED:
+        return l->form == SN_INFER_FORM_DENSE || !sn_cost_is_quantized(l)
+                   ? all
+                   : outputs_of(l) * l->additions;
+    default:
+        return all;
+    }
+}
+
+static bool multiplies(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
+    return scheme == SN_COST_FP32 || (scheme == SN_COST_PLANNED &&
+                                      (l->form == SN_INFER_FORM_DENSE || !sn_cost_is_quantized(l)));
+}
+
+/* Weights in memory. Scale and bias are two floats a filter; fp32 weights have the scale in them.
+ */
+static double weight_bytes(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
+    const double weights = l->out_channels * taps_of(l), filters = l->out_channels;
+    switch (scheme) {
+    case SN_COST_FP32:
+        return WORD * (weights + filters);
+    case SN_COST_BINARY:
+        return weights / 8 + 2 * WORD * filters;
+    case SN_COST_TERNARY:
+        return weights / 4 + 2 * WORD * filters;
+    case SN_COST_SIGNED_BINARY:
+        return (weights + filters) / 8 + 2 * WORD * filters;
+    default:
+        return l->table_bytes ? (double)l->table_bytes + 2 * WORD * filters
+                              : (double)l->payload_bytes;
+    }
+}
+
+sn_cost sn_cost_of(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
+    const double outputs = outputs_of(l), operands = operands_of(l, scheme);
+    sn_cost cost = {.additions = operands + outputs, /* the bias */
+                    .multiplications = multiplies(l, scheme) ? operands : outputs,
+                    .dram_bytes = weight_bytes(l, scheme),
+                    .l2_bytes = WORD * (inputs_of(l) + outputs),
+                    .l1_bytes = WORD * operands};
+    if (l->residual) {
+        cost.additions += outputs;
+        cost.l2_bytes += WORD * outputs;
+    }
+    const bool subtracts = scheme == SN_COST_SIGNED_BINARY ||
+                           (scheme == SN_COST_PLANNED && l->form != SN_INFER_FORM_DENSE);
+    if (is_centered(l) && subtracts) { /* the filter's share of the common sum */
+        cost.additions += outputs;
+        cost.multiplications += outputs;
+    }
+    return cost;
+}
+
+void sn_cost_add(sn_cost *sum, const sn_cost *cost) {
+    sum->additions += cost->additions;
+    sum->multiplications += cost->multiplications;
+    sum->dram_bytes += cost->dram_bytes;
+    sum->l2_bytes += cost->l2_bytes;
+    sum->l1_bytes += cost->l1_bytes;
+}
+
+sn_energy sn_cost_energy(const sn_cost *c) {
+    return (sn_energy){.arithmetic = SN_PJ_ADD * c->additions + SN_PJ_MUL * c->multiplications,
+                       .l1 = SN_PJ_L1 * c->l1_bytes / WORD,
+                       .l2 = SN_PJ_L2 * c->l2_bytes / WORD,
+                       .dram = SN_PJ_DRAM * c->dram_bytes / WORD};
+}
+
+double sn_energy_total(const sn_energy *e) {
+    return e->arithmetic + e->l1 + e->l2 + e->dram;
+}
