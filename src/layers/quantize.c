@@ -58,7 +58,9 @@ const sn_op sn_op_quantize = {
 sn_status sn_quantize(sn_graph *graph, sn_tensor *latent, const sn_quant_options *options,
                       sn_tensor **weight, sn_error *error) {
     sn_tensor *const inputs[SN_MAX_INPUTS] = {latent};
-    return sn_graph_apply(graph, &sn_op_quantize, options, inputs, NULL, weight, error);
+    sn_quant_options resolved = *options;
+    SN_TRY(sn_quant_resolve(&resolved, error));
+    return sn_graph_apply(graph, &sn_op_quantize, &resolved, inputs, NULL, weight, error);
 }
 
 sn_weight_counts sn_count_effectual(const sn_parameters *parameters,

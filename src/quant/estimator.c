@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+const sn_estimator sn_estimator_auto = {.name = "auto"};
+
 /* Straight-through, clipped: dW = dWq [ |W| <= 1 ]. */
 static void ste_backward(const float *latent, size_t count, const sn_region *region,
                          double progress, const float *dweight, float *dlatent) {
@@ -67,7 +69,7 @@ static void ede_backward(const float *latent, size_t count, const sn_region *reg
     ede_backward_in_units(latent, count, region, progress, 1, dweight, dlatent);
 }
 
-const sn_estimator sn_estimator_ede = {.name = "ede", .backward = ede_backward};
+const sn_estimator sn_estimator_ede = {.name = "ede", .one_step = true, .backward = ede_backward};
 
 /* Standard deviation with divisor count - 1; 1 for a region that does not vary. */
 static double deviation(const float *values, size_t count) {
@@ -90,5 +92,5 @@ static void ede_standardized_backward(const float *latent, size_t count, const s
                           dlatent);
 }
 
-const sn_estimator sn_estimator_ede_standardized = {.name = "ede-standardized",
-                                                    .backward = ede_standardized_backward};
+const sn_estimator sn_estimator_ede_standardized = {
+    .name = "ede-standardized", .one_step = true, .backward = ede_standardized_backward};

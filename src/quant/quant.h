@@ -10,6 +10,8 @@
 #ifndef SN_QUANT_QUANT_H
 #define SN_QUANT_QUANT_H
 
+#include "base/status.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +25,7 @@ typedef struct sn_quant_options {
     int quantizer;            /* index of sn_quantizer_at */
     int estimator;            /* index of sn_estimator_at */
     int scale_rule;           /* sn_scale_rule */
-    double delta_ratio;       /* threshold delta = delta_ratio max |W| */
+    double delta_ratio;       /* of the threshold; negative: the quantizer's own */
     double positive_fraction; /* share of filters with sign +1 */
 } sn_quant_options;
 
@@ -31,8 +33,8 @@ typedef struct sn_quant_options {
 typedef struct sn_region {
     float sign;       /* +1 or -1; set by the caller */
     float scale;      /* alpha */
-    float threshold;  /* where the quantizer steps: the centre c of EDE */
-    size_t effectual; /* weights whose mask is 1 */
+    float threshold;  /* where the quantizer steps: the centre c of EDE; of two steps the upper */
+    size_t effectual; /* weights whose mask is 1: all that make a difference to a sum */
 } sn_region;
 
 /* How the weights of a quantizer are written in a packed model. */
@@ -41,12 +43,16 @@ typedef enum sn_code {
     SN_CODE_SIGNED_BINARY,          /* alpha sign mask */
     SN_CODE_SIGNED_BINARY_CENTERED, /* alpha sign (mask - density) */
     SN_CODE_BINARY,                 /* alpha or -alpha */
-    SN_CODE_TERNARY                 /* alpha, 0 or -alpha */
+    SN_CODE_TERNARY,                /* alpha, 0 or -alpha */
+    SN_CODE_OTHER                   /* more values than these codes have: as fp32 */
 } sn_code;
 
 typedef struct sn_quantizer {
     const char *name; /* as given to --quant */
     sn_code code;
+    bool one_step;         /* Wq as a function of W steps once, at region->threshold */
+    double delta_ratio;    /* unless another is asked for */
+    const char *estimator; /* likewise; NULL for full precision */
     /* From latent[count] and region->sign: weight[count] = Wq, mask[count] = 0 or 1 (either may be
      * NULL), and the rest of *region. NULL for full precision. */
     void (*quantize)(const sn_quant_options *options, const float *latent, size_t count,
@@ -55,8 +61,9 @@ typedef struct sn_quantizer {
 
 typedef struct sn_estimator {
     const char *name; /* as given to --estimator */
+    bool one_step;    /* made for quantizers with one step */
     /* dlatent[i] += dweight[i] * surrogate derivative at latent[i]; progress is the share of the
-     * training that lies behind, in [0, 1). */
+     * training that lies behind, in [0, 1). NULL for auto: the quantizer's own. */
     void (*backward)(const float *latent, size_t count, const sn_region *region, double progress,
                      const float *dweight, float *dlatent);
 } sn_estimator;
@@ -67,6 +74,10 @@ const sn_estimator *sn_estimator_at(int index);
 const char *sn_quantizer_name(int index);
 const char *sn_estimator_name(int index);
 const char *sn_scale_rule_name(int index);
+
+/* Replaces what stands for the quantizer's own by what it is. SN_ERROR_ARGUMENT when the estimator
+ * is not made for the quantizer. */
+sn_status sn_quant_resolve(sn_quant_options *options, sn_error *error);
 
 /* The sign of region `index` of `count`: +1 for the first round(positive_fraction * count). */
 float sn_region_sign(size_t index, size_t count, double positive_fraction);

@@ -50,9 +50,16 @@ static void quantize_centered(const sn_quant_options *options, const float *late
     quantize(options, latent, count, true, region, weight, mask);
 }
 
-const sn_quantizer sn_quantizer_signed_binary = {
-    .name = "signed-binary", .code = SN_CODE_SIGNED_BINARY, .quantize = quantize_plain};
+const sn_quantizer sn_quantizer_signed_binary = {.name = "signed-binary",
+                                                 .code = SN_CODE_SIGNED_BINARY,
+                                                 .one_step = true,
+                                                 .delta_ratio = 0.05,
+                                                 .estimator = "ede",
+                                                 .quantize = quantize_plain};
 
 const sn_quantizer sn_quantizer_signed_binary_centered = {.name = "signed-binary-centered",
                                                           .code = SN_CODE_SIGNED_BINARY_CENTERED,
+                                                          .one_step = true,
+                                                          .delta_ratio = 0.05,
+                                                          .estimator = "ede",
                                                           .quantize = quantize_centered};

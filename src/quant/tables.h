@@ -8,6 +8,7 @@
 #include "quant/quantizers.def"
 #undef SN_QUANTIZER
 
+extern const sn_estimator sn_estimator_auto;
 extern const sn_estimator sn_estimator_ede;
 extern const sn_estimator sn_estimator_ede_standardized;
 extern const sn_estimator sn_estimator_ste;

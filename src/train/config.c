@@ -40,10 +40,13 @@ static const sn_option options[] = {
 
     {"quant", FIELD(quant.quantizer), CHOICE(sn_quantizer_name, "signed-binary"),
      .group = "Quantization", .help = "quantizer of the 3x3 convolutions in the blocks"},
-    {"estimator", FIELD(quant.estimator), CHOICE(sn_estimator_name, "ede"), .group = "Quantization",
-     .help = "gradient estimator"},
-    {"delta-ratio", FIELD(quant.delta_ratio), REAL(0, 1, "0.05"), .group = "Quantization",
-     .help = "threshold as a share of a filter's largest |weight|"},
+    {"estimator", FIELD(quant.estimator), CHOICE(sn_estimator_name, "auto"),
+     .group = "Quantization",
+     .help = "gradient estimator; auto: ede, or ste where the quantizer has several steps"},
+    {"delta-ratio", FIELD(quant.delta_ratio), REAL(-1, 10, "-1"), .group = "Quantization",
+     .help =
+         "threshold as a share of a filter's largest |weight|, for ternary of the mean; negative: "
+         "0.05, for ternary 0.7"},
     {"positive-fraction", FIELD(quant.positive_fraction), REAL(0, 1, "0.5"),
      .group = "Quantization", .help = "share of filters with weights {0,+a}"},
     {"scale", FIELD(quant.scale_rule), CHOICE(sn_scale_rule_name, "mean"), .group = "Quantization",
@@ -123,6 +126,8 @@ void sn_config_resolve(sn_train_config *config) {
         config->optimizer.decay_latent = config->optimizer.decay_weight;
     if (config->threads == 0)
         config->threads = (uint64_t)omp_get_num_procs();
+    sn_quant_resolve(&config->quant,
+                     NULL); /* what does not fit the network's construction reports */
     config->optimizer.nesterov = !config->plain_momentum;
     config->engine =
         (int)sn_engine_resolve((sn_engine)config->engine, (sn_precision)config->precision);

@@ -90,6 +90,93 @@ START_TEST(centered_weights_have_mean_zero_and_two_values) {
 }
 END_TEST
 
+/* The definitions, written plainly in double: XNOR-Net's filter-wise scale, and TWN. */
+static double plain_weight(const char *name, const float *latent, int count, double delta_ratio,
+                           int index, bool *at_step) {
+    double mean = 0, total = 0;
+    int effectual = 0;
+    for (int i = 0; i < count; i++)
+        mean += fabs((double)latent[i]) / count;
+    const bool ternary = strcmp(name, "ternary") == 0;
+    const double delta = ternary ? delta_ratio * mean : -1;
+    for (int i = 0; i < count; i++) {
+        if (fabs((double)latent[i]) > delta) {
+            total += fabs((double)latent[i]);
+            effectual++;
+        }
+    }
+    const double w = (double)latent[index];
+    *at_step = fabs(fabs(w) - delta) < 1e-6;
+    if (fabs(w) <= delta)
+        return 0;
+    return (w >= 0 ? 1 : -1) * total / effectual;
+}
+
+START_TEST(comparisons_match_their_definition) {
+    static const char *const names[] = {"binary", "ternary"};
+    const char *name = names[_i / 2];
+    sn_quant_options options = {.quantizer = sn_choice_find(sn_quantizer_name, name),
+                                .delta_ratio = _i % 2 ? 1.3 : -1};
+    ck_assert_int_eq(sn_quant_resolve(&options, NULL), SN_OK);
+    if (_i == 2)
+        ck_assert_double_eq(options.delta_ratio, 0.7);
+    float latent[COUNT], weight[COUNT];
+    uint8_t mask[COUNT];
+    draw(latent, COUNT, 0.06, 6);
+    latent[5] = 0;
+    latent[6] = -0.0F;
+    sn_region region = {.sign = 1};
+    quantizer(name)->quantize(&options, latent, COUNT, &region, weight, mask);
+    size_t effectual = 0;
+    for (int i = 0; i < COUNT; i++) {
+        bool at_step;
+        const double want = plain_weight(name, latent, COUNT, options.delta_ratio, i, &at_step);
+        ck_assert(!at_step); /* or the draw decides nothing */
+        ck_assert_double_eq_tol((double)weight[i], want, 1e-8);
+        ck_assert_uint_eq(mask[i], want != 0);
+        effectual += mask[i];
+    }
+    ck_assert_uint_eq(region.effectual, effectual);
+}
+END_TEST
+
+START_TEST(ternary_of_zeros_is_zero) {
+    const float latent[9] = {0};
+    sn_region region = {.sign = 1};
+    float weight[9];
+    quantizer("ternary")->quantize(&defaults, latent, 9, &region, weight, NULL);
+    ck_assert_uint_eq(region.effectual, 0);
+    for (int j = 0; j < 9; j++)
+        ck_assert_float_eq(weight[j], 0);
+}
+END_TEST
+
+static sn_status resolve(const char *quant, const char *name, sn_quant_options *options,
+                         sn_error *error) {
+    *options = (sn_quant_options){.quantizer = sn_choice_find(sn_quantizer_name, quant),
+                                  .estimator = sn_choice_find(sn_estimator_name, name),
+                                  .delta_ratio = -1};
+    return sn_quant_resolve(options, error);
+}
+
+START_TEST(every_quantizer_names_an_estimator_of_its_own) {
+    sn_quant_options options;
+    sn_error error;
+    for (int i = 0; sn_quantizer_name(i); i++) {
+        if (!sn_quantizer_at(i)->quantize)
+            continue;
+        ck_assert_int_eq(resolve(sn_quantizer_name(i), "auto", &options, &error), SN_OK);
+        ck_assert_ptr_nonnull(sn_estimator_at(options.estimator)->backward);
+        ck_assert_double_ge(options.delta_ratio, 0);
+    }
+    ck_assert_int_eq(resolve("signed-binary", "auto", &options, NULL), SN_OK);
+    ck_assert_str_eq(sn_estimator_name(options.estimator), "ede");
+    ck_assert_int_eq(resolve("ternary", "ede", &options, &error), SN_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "ternary"));
+    ck_assert_int_eq(resolve("binary", "ede-standardized", &options, NULL), SN_OK);
+}
+END_TEST
+
 START_TEST(scale_rule_one_is_one) {
     float latent[COUNT], weight[COUNT];
     draw(latent, COUNT, 0.06, 2);
@@ -166,6 +253,9 @@ int main(void) {
     tcase_add_test(tcase, a_filter_without_effectual_weights_is_zero);
     tcase_add_test(tcase, a_filter_of_zeros_stays_finite);
     tcase_add_test(tcase, centered_weights_have_mean_zero_and_two_values);
+    tcase_add_loop_test(tcase, comparisons_match_their_definition, 0, 4);
+    tcase_add_test(tcase, ternary_of_zeros_is_zero);
+    tcase_add_test(tcase, every_quantizer_names_an_estimator_of_its_own);
     tcase_add_test(tcase, scale_rule_one_is_one);
     tcase_add_test(tcase, a_larger_delta_ratio_is_sparser);
     tcase_add_loop_test(tcase, estimators_match_their_definition_and_accumulate, 0, 3);
