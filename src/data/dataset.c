@@ -9,18 +9,27 @@
 #include <string.h>
 
 static const struct {
-    const char *name;
+    const char *name, *summary, *reference;
     sn_dataset_reader read;
 } sources[] = {
-    {"cifar10", sn_cifar10_read},
-    {"shapes", sn_shapes_read},
-    {"folder", sn_folder_read},
+    {"cifar10", "50,000 + 10,000 photographs, 32x32, 10 classes",
+     "Krizhevsky 2009; fetched when it is missing", sn_cifar10_read},
+    {"shapes", "20,000 + 4,000 drawn pictures, 32x32, 10 classes", "built in", sn_shapes_read},
+    {"folder", "DIR/{train,test}/CLASS/*.png of one size", "your own", sn_folder_read},
 };
 
 enum { SOURCE_COUNT = (int)(sizeof sources / sizeof *sources) };
 
 const char *sn_dataset_name(int index) {
     return index >= 0 && index < SOURCE_COUNT ? sources[index].name : NULL;
+}
+
+const char *sn_dataset_summary(int index) {
+    return index >= 0 && index < SOURCE_COUNT ? sources[index].summary : NULL;
+}
+
+const char *sn_dataset_reference(int index) {
+    return index >= 0 && index < SOURCE_COUNT ? sources[index].reference : NULL;
 }
 
 sn_status sn_dataset_open(int index, sn_split split, const char *directory, size_t limit,

@@ -49,8 +49,14 @@ static const sn_option options[] = {
          "0.05, for ternary 0.7"},
     {"positive-fraction", FIELD(quant.positive_fraction), REAL(0, 1, "0.5"),
      .group = "Quantization", .help = "share of filters with weights {0,+a}"},
-    {"scale", FIELD(quant.scale_rule), CHOICE(sn_scale_rule_name, "mean"), .group = "Quantization",
-     .help = "a: mean of the effectual |weights|, or one"},
+    {"scale", FIELD(quant.scale_rule), CHOICE(sn_scale_rule_name, "filter-mean"),
+     .group = "Quantization",
+     .help = "a: mean of the effectual |weights|, one, or trained; mean is filter-mean"},
+
+    {"ede-t-min", FIELD(quant.ede_t_min), REAL(1e-6, 1e6, "0.1"), .group = "Quantization",
+     .help = "ede: sharpness t at the start of the run"},
+    {"ede-t-max", FIELD(quant.ede_t_max), REAL(1e-6, 1e6, "10"), .group = "Quantization",
+     .help = "ede: sharpness t at its end"},
 
     {"epochs", FIELD(epochs), COUNT(1, 1e6, "100"), .tag = SN_CONFIG_CHANGEABLE,
      .group = "Optimisation", .help = "passes over the training images"},
@@ -110,6 +116,9 @@ static const sn_option options[] = {
     {"summary", FIELD(summary), .kind = SN_OPTION_FLAG, .group = "This invocation",
      .tag = SN_CONFIG_TRANSIENT,
      .help = "print layers, sizes and the memory that training needs; do not train"},
+    {"list", FIELD(list), .kind = SN_OPTION_FLAG, .group = "This invocation",
+     .tag = SN_CONFIG_TRANSIENT,
+     .help = "print quantizers, estimators, architectures and data sets with their references"},
 };
 
 enum { OPTION_COUNT = sizeof options / sizeof *options };

@@ -75,14 +75,15 @@ static void check_estimator(const sn_h5 *h5, const char *group, const char *name
     const double progress = golden_attribute(h5, path, "progress");
     if (is_ede) {
         double t, k;
-        sn_ede_schedule(progress, &t, &k);
+        sn_ede_schedule(0.1, 10, progress, &t, &k);
         ck_assert_double_eq_tol(t, golden_attribute(h5, path, "t"), 1e-9);
         ck_assert_double_eq_tol(k, golden_attribute(h5, path, "k"), 1e-9);
     }
+    const sn_quant_options options = {.ede_t_min = 0.1, .ede_t_max = 10};
     float *dw = calloc(w->count, sizeof *dw);
     for (size_t k = 0; k < q->filters; k++)
         find_estimator(is_ede ? "ede" : "ste")
-            ->backward(w->values + k * q->count, q->count, &q->regions[k], progress,
+            ->backward(&options, w->values + k * q->count, q->count, &q->regions[k], progress,
                        g->values + k * q->count, dw + k * q->count);
     golden_check_named(h5, path, "dw", dw, w->count, tolerance);
     free(dw);

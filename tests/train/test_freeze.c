@@ -72,11 +72,12 @@ static void run_packed(const void *packed, size_t bytes, const float *images, si
     const sn_infer_model *model;
     ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_OK);
     void *memory = sn_alloc(info.model_memory), *scratch = sn_alloc(info.scratch_memory);
-    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info.model_memory, &model), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info.model_memory, &model),
+                     SN_INFER_OK);
     for (size_t i = 0; i < IMAGES; i++)
-        ck_assert_int_eq(
-            sn_infer_run(model, scratch, info.scratch_memory, NULL, images + i * pixels, logits + i * 10),
-            SN_INFER_OK);
+        ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory, NULL,
+                                      images + i * pixels, logits + i * 10),
+                         SN_INFER_OK);
     sn_free(memory);
     sn_free(scratch);
 }
@@ -132,7 +133,7 @@ START_TEST(one_bit_weights_take_one_bit) {
     randomise(parameters);
     ck_assert_int_eq(sn_freeze(&network, &packed, &bytes, NULL), SN_OK);
     ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_OK);
-    const sn_weight_counts counts = sn_count_effectual(parameters, &options.model.quant);
+    const sn_weight_counts counts = sn_count_effectual(network.graph);
     ck_assert_uint_eq(info.quantized_weights, counts.total);
     ck_assert_uint_eq(info.effectual_weights, counts.effectual);
     /* bits, fp32 layers, and a scale, a bias and a sign for each of 784 + 16 + 96 filters */
