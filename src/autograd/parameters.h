@@ -23,6 +23,7 @@ typedef enum sn_role {
     SN_ROLE_NORM_SCALE, /* batch-norm gamma */
     SN_ROLE_NORM_SHIFT, /* batch-norm beta */
     SN_ROLE_SLOPE,      /* PReLU */
+    SN_ROLE_SCALE,      /* logarithm of a learned scale of quantized weights */
     SN_ROLE_RUNNING_MEAN,
     SN_ROLE_RUNNING_VARIANCE,
     SN_ROLE_COUNT

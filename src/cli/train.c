@@ -5,6 +5,7 @@
 #include "cli/data_source.h"
 #include "cli/failure.h"
 #include "cli/progress.h"
+#include "cli/show_list.h"
 #include "cli/show_profile.h"
 #include "cli/show_summary.h"
 #include "train/trainer.h"
@@ -20,6 +21,7 @@ static const char usage[] =
     "usage: train [OPTION...]\n"
     "       train --resume DIR [--epochs N] [--threads N] [--data-dir DIR] [--stop-after N]\n"
     "       train --profile | --summary [OPTION...]\n"
+    "       train --list\n"
     "\n"
     "Trains a network and writes config.json, metrics.jsonl, last.h5 and best.h5 to a folder of\n"
     "its own. Ctrl-C stops after the current step; --resume continues with the very next one.";
@@ -257,6 +259,10 @@ int main(int argc, char **argv) {
     if (arguments.help) {
         sn_arguments_help(table, count, usage, stdout);
         return EXIT_SUCCESS;
+    }
+    if (config.list) {
+        sn_show_list();
+        return sn_cli_flush(&error) == SN_OK ? EXIT_SUCCESS : sn_cli_fail("train", &error);
     }
     if (open_and_train(&config, given, &exit_status, &error) != SN_OK ||
         sn_cli_flush(&error) != SN_OK)

@@ -10,14 +10,16 @@
 #include <string.h>
 
 static const struct {
-    const char *name;
+    const char *name, *summary, *reference;
     sn_dataset_reader read;
     const char *const *classes; /* NULL: the files tell */
     int class_count;
 } sources[] = {
-    {"cifar10", sn_cifar10_read, sn_cifar10_classes, 10},
-    {"shapes", sn_shapes_read, sn_shape_names, SN_SHAPE_COUNT},
-    {"folder", sn_folder_read, NULL, 0},
+    {"cifar10", "50,000 + 10,000 photographs, 32x32, 10 classes",
+     "Krizhevsky 2009; fetched when it is missing", sn_cifar10_read, sn_cifar10_classes, 10},
+    {"shapes", "20,000 + 4,000 drawn pictures, 32x32, 10 classes", "built in", sn_shapes_read,
+     sn_shape_names, SN_SHAPE_COUNT},
+    {"folder", "DIR/{train,test}/CLASS/*.png of one size", "your own", sn_folder_read, NULL, 0},
 };
 
 enum { SOURCE_COUNT = (int)(sizeof sources / sizeof *sources) };
@@ -30,6 +32,14 @@ const char *const *sn_dataset_fixed_classes(int index, int *count) {
     const bool known = index >= 0 && index < SOURCE_COUNT && sources[index].classes;
     *count = known ? sources[index].class_count : 0;
     return known ? sources[index].classes : NULL;
+}
+
+const char *sn_dataset_summary(int index) {
+    return index >= 0 && index < SOURCE_COUNT ? sources[index].summary : NULL;
+}
+
+const char *sn_dataset_reference(int index) {
+    return index >= 0 && index < SOURCE_COUNT ? sources[index].reference : NULL;
 }
 
 sn_status sn_dataset_open(int index, sn_split split, const char *directory, size_t limit,

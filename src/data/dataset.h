@@ -30,6 +30,10 @@ const char *sn_dataset_name(int index);
  * others. */
 const char *const *sn_dataset_fixed_classes(int index, int *count);
 
+/* What it is, in a line, and where it is from; NULL past the last. */
+const char *sn_dataset_summary(int index);
+const char *sn_dataset_reference(int index);
+
 /* Opens one split of the data set with this index. `directory` is where its files are (ignored by
  * shapes): for cifar10 a folder that holds data_batch_1.bin .. or cifar-10-batches-bin/; for folder
  * DIR with train/CLASS/x.png and test/CLASS/x.png. limit > 0 keeps only the first `limit` images

@@ -112,8 +112,6 @@ static sn_infer_status survey_end(survey *s) {
     info->channels = (int)reader->header.channels;
     info->height = (int)reader->header.height;
     info->width = (int)reader->header.width;
-    info->layers = (int)count;
-    info->isa = SN_INFER_ISA_PORTABLE;
     info->classes = (int)sn_infer_shape_elements(reader->shapes[reader->header.output_slot]);
     info->layers = (int)reader->header.instruction_count;
     info->isa = s->isa->isa;

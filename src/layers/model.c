@@ -6,24 +6,41 @@
 enum { MAX_STAGES = 4, SMALL_IMAGE = 64, NAME_SIZE = 64, BLOCK_NAME_SIZE = 32 };
 
 typedef struct arch {
-    const char *name;
+    const char *name, *summary;
     int stages;
     int blocks[MAX_STAGES]; /* basic blocks of two 3x3 convolutions, by stage */
     size_t filters;         /* of the first stage; every further stage doubles them */
     bool imagenet;          /* large images get the 7x7 stem */
 } arch;
 
+#define CIFAR_SUMMARY(blocks)    blocks " blocks of two 3x3 convolutions, 16 to 64 filters"
+#define IMAGENET_SUMMARY(blocks) blocks " blocks of two 3x3 convolutions, 64 to 512 filters"
+
 static const arch archs[] = {
-    {"resnet20", 3, {3, 3, 3}, 16, false},     {"resnet32", 3, {5, 5, 5}, 16, false},
-    {"resnet44", 3, {7, 7, 7}, 16, false},     {"resnet56", 3, {9, 9, 9}, 16, false},
-    {"resnet110", 3, {18, 18, 18}, 16, false}, {"resnet18", 4, {2, 2, 2, 2}, 64, true},
-    {"resnet34", 4, {3, 4, 6, 3}, 64, true},
+    {"resnet20", CIFAR_SUMMARY("9"), 3, {3, 3, 3}, 16, false},
+    {"resnet32", CIFAR_SUMMARY("15"), 3, {5, 5, 5}, 16, false},
+    {"resnet44", CIFAR_SUMMARY("21"), 3, {7, 7, 7}, 16, false},
+    {"resnet56", CIFAR_SUMMARY("27"), 3, {9, 9, 9}, 16, false},
+    {"resnet110", CIFAR_SUMMARY("54"), 3, {18, 18, 18}, 16, false},
+    {"resnet18", IMAGENET_SUMMARY("8"), 4, {2, 2, 2, 2}, 64, true},
+    {"resnet34", IMAGENET_SUMMARY("16"), 4, {3, 4, 6, 3}, 64, true},
 };
 
 enum { ARCHS = sizeof archs / sizeof *archs };
 
 const char *sn_arch_name(int index) {
     return index >= 0 && index < ARCHS ? archs[index].name : NULL;
+}
+
+const char *sn_arch_summary(int index) {
+    return index >= 0 && index < ARCHS ? archs[index].summary : NULL;
+}
+
+const char *sn_arch_reference(int index) {
+    if (index < 0 || index >= ARCHS)
+        return NULL;
+    return archs[index].imagenet ? "He et al. 2016, arXiv 1512.03385, table 1"
+                                 : "He et al. 2016, arXiv 1512.03385, section 4.2";
 }
 
 /* "<block>.<leaf>" */

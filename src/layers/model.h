@@ -20,6 +20,10 @@ typedef struct sn_model_options {
 /* resnet20, ...; NULL past the last. */
 const char *sn_arch_name(int index);
 
+/* What it is, in a line, and where it is from; NULL past the last. */
+const char *sn_arch_summary(int index);
+const char *sn_arch_reference(int index);
+
 /* Adds the network to a graph: images[N][channels][height][image_width] to logits[N][classes].
  * Graphs over the same parameters share the network.
  */

@@ -26,6 +26,19 @@ static sn_init constant(double value) {
     return (sn_init){SN_INIT_CONSTANT, value};
 }
 
+/* Behind latent weights with standard deviation `deviation`, whose mean magnitude a learned scale
+ * starts from. */
+static sn_status quantize(const sn_builder *builder, const char *name, double deviation,
+                          sn_tensor *latent, sn_tensor **weight, sn_error *error) {
+    const double mean_of_normal = 0.7978845608; /* sqrt(2 / pi) */
+    sn_tensor *theta = NULL;
+    if (builder->quant->scale_rule == SN_SCALE_LEARNED)
+        SN_TRY(parameter(builder, name, "weight_scale",
+                         sn_shape_1(sn_tensor_shape(latent)->size[0]), SN_ROLE_SCALE,
+                         constant(log(mean_of_normal * deviation)), &theta, error));
+    return sn_quantize(builder->graph, latent, theta, builder->quant, weight, error);
+}
+
 sn_status sn_module_conv(const sn_builder *builder, const char *name,
                          const sn_conv_options *options, sn_tensor *x, sn_tensor **y,
                          sn_error *error) {
@@ -40,7 +53,7 @@ sn_status sn_module_conv(const sn_builder *builder, const char *name,
     SN_TRY(parameter(builder, name, "weight", shape, quantized ? SN_ROLE_LATENT : SN_ROLE_WEIGHT,
                      init, &weight, error));
     if (quantized)
-        SN_TRY(sn_quantize(builder->graph, weight, builder->quant, &weight, error));
+        SN_TRY(quantize(builder, name, init.value, weight, &weight, error));
     return sn_conv2d(builder->graph, x, weight, NULL, options->stride, options->padding, y, error);
 }
 

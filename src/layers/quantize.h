@@ -6,20 +6,33 @@
 #include "autograd/parameters.h"
 #include "quant/quant.h"
 
-/* Attributes: sn_quant_options. Forward quantizes latent[K][C][R][S] filter by filter; backward is
- * the estimator's at the graph's progress (sn_graph_set_progress). */
+/* Attributes: sn_quant_options, resolved. Inputs: latent weights, and theta where the scale is
+ * learned. Forward quantizes latent[K][C][R][S] filter by filter; backward is the estimator's at
+ * the graph's progress (sn_graph_set_progress), the scale being a constant unless it is learned. */
 extern const sn_op sn_op_quantize;
 
-sn_status sn_quantize(sn_graph *graph, sn_tensor *latent, const sn_quant_options *options,
-                      sn_tensor **weight, sn_error *error);
+/* theta[K]: logarithms of the scales with SN_SCALE_LEARNED, otherwise NULL. SN_ERROR_ARGUMENT for
+ * options that do not go together, see sn_quant_resolve. */
+sn_status sn_quantize(sn_graph *graph, sn_tensor *latent, sn_tensor *theta,
+                      const sn_quant_options *options, sn_tensor **weight, sn_error *error);
 
-/* Counts over all latent weights of a network: those that the quantizer makes effectual (non-zero),
- * and all. density = effectual / total; both 0 for a full-precision network. */
+/* What forward of a node with sn_op_quantize computes from the values that the parameters have now:
+ * regions[K], and weight[K][C][R][S] and mask[K][C][R][S] unless NULL. The graph must be planned.
+ */
+void sn_quantize_now(const sn_node *node, sn_region *regions, float *weight, uint8_t *mask);
+
+/* Counts over all quantized weights of a planned graph: those that are effectual (non-zero), and
+ * all. density = effectual / total; both 0 for a full-precision network. */
 typedef struct sn_weight_counts {
     uint64_t effectual, total;
 } sn_weight_counts;
 
-sn_weight_counts sn_count_effectual(const sn_parameters *parameters,
-                                    const sn_quant_options *options);
+sn_weight_counts sn_count_effectual(const sn_graph *graph);
+
+/* The share of the gradient that arrived at Wq in the latest backward, as a sum of magnitudes, that
+ * the estimator kept from the latent weights: 1 - sum |dW| / (peak sum |dWq|), peak being its
+ * largest slope. `progress` as in that backward; the gradients of the parameters must still be
+ * those of it. For a node with sn_op_quantize in a training graph. */
+double sn_gradient_suppressed(const sn_node *node, double progress);
 
 #endif

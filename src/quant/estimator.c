@@ -4,19 +4,35 @@
 #include <math.h>
 #include <string.h>
 
+const sn_estimator sn_estimator_auto = {
+    .name = "auto", .summary = "the quantizer's own, usually ede", .reference = "docs/method.md"};
+
 /* Straight-through, clipped: dW = dWq [ |W| <= 1 ]. */
-static void ste_backward(const float *latent, size_t count, const sn_region *region,
-                         double progress, const float *dweight, float *dlatent) {
+static void ste_backward(const sn_quant_options *options, const float *latent, size_t count,
+                         const sn_region *region, double progress, const float *dweight,
+                         float *dlatent) {
+    (void)options;
     (void)region;
     (void)progress;
     for (size_t i = 0; i < count; i++)
         dlatent[i] += fabsf(latent[i]) <= 1 ? dweight[i] : 0;
 }
 
-const sn_estimator sn_estimator_ste = {.name = "ste", .backward = ste_backward};
+static double ste_peak(const sn_quant_options *options, const sn_region *region, double progress) {
+    (void)options;
+    (void)region;
+    (void)progress;
+    return 1;
+}
 
-void sn_ede_schedule(double progress, double *t, double *k) {
-    const double t_min = 0.1, t_max = 10;
+const sn_estimator sn_estimator_ste = {.name = "ste",
+                                       .summary = "straight through where |weight| <= 1",
+                                       .reference = "arXiv 1308.3432, clipped as in 1602.02830",
+                                       .steps = SN_STEPS_ONE | SN_STEPS_SEVERAL,
+                                       .backward = ste_backward,
+                                       .peak = ste_peak};
+
+void sn_ede_schedule(double t_min, double t_max, double progress, double *t, double *k) {
     *t = t_min * pow(10, progress * log10(t_max / t_min));
     *k = fmax(1 / *t, 1);
 }
@@ -49,12 +65,19 @@ static inline float tanh_slope(float x) {
     return 4 / (both * both);
 }
 
-/* dW = dWq k t (1 - tanh(t (W - c) / unit)^2), c being where the quantizer steps. */
-static void ede_backward_in_units(const float *latent, size_t count, const sn_region *region,
-                                  double progress, double unit, const float *dweight,
-                                  float *dlatent) {
+static double ede_peak(const sn_quant_options *options, const sn_region *region, double progress) {
+    (void)region;
     double t, k;
-    sn_ede_schedule(progress, &t, &k);
+    sn_ede_schedule(options->ede_t_min, options->ede_t_max, progress, &t, &k);
+    return k * t;
+}
+
+/* dW = dWq k t (1 - tanh(t (W - c) / unit)^2), c being where the quantizer steps. */
+static void ede_backward_in_units(const sn_quant_options *options, const float *latent,
+                                  size_t count, const sn_region *region, double progress,
+                                  double unit, const float *dweight, float *dlatent) {
+    double t, k;
+    sn_ede_schedule(options->ede_t_min, options->ede_t_max, progress, &t, &k);
     const float gain = (float)(k * t), slope = (float)(t / unit);
     const float threshold = region->threshold;
 #pragma omp simd
@@ -62,12 +85,19 @@ static void ede_backward_in_units(const float *latent, size_t count, const sn_re
         dlatent[i] += dweight[i] * gain * tanh_slope(slope * (latent[i] - threshold));
 }
 
-static void ede_backward(const float *latent, size_t count, const sn_region *region,
-                         double progress, const float *dweight, float *dlatent) {
-    ede_backward_in_units(latent, count, region, progress, 1, dweight, dlatent);
+static void ede_backward(const sn_quant_options *options, const float *latent, size_t count,
+                         const sn_region *region, double progress, const float *dweight,
+                         float *dlatent) {
+    ede_backward_in_units(options, latent, count, region, progress, 1, dweight, dlatent);
 }
 
-const sn_estimator sn_estimator_ede = {.name = "ede", .backward = ede_backward};
+const sn_estimator sn_estimator_ede = {.name = "ede",
+                                       .summary =
+                                           "slope of a tanh at the step, sharper every epoch",
+                                       .reference = "IR-Net, arXiv 1909.10788, as in PLUM",
+                                       .steps = SN_STEPS_ONE,
+                                       .backward = ede_backward,
+                                       .peak = ede_peak};
 
 /* Standard deviation with divisor count - 1; 1 for a region that does not vary. */
 static double deviation(const float *values, size_t count) {
@@ -84,11 +114,17 @@ static double deviation(const float *values, size_t count) {
 
 /* Latent weights are small (sigma about 0.06 in a ResNet), where tanh is still linear: measured in
  * units of the region's deviation, t sharpens the step as it does in IR-Net. */
-static void ede_standardized_backward(const float *latent, size_t count, const sn_region *region,
-                                      double progress, const float *dweight, float *dlatent) {
-    ede_backward_in_units(latent, count, region, progress, deviation(latent, count), dweight,
-                          dlatent);
+static void ede_standardized_backward(const sn_quant_options *options, const float *latent,
+                                      size_t count, const sn_region *region, double progress,
+                                      const float *dweight, float *dlatent) {
+    ede_backward_in_units(options, latent, count, region, progress, deviation(latent, count),
+                          dweight, dlatent);
 }
 
-const sn_estimator sn_estimator_ede_standardized = {.name = "ede-standardized",
-                                                    .backward = ede_standardized_backward};
+const sn_estimator sn_estimator_ede_standardized = {
+    .name = "ede-standardized",
+    .summary = "ede on weights in units of their filter's deviation",
+    .reference = "IR-Net, arXiv 1909.10788",
+    .steps = SN_STEPS_ONE,
+    .backward = ede_standardized_backward,
+    .peak = ede_peak};

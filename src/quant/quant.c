@@ -1,8 +1,10 @@
 #include "quant/quant.h"
 
+#include "base/option.h"
 #include "quant/tables.h"
 
 #include <math.h>
+#include <string.h>
 
 static const sn_quantizer *const quantizers[] = {
 #define SN_QUANTIZER(name) &sn_quantizer_##name,
@@ -11,9 +13,8 @@ static const sn_quantizer *const quantizers[] = {
 };
 
 static const sn_estimator *const estimators[] = {
-    &sn_estimator_ede,
-    &sn_estimator_ede_standardized,
-    &sn_estimator_ste,
+    &sn_estimator_auto, &sn_estimator_ede,  &sn_estimator_ede_standardized,
+    &sn_estimator_ste,  &sn_estimator_sine,
 };
 
 enum {
@@ -21,7 +22,10 @@ enum {
     ESTIMATORS = sizeof estimators / sizeof *estimators
 };
 
-const sn_quantizer sn_quantizer_fp32 = {.name = "fp32", .code = SN_CODE_FULL};
+const sn_quantizer sn_quantizer_fp32 = {.name = "fp32",
+                                        .summary = "full precision: weights as they are",
+                                        .reference = "He et al. 2016, arXiv 1512.03385",
+                                        .code = SN_CODE_FULL};
 
 const sn_quantizer *sn_quantizer_at(int index) {
     return index >= 0 && index < QUANTIZERS ? quantizers[index] : NULL;
@@ -42,10 +46,63 @@ const char *sn_estimator_name(int index) {
 }
 
 const char *sn_scale_rule_name(int index) {
-    static const char *const names[] = {[SN_SCALE_MEAN] = "mean", [SN_SCALE_ONE] = "one"};
+    static const char *const names[] = {[SN_SCALE_FILTER_MEAN] = "filter-mean",
+                                        [SN_SCALE_LAYER_MEAN] = "layer-mean",
+                                        [SN_SCALE_ONE] = "one",
+                                        [SN_SCALE_LEARNED] = "learned",
+                                        [SN_SCALE_MEAN] = "mean"};
     return index >= 0 && index < (int)(sizeof names / sizeof *names) ? names[index] : NULL;
+}
+
+sn_status sn_quant_resolve(sn_quant_options *options, sn_error *error) {
+    const sn_quantizer *quantizer = sn_quantizer_at(options->quantizer);
+    if (options->scale_rule == SN_SCALE_MEAN)
+        options->scale_rule = SN_SCALE_FILTER_MEAN;
+    if (options->ede_t_min == 0)
+        options->ede_t_min = 0.1;
+    if (options->ede_t_max == 0)
+        options->ede_t_max = 10;
+    if (!quantizer->quantize)
+        return SN_OK;
+    if (sn_estimator_at(options->estimator) == &sn_estimator_auto)
+        options->estimator = sn_choice_find(sn_estimator_name, quantizer->estimator);
+    if (options->delta_ratio < 0)
+        options->delta_ratio = quantizer->delta_ratio;
+    const sn_estimator *estimator = sn_estimator_at(options->estimator);
+    SN_RETURN_IF(!(estimator->steps & quantizer->steps), error, SN_ERROR_ARGUMENT,
+                 "--estimator %s is not made for the steps of %s; %s is", estimator->name,
+                 quantizer->name, quantizer->estimator);
+    return SN_OK;
 }
 
 float sn_region_sign(size_t index, size_t count, double positive_fraction) {
     return (double)index < floor(positive_fraction * (double)count + 0.5) ? 1 : -1;
+}
+
+void sn_region_set_scale(const sn_quant_options *options, sn_region *region) {
+    if (options->scale_rule == SN_SCALE_FILTER_MEAN)
+        region->scale = region->levels > 0 ? (float)(region->magnitude / region->levels) : 0;
+    else
+        region->scale = 1;
+}
+
+double sn_sum_of_magnitudes(const float *values, size_t count) {
+    double total = 0;
+#pragma omp simd reduction(+ : total)
+    for (size_t i = 0; i < count; i++)
+        total += (double)fabsf(values[i]);
+    return total;
+}
+
+float sn_largest_magnitude(const float *latent, size_t count) {
+    float largest = 0;
+#pragma omp simd reduction(max : largest)
+    for (size_t i = 0; i < count; i++)
+        largest = fabsf(latent[i]) > largest ? fabsf(latent[i]) : largest;
+    return largest;
+}
+
+void sn_full_mask(uint8_t *mask, size_t count) {
+    if (mask)
+        memset(mask, 1, count);
 }

@@ -10,29 +10,39 @@
 #ifndef SN_QUANT_QUANT_H
 #define SN_QUANT_QUANT_H
 
+#include "base/status.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* What the scale alpha is. */
 typedef enum sn_scale_rule {
-    SN_SCALE_MEAN, /* alpha = mean |W| over the effectual weights */
-    SN_SCALE_ONE   /* alpha = 1: batch-norm absorbs the scale */
+    SN_SCALE_FILTER_MEAN, /* magnitude / levels of the region, see sn_region */
+    SN_SCALE_LAYER_MEAN,  /* the same with both summed over the regions of the layer */
+    SN_SCALE_ONE,         /* 1: batch-norm absorbs the scale */
+    SN_SCALE_LEARNED,     /* e^theta, theta trained, one for each region */
+    SN_SCALE_MEAN         /* what filter-mean was called; sn_quant_resolve replaces it */
 } sn_scale_rule;
 
 typedef struct sn_quant_options {
-    int quantizer;            /* index of sn_quantizer_at */
-    int estimator;            /* index of sn_estimator_at */
-    int scale_rule;           /* sn_scale_rule */
-    double delta_ratio;       /* threshold delta = delta_ratio max |W| */
-    double positive_fraction; /* share of filters with sign +1 */
+    int quantizer;               /* index of sn_quantizer_at */
+    int estimator;               /* index of sn_estimator_at */
+    int scale_rule;              /* sn_scale_rule */
+    double delta_ratio;          /* of the threshold; negative: the quantizer's own */
+    double positive_fraction;    /* share of filters with sign +1 */
+    double ede_t_min, ede_t_max; /* 0: 0.1 and 10 */
 } sn_quant_options;
 
 /* What a quantizer found out about a region. */
 typedef struct sn_region {
     float sign;       /* +1 or -1; set by the caller */
     float scale;      /* alpha */
-    float threshold;  /* where the quantizer steps: the centre c of EDE */
-    size_t effectual; /* weights whose mask is 1 */
+    float threshold;  /* where the quantizer steps: the centre c of EDE; of two steps the upper */
+    size_t effectual; /* weights whose mask is 1: all that make a difference to a sum */
+    /* alpha = magnitude / levels makes Wq / alpha as large as W on the mean: usually the sum and
+     * the number of the effectual |W|. */
+    double magnitude, levels;
 } sn_region;
 
 /* How the weights of a quantizer are written in a packed model. */
@@ -41,24 +51,45 @@ typedef enum sn_code {
     SN_CODE_SIGNED_BINARY,          /* alpha sign mask */
     SN_CODE_SIGNED_BINARY_CENTERED, /* alpha sign (mask - density) */
     SN_CODE_BINARY,                 /* alpha or -alpha */
-    SN_CODE_TERNARY                 /* alpha, 0 or -alpha */
+    SN_CODE_TERNARY,                /* alpha, 0 or -alpha */
+    SN_CODE_OTHER                   /* more values than these codes have: as fp32 */
 } sn_code;
 
+/* Wq as a function of W; estimators are made for one or the other. */
+typedef enum sn_steps {
+    SN_STEPS_ONE = 1,     /* steps at region->threshold */
+    SN_STEPS_SEVERAL = 2, /* rises in several steps */
+    SN_STEPS_PERIODIC = 4 /* goes up and down */
+} sn_steps;
+
 typedef struct sn_quantizer {
-    const char *name; /* as given to --quant */
+    const char *name;      /* as given to --quant */
+    const char *summary;   /* one line */
+    const char *reference; /* where it is from */
     sn_code code;
+    sn_steps steps;
+    bool zero_free;        /* all weights are effectual, always */
+    double delta_ratio;    /* unless another is asked for */
+    const char *estimator; /* likewise; NULL for full precision */
     /* From latent[count] and region->sign: weight[count] = Wq, mask[count] = 0 or 1 (either may be
-     * NULL), and the rest of *region. NULL for full precision. */
+     * NULL), and the rest of *region. The scale is 1 where the rule is neither filter-mean nor one:
+     * whoever knows the layer multiplies. NULL for full precision. */
     void (*quantize)(const sn_quant_options *options, const float *latent, size_t count,
                      sn_region *region, float *weight, uint8_t *mask);
 } sn_quantizer;
 
 typedef struct sn_estimator {
-    const char *name; /* as given to --estimator */
+    const char *name;      /* as given to --estimator */
+    const char *summary;   /* one line */
+    const char *reference; /* where it is from */
+    unsigned steps;        /* bits sn_steps: the quantizers it is made for */
     /* dlatent[i] += dweight[i] * surrogate derivative at latent[i]; progress is the share of the
-     * training that lies behind, in [0, 1). */
-    void (*backward)(const float *latent, size_t count, const sn_region *region, double progress,
-                     const float *dweight, float *dlatent);
+     * training that lies behind, in [0, 1). NULL for auto: the quantizer's own. */
+    void (*backward)(const sn_quant_options *options, const float *latent, size_t count,
+                     const sn_region *region, double progress, const float *dweight,
+                     float *dlatent);
+    /* The largest |surrogate derivative| anywhere: what lies below it is suppressed gradient. */
+    double (*peak)(const sn_quant_options *options, const sn_region *region, double progress);
 } sn_estimator;
 
 /* The tables; NULL past the last entry. Names alone, for option tables. */
@@ -68,11 +99,18 @@ const char *sn_quantizer_name(int index);
 const char *sn_estimator_name(int index);
 const char *sn_scale_rule_name(int index);
 
+/* Replaces what stands for the quantizer's own, and 0 for EDE's temperatures, by what it is.
+ * SN_ERROR_ARGUMENT when the estimator is not made for the quantizer. */
+sn_status sn_quant_resolve(sn_quant_options *options, sn_error *error);
+
 /* The sign of region `index` of `count`: +1 for the first round(positive_fraction * count). */
 float sn_region_sign(size_t index, size_t count, double positive_fraction);
 
-/* Temperature t = 0.1 * 100^progress and gain k = max(1 / t, 1) of EDE (IR-Net, arXiv 1909.10788).
- */
-void sn_ede_schedule(double progress, double *t, double *k);
+/* Temperature t = t_min (t_max / t_min)^progress and gain k = max(1 / t, 1) of EDE (IR-Net, arXiv
+ * 1909.10788, equation 10). */
+void sn_ede_schedule(double t_min, double t_max, double progress, double *t, double *k);
+
+/* Sum of |value|. */
+double sn_sum_of_magnitudes(const float *values, size_t count);
 
 #endif

@@ -8,11 +8,8 @@
 /* Everything but the weights themselves. */
 static void measure(const sn_quant_options *options, const float *latent, size_t count,
                     sn_region *region) {
-    float largest = 0;
-#pragma omp simd reduction(max : largest)
-    for (size_t i = 0; i < count; i++)
-        largest = fabsf(latent[i]) > largest ? fabsf(latent[i]) : largest;
-    const float delta = (float)options->delta_ratio * largest, sign = region->sign;
+    const float delta = (float)options->delta_ratio * sn_largest_magnitude(latent, count);
+    const float sign = region->sign;
     double total = 0;
     int effectual = 0; /* the width of a float, so that a vector holds as many; counts are ints */
 #pragma omp simd reduction(+ : total, effectual)
@@ -22,9 +19,9 @@ static void measure(const sn_quant_options *options, const float *latent, size_t
     }
     region->effectual = (size_t)effectual;
     region->threshold = region->sign * delta;
-    region->scale = region->effectual ? (float)(total / (double)region->effectual) : 0;
-    if (options->scale_rule == SN_SCALE_ONE)
-        region->scale = 1;
+    region->magnitude = total;
+    region->levels = (double)effectual;
+    sn_region_set_scale(options, region);
 }
 
 static void quantize(const sn_quant_options *options, const float *latent, size_t count,
@@ -51,8 +48,21 @@ static void quantize_centered(const sn_quant_options *options, const float *late
 }
 
 const sn_quantizer sn_quantizer_signed_binary = {
-    .name = "signed-binary", .code = SN_CODE_SIGNED_BINARY, .quantize = quantize_plain};
+    .name = "signed-binary",
+    .summary = "0 or a in half of the filters, 0 or -a in the others",
+    .reference = "PLUM, arXiv 2312.01581",
+    .code = SN_CODE_SIGNED_BINARY,
+    .steps = SN_STEPS_ONE,
+    .delta_ratio = 0.05,
+    .estimator = "ede",
+    .quantize = quantize_plain};
 
-const sn_quantizer sn_quantizer_signed_binary_centered = {.name = "signed-binary-centered",
-                                                          .code = SN_CODE_SIGNED_BINARY_CENTERED,
-                                                          .quantize = quantize_centered};
+const sn_quantizer sn_quantizer_signed_binary_centered = {
+    .name = "signed-binary-centered",
+    .summary = "signed-binary less the mean of each filter",
+    .reference = "docs/method.md",
+    .code = SN_CODE_SIGNED_BINARY_CENTERED,
+    .steps = SN_STEPS_ONE,
+    .delta_ratio = 0.05,
+    .estimator = "ede",
+    .quantize = quantize_centered};

@@ -40,14 +40,23 @@ static const sn_option options[] = {
 
     {"quant", FIELD(quant.quantizer), CHOICE(sn_quantizer_name, "signed-binary"),
      .group = "Quantization", .help = "quantizer of the 3x3 convolutions in the blocks"},
-    {"estimator", FIELD(quant.estimator), CHOICE(sn_estimator_name, "ede"), .group = "Quantization",
-     .help = "gradient estimator"},
-    {"delta-ratio", FIELD(quant.delta_ratio), REAL(0, 1, "0.05"), .group = "Quantization",
-     .help = "threshold as a share of a filter's largest |weight|"},
+    {"estimator", FIELD(quant.estimator), CHOICE(sn_estimator_name, "auto"),
+     .group = "Quantization",
+     .help = "gradient estimator; auto: ede, or ste where the quantizer has several steps"},
+    {"delta-ratio", FIELD(quant.delta_ratio), REAL(-1, 10, "-1"), .group = "Quantization",
+     .help =
+         "threshold as a share of a filter's largest |weight|, for ternary of the mean; negative: "
+         "0.05, for ternary 0.7"},
     {"positive-fraction", FIELD(quant.positive_fraction), REAL(0, 1, "0.5"),
      .group = "Quantization", .help = "share of filters with weights {0,+a}"},
-    {"scale", FIELD(quant.scale_rule), CHOICE(sn_scale_rule_name, "mean"), .group = "Quantization",
-     .help = "a: mean of the effectual |weights|, or one"},
+    {"scale", FIELD(quant.scale_rule), CHOICE(sn_scale_rule_name, "filter-mean"),
+     .group = "Quantization",
+     .help = "a: mean of the effectual |weights|, one, or trained; mean is filter-mean"},
+
+    {"ede-t-min", FIELD(quant.ede_t_min), REAL(1e-6, 1e6, "0.1"), .group = "Quantization",
+     .help = "ede: sharpness t at the start of the run"},
+    {"ede-t-max", FIELD(quant.ede_t_max), REAL(1e-6, 1e6, "10"), .group = "Quantization",
+     .help = "ede: sharpness t at its end"},
 
     {"epochs", FIELD(epochs), COUNT(1, 1e6, "100"), .tag = SN_CONFIG_CHANGEABLE,
      .group = "Optimisation", .help = "passes over the training images"},
@@ -107,6 +116,9 @@ static const sn_option options[] = {
     {"summary", FIELD(summary), .kind = SN_OPTION_FLAG, .group = "This invocation",
      .tag = SN_CONFIG_TRANSIENT,
      .help = "print layers, sizes and the memory that training needs; do not train"},
+    {"list", FIELD(list), .kind = SN_OPTION_FLAG, .group = "This invocation",
+     .tag = SN_CONFIG_TRANSIENT,
+     .help = "print quantizers, estimators, architectures and data sets with their references"},
 };
 
 enum { OPTION_COUNT = sizeof options / sizeof *options };
@@ -123,6 +135,8 @@ void sn_config_resolve(sn_train_config *config) {
         config->optimizer.decay_latent = config->optimizer.decay_weight;
     if (config->threads == 0)
         config->threads = (uint64_t)omp_get_num_procs();
+    sn_quant_resolve(&config->quant,
+                     NULL); /* what does not fit the network's construction reports */
     config->optimizer.nesterov = !config->plain_momentum;
     config->engine =
         (int)sn_engine_resolve((sn_engine)config->engine, (sn_precision)config->precision);

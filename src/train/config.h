@@ -33,7 +33,7 @@ typedef struct sn_train_config {
     char out[SN_OPTION_TEXT_SIZE];
     char resume[SN_OPTION_TEXT_SIZE];
     uint64_t stop_after;
-    bool profile, summary;
+    bool profile, summary, list;
 } sn_train_config;
 
 /* What the data decides about a network. */

@@ -38,6 +38,8 @@ const char *sn_optimizer_slot_name(const sn_optimizer *optimizer, int slot) {
 static double decay_of(const sn_optimizer_options *options, sn_role role) {
     if (role == SN_ROLE_WEIGHT)
         return options->decay_weight;
+    if (role == SN_ROLE_SCALE)
+        return 0;
     return role == SN_ROLE_LATENT ? options->decay_latent : options->decay_others;
 }
 

@@ -267,7 +267,7 @@ static void finish_epoch(sn_trainer *t, sn_epoch_metrics *m) {
     const double images = (double)(t->state.step * t->config.batch);
     const double started = sn_clock_seconds();
     sn_network_evaluate(&t->evaluation, t->test_loader, t->logits, &m->test);
-    const sn_weight_counts counts = sn_count_effectual(t->parameters, &t->config.quant);
+    const sn_weight_counts counts = sn_count_effectual(t->evaluation.graph);
     m->epoch = t->state.epoch + 1;
     m->loss = t->state.loss_sum / images;
     m->train_top1 = 100 * (double)t->state.correct / images;

@@ -22,7 +22,10 @@ static const double tolerance = 1e-4;
 
 static const struct {
     const char *quant, *estimator;
-} networks[] = {{"fp32", "ste"}, {"signed-binary", "ede"}, {"signed-binary-centered", "ste"}};
+} networks[] = {{"fp32", "ste"},
+                {"signed-binary", "ede"},
+                {"signed-binary-centered", "ste"},
+                {"binary", "ste"}};
 
 /* auto stands for one of them and has no turn of its own. */
 enum { NETWORKS = sizeof networks / sizeof *networks, ENGINES = SN_ENGINE_COUNT - 1 };

@@ -156,9 +156,9 @@ START_TEST(only_block_convolutions_are_quantized) {
     ck_assert_int_eq(sn_parameters_find(n.parameters, "fc.weight")->role, SN_ROLE_WEIGHT);
     ck_assert_int_eq(sn_parameters_find(n.parameters, "layer2.0.conv1.weight")->role,
                      SN_ROLE_LATENT);
-    ck_assert_int_eq(sn_parameters_allocate(n.parameters, NULL), SN_OK);
+    ck_assert_int_eq(sn_graph_plan(n.graph, n.logits, NULL), SN_OK);
     sn_parameters_initialise(n.parameters, 1);
-    const sn_weight_counts counts = sn_count_effectual(n.parameters, &options.quant);
+    const sn_weight_counts counts = sn_count_effectual(n.graph);
     ck_assert_uint_eq(counts.total, 267264);
     const double density = (double)counts.effectual / (double)counts.total;
     ck_assert_double_ge(density, 0.4); /* half the normal distribution, less the threshold */

@@ -90,6 +90,273 @@ START_TEST(centered_weights_have_mean_zero_and_two_values) {
 }
 END_TEST
 
+/* The definitions, written plainly in double: XNOR-Net's filter-wise scale, and TWN. */
+static double plain_weight(const char *name, const float *latent, int count, double delta_ratio,
+                           int index, bool *at_step) {
+    double mean = 0, total = 0;
+    int effectual = 0;
+    for (int i = 0; i < count; i++)
+        mean += fabs((double)latent[i]) / count;
+    const bool ternary = strcmp(name, "ternary") == 0;
+    const double delta = ternary ? delta_ratio * mean : -1;
+    for (int i = 0; i < count; i++) {
+        if (fabs((double)latent[i]) > delta) {
+            total += fabs((double)latent[i]);
+            effectual++;
+        }
+    }
+    const double w = (double)latent[index];
+    *at_step = fabs(fabs(w) - delta) < 1e-6;
+    if (fabs(w) <= delta)
+        return 0;
+    return (w >= 0 ? 1 : -1) * total / effectual;
+}
+
+START_TEST(comparisons_match_their_definition) {
+    static const char *const names[] = {"binary", "ternary"};
+    const char *name = names[_i / 2];
+    sn_quant_options options = {.quantizer = sn_choice_find(sn_quantizer_name, name),
+                                .delta_ratio = _i % 2 ? 1.3 : -1};
+    ck_assert_int_eq(sn_quant_resolve(&options, NULL), SN_OK);
+    if (_i == 2)
+        ck_assert_double_eq(options.delta_ratio, 0.7);
+    float latent[COUNT], weight[COUNT];
+    uint8_t mask[COUNT];
+    draw(latent, COUNT, 0.06, 6);
+    latent[5] = 0;
+    latent[6] = -0.0F;
+    sn_region region = {.sign = 1};
+    quantizer(name)->quantize(&options, latent, COUNT, &region, weight, mask);
+    size_t effectual = 0;
+    for (int i = 0; i < COUNT; i++) {
+        bool at_step;
+        const double want = plain_weight(name, latent, COUNT, options.delta_ratio, i, &at_step);
+        ck_assert(!at_step); /* or the draw decides nothing */
+        ck_assert_double_eq_tol((double)weight[i], want, 1e-8);
+        ck_assert_uint_eq(mask[i], want != 0);
+        effectual += mask[i];
+    }
+    ck_assert_uint_eq(region.effectual, effectual);
+}
+END_TEST
+
+START_TEST(ternary_of_zeros_is_zero) {
+    const float latent[9] = {0};
+    sn_region region = {.sign = 1};
+    float weight[9];
+    quantizer("ternary")->quantize(&defaults, latent, 9, &region, weight, NULL);
+    ck_assert_uint_eq(region.effectual, 0);
+    for (int j = 0; j < 9; j++)
+        ck_assert_float_eq(weight[j], 0);
+}
+END_TEST
+
+static sn_status resolve(const char *quant, const char *name, sn_quant_options *options,
+                         sn_error *error) {
+    *options = (sn_quant_options){.quantizer = sn_choice_find(sn_quantizer_name, quant),
+                                  .estimator = sn_choice_find(sn_estimator_name, name),
+                                  .delta_ratio = -1};
+    return sn_quant_resolve(options, error);
+}
+
+START_TEST(every_quantizer_names_an_estimator_of_its_own) {
+    sn_quant_options options;
+    sn_error error;
+    for (int i = 0; sn_quantizer_name(i); i++) {
+        if (!sn_quantizer_at(i)->quantize)
+            continue;
+        ck_assert_int_eq(resolve(sn_quantizer_name(i), "auto", &options, &error), SN_OK);
+        ck_assert_ptr_nonnull(sn_estimator_at(options.estimator)->backward);
+        ck_assert_double_ge(options.delta_ratio, 0);
+    }
+    ck_assert_int_eq(resolve("signed-binary", "auto", &options, NULL), SN_OK);
+    ck_assert_str_eq(sn_estimator_name(options.estimator), "ede");
+    ck_assert_int_eq(resolve("ternary", "ede", &options, &error), SN_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "ternary"));
+    ck_assert_int_eq(resolve("binary", "ede-standardized", &options, NULL), SN_OK);
+    ck_assert_int_eq(resolve("biper", "ste", &options, NULL), SN_ERROR_ARGUMENT);
+    ck_assert_int_eq(resolve("binary", "sine", &options, NULL), SN_ERROR_ARGUMENT);
+}
+END_TEST
+
+static int by_value(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double middle_of(const float *latent, int count) {
+    double sorted[COUNT];
+    for (int i = 0; i < count; i++)
+        sorted[i] = fabs((double)latent[i]);
+    qsort(sorted, (size_t)count, sizeof *sorted, by_value);
+    return sorted[(count - 1) / 2];
+}
+
+/* BitNet b1.58 as it is written: round, which puts halves to the even neighbour, and clip. */
+static void check_b158(const char *name, const float *latent, int count, double gamma) {
+    const sn_quant_options options = {.delta_ratio = 0.5};
+    sn_region region = {.sign = 1};
+    float weight[COUNT];
+    uint8_t mask[COUNT];
+    size_t effectual = 0;
+    quantizer(name)->quantize(&options, latent, (size_t)count, &region, weight, mask);
+    for (int i = 0; i < count; i++) {
+        const double rounded = nearbyint((double)latent[i] / gamma);
+        const double want = gamma * fmax(-1, fmin(1, rounded));
+        ck_assert_double_eq_tol((double)weight[i], want, 1e-8);
+        ck_assert_uint_eq(mask[i], want != 0);
+        effectual += mask[i];
+    }
+    ck_assert_uint_eq(region.effectual, effectual);
+    ck_assert_double_eq_tol((double)region.scale, gamma, 1e-8);
+}
+
+START_TEST(b158_rounds_and_clips) {
+    float latent[COUNT];
+    draw(latent, COUNT, 0.06, 7 + (uint64_t)_i);
+    const int count = COUNT - _i; /* even and odd */
+    double mean = 0;
+    for (int i = 0; i < count; i++)
+        mean += fabs((double)latent[i]) / count;
+    check_b158("ternary-b158", latent, count, mean);
+    check_b158("ternary-b158-median", latent, count, middle_of(latent, count));
+}
+END_TEST
+
+START_TEST(a_median_of_few_is_the_lower_middle) {
+    const float latent[4] = {-4, 1, -2, 3}, tied[4] = {1, -1, 1, 5}, zeros[2] = {0, -0.0F};
+    const sn_quant_options options = {.delta_ratio = 0.5};
+    sn_region region = {.sign = 1};
+    quantizer("ternary-b158-median")->quantize(&options, latent, 4, &region, NULL, NULL);
+    ck_assert_float_eq(region.scale, 2);
+    quantizer("ternary-b158-median")->quantize(&options, tied, 4, &region, NULL, NULL);
+    ck_assert_float_eq(region.scale, 1);
+    quantizer("ternary-b158-median")->quantize(&options, zeros, 2, &region, NULL, NULL);
+    ck_assert_float_eq(region.scale, 0);
+}
+END_TEST
+
+START_TEST(biper_is_a_square_wave) {
+    float latent[COUNT], weight[COUNT], dweight[COUNT], dlatent[COUNT];
+    draw(latent, COUNT, 0.3, 9); /* several periods of 0.314 */
+    draw(dweight, COUNT, 1, 10);
+    latent[3] = 0;
+    double scale = 0;
+    for (int i = 0; i < COUNT; i++) {
+        scale += fabs(sin(20 * (double)latent[i])) / COUNT;
+        dlatent[i] = 3;
+    }
+    sn_region region = {.sign = 1};
+    quantizer("biper")->quantize(&defaults, latent, COUNT, &region, weight, NULL);
+    ck_assert_double_eq_tol((double)region.scale, scale, 1e-6);
+    estimator("sine")->backward(&defaults, latent, COUNT, &region, 0.5, dweight, dlatent);
+    ck_assert_double_eq_tol(estimator("sine")->peak(&defaults, &region, 0.5), 20 * scale, 1e-4);
+    int rising = 0;
+    for (int i = 0; i < COUNT; i++) {
+        const double w = (double)latent[i];
+        ck_assert(w == 0 || fabs(sin(20 * w)) > 1e-5); /* or rounding decides */
+        const double want = sin(20 * w) >= 0 ? scale : -scale;
+        ck_assert_double_eq_tol((double)weight[i], want, 1e-6);
+        ck_assert_double_eq_tol((double)dlatent[i],
+                                3 + (double)dweight[i] * scale * 20 * cos(20 * w), 1e-4);
+        rising += cos(20 * w) > 0;
+    }
+    ck_assert(rising > COUNT / 4 && rising < 3 * COUNT / 4);
+}
+END_TEST
+
+START_TEST(denseshift_takes_the_nearest_power) {
+    float latent[COUNT], weight[COUNT];
+    draw(latent, COUNT, 0.06, 11);
+    latent[0] = 0;
+    double largest = 0, sum = 0, powers = 0, power[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        largest = fmax(largest, fabs((double)latent[i]));
+        sum += fabs((double)latent[i]);
+    }
+    int seen[4] = {0};
+    for (int i = 0; i < COUNT; i++) {
+        const double exponent = round(log2(fabs((double)latent[i]) / largest));
+        const int p = exponent < -3 ? -3 : (int)exponent; /* log2(0) is -infinity */
+        power[i] = ldexp(1, p);
+        powers += power[i];
+        seen[-p]++;
+    }
+    sn_region region = {.sign = 1};
+    quantizer("denseshift")->quantize(&defaults, latent, COUNT, &region, weight, NULL);
+    ck_assert_double_eq_tol((double)region.scale, sum / powers, 1e-7);
+    for (int i = 0; i < COUNT; i++)
+        ck_assert_double_eq_tol((double)weight[i],
+                                (latent[i] >= 0 ? 1 : -1) * power[i] * sum / powers, 1e-7);
+    for (int p = 0; p < 4; p++)
+        ck_assert_int_gt(seen[p], 0);
+}
+END_TEST
+
+/* What the rules that need the layer build on: with any of them weights come with scale 1, and
+ * magnitude / levels is the scale of filter-mean. */
+START_TEST(every_quantizer_separates_pattern_and_scale) {
+    float latent[COUNT], weight[COUNT], pattern[COUNT];
+    draw(latent, COUNT, 0.06, 12);
+    for (int q = 0; sn_quantizer_name(q); q++) {
+        const sn_quantizer *tested = sn_quantizer_at(q);
+        if (!tested->quantize)
+            continue;
+        for (int sign = -1; sign <= 1; sign += 2) {
+            sn_quant_options options = {.delta_ratio = tested->delta_ratio};
+            sn_region region = {.sign = (float)sign}, one = region;
+            tested->quantize(&options, latent, COUNT, &region, weight, NULL);
+            ck_assert_float_eq(region.scale, (float)(region.magnitude / region.levels));
+            for (int rule = SN_SCALE_LAYER_MEAN; rule <= SN_SCALE_LEARNED; rule++) {
+                options.scale_rule = rule;
+                tested->quantize(&options, latent, COUNT, &one, pattern, NULL);
+                ck_assert_float_eq(one.scale, 1);
+                for (int i = 0; i < COUNT; i++)
+                    ck_assert_double_eq_tol((double)weight[i], (double)(pattern[i] * region.scale),
+                                            1e-8);
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(peaks_are_the_largest_slopes) {
+    static const char *const names[] = {"ste", "ede", "ede-standardized"};
+    float latent[COUNT], ones[COUNT];
+    draw(latent, COUNT, 0.5, 13);
+    latent[0] = -0.01F; /* the step itself */
+    for (int i = 0; i < COUNT; i++)
+        ones[i] = 1;
+    const sn_quant_options options = {.ede_t_min = 0.5, .ede_t_max = 3};
+    const sn_region region = {.sign = -1, .threshold = -0.01F};
+    for (int e = 0; e < 3; e++) {
+        float slope[COUNT] = {0};
+        double largest = 0;
+        estimator(names[e])->backward(&options, latent, COUNT, &region, 0.7, ones, slope);
+        for (int i = 0; i < COUNT; i++)
+            largest = fmax(largest, (double)slope[i]);
+        ck_assert_double_eq_tol(estimator(names[e])->peak(&options, &region, 0.7), largest, 1e-5);
+    }
+}
+END_TEST
+
+START_TEST(temperatures_span_the_given_range) {
+    double t, k;
+    sn_ede_schedule(0.5, 8, 0, &t, &k);
+    ck_assert_double_eq_tol(t, 0.5, 1e-12);
+    ck_assert_double_eq_tol(k, 2, 1e-12);
+    sn_ede_schedule(0.5, 8, 0.5, &t, &k);
+    ck_assert_double_eq_tol(t, 2, 1e-12); /* the geometric middle */
+    ck_assert_double_eq_tol(k, 1, 1e-12);
+    sn_quant_options options = {.quantizer = sn_choice_find(sn_quantizer_name, "binary"),
+                                .scale_rule = SN_SCALE_MEAN};
+    ck_assert_int_eq(sn_quant_resolve(&options, NULL), SN_OK);
+    ck_assert_double_eq(options.ede_t_min, 0.1);
+    ck_assert_double_eq(options.ede_t_max, 10);
+    ck_assert_int_eq(options.scale_rule, SN_SCALE_FILTER_MEAN);
+}
+END_TEST
+
 START_TEST(scale_rule_one_is_one) {
     float latent[COUNT], weight[COUNT];
     draw(latent, COUNT, 0.06, 2);
@@ -144,12 +411,13 @@ START_TEST(estimators_match_their_definition_and_accumulate) {
     draw(latent, COUNT, 0.06, 4);
     draw(dweight, COUNT, 1, 5);
     latent[0] = 1.7F; /* beyond the clip */
+    const sn_quant_options options = {.ede_t_min = 0.1, .ede_t_max = 10};
     for (double progress = 0; progress < 1; progress += 0.3) {
         float dlatent[COUNT];
         for (int i = 0; i < COUNT; i++)
             dlatent[i] = 3;
         const sn_region region = {.sign = -1, .threshold = -0.01F};
-        estimator(name)->backward(latent, COUNT, &region, progress, dweight, dlatent);
+        estimator(name)->backward(&options, latent, COUNT, &region, progress, dweight, dlatent);
         for (int i = 0; i < COUNT; i++) {
             const double slope = surrogate(name, (double)latent[i], (double)region.threshold,
                                            progress, sample_deviation(latent));
@@ -166,6 +434,16 @@ int main(void) {
     tcase_add_test(tcase, a_filter_without_effectual_weights_is_zero);
     tcase_add_test(tcase, a_filter_of_zeros_stays_finite);
     tcase_add_test(tcase, centered_weights_have_mean_zero_and_two_values);
+    tcase_add_loop_test(tcase, comparisons_match_their_definition, 0, 4);
+    tcase_add_test(tcase, ternary_of_zeros_is_zero);
+    tcase_add_test(tcase, every_quantizer_names_an_estimator_of_its_own);
+    tcase_add_loop_test(tcase, b158_rounds_and_clips, 0, 2);
+    tcase_add_test(tcase, a_median_of_few_is_the_lower_middle);
+    tcase_add_test(tcase, biper_is_a_square_wave);
+    tcase_add_test(tcase, denseshift_takes_the_nearest_power);
+    tcase_add_test(tcase, every_quantizer_separates_pattern_and_scale);
+    tcase_add_test(tcase, peaks_are_the_largest_slopes);
+    tcase_add_test(tcase, temperatures_span_the_given_range);
     tcase_add_test(tcase, scale_rule_one_is_one);
     tcase_add_test(tcase, a_larger_delta_ratio_is_sparser);
     tcase_add_loop_test(tcase, estimators_match_their_definition_and_accumulate, 0, 3);

@@ -15,7 +15,8 @@ refused "--epochs" "$train" --epochs -1
 refused "--epochs" "$train" --epochs 99999999999999999999999
 refused "cifar10, shapes, folder" "$train" --dataset mnist
 refused "resnet20, resnet32" "$train" --arch vgg
-refused "fp32, signed-binary, signed-binary-centered" "$train" --quant trinary
+refused "fp32, binary, ternary, signed-binary, signed-binary-centered, ternary-b158" "$train" --quant trinary
+refused "ste is" "$train" "${small[@]}" --quant ternary --estimator ede
 refused "stray" "$train" --dataset shapes stray
 refused "more than" "$train" "${small[@]}" --batch 129
 

@@ -7,10 +7,24 @@ source "${0%/*}/programs.sh"
 # ---- every option is in the help, with its default ----
 "$train" --help >help.txt
 for option in dataset data-dir arch width quant estimator delta-ratio positive-fraction scale epochs \
-    batch optimizer lr schedule warmup weight-decay seed threads limit-train limit-test out resume profile summary; do
+    batch optimizer lr schedule warmup weight-decay seed threads limit-train limit-test out resume profile summary list ede-t-min ede-t-max; do
     grep -q -- "--$option" help.txt || die "no --$option in the help"
 done
 grep -q 'default: resnet20' help.txt || die 'no default in the help'
+
+# ---- everything that can be chosen is listed, with where it is from ----
+"$train" --list >list.txt
+for option in quant estimator arch dataset; do
+    names=$(tr '\n' ' ' <help.txt | tr -s ' ' |
+        sed -n "s/.*--$option NAME [^(]*(one of: \([^;]*\);.*/\1/p" | tr -d ',')
+    [[ $names ]] || die "no choices of --$option in the help"
+    for name in $names; do
+        awk -v o="--$option" -v n="$name" '/^--/ { in_it = $1 == o }
+            in_it && $1 == n && NF > 4 { found = 1 } END { exit !found }' list.txt ||
+            die "no $name under --$option in: $(cat list.txt)"
+    done
+done
+grep -q 'denseshift .*arXiv 2208.09708' list.txt || die 'no reference of denseshift'
 
 # ---- a run, and its files ----
 "$train" "${small[@]}" --epochs 2 --quant signed-binary-centered --estimator ste --seed 5 \

@@ -192,7 +192,7 @@ START_TEST(one_bit_weights_take_one_bit) {
     randomise(parameters);
     ck_assert_int_eq(sn_freeze(&network, NULL, &packed, &bytes, NULL), SN_OK);
     ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_OK);
-    const sn_weight_counts counts = sn_count_effectual(parameters, &options.model.quant);
+    const sn_weight_counts counts = sn_count_effectual(network.graph);
     ck_assert_uint_eq(info.quantized_weights, counts.total);
     ck_assert_uint_eq(info.effectual_weights, counts.effectual);
     /* bits, fp32 layers, and a scale, a bias and a sign for each of 784 + 16 + 96 filters */

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { QUANTIZERS = 9 };
+
 static char folder[SN_OPTION_TEXT_SIZE];
 
 static void setup(void) {
@@ -276,6 +278,29 @@ START_TEST(training_learns) {
 }
 END_TEST
 
+/* Likewise with every quantizer, and with one of them every rule for the scale. */
+START_TEST(every_quantizer_learns) {
+    char out[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run run;
+    ck_assert_ptr_null(sn_quantizer_name(QUANTIZERS));
+    const bool is_quantizer = sn_quantizer_name(_i) != NULL;
+    const char *quant = is_quantizer ? sn_quantizer_name(_i) : "ternary";
+    const char *rule = sn_scale_rule_name(is_quantizer ? SN_SCALE_FILTER_MEAN : _i - QUANTIZERS);
+    configure(&config, "epochs", "30", "quant", quant, "scale", rule, "threads", "1", "no-augment",
+              "true", "limit-train", "32", "batch", "16", "limit-test", "10", "out",
+              in_folder(out, "run"), NULL);
+    must_run(&config, 0, &run);
+    char *text = read_text(out, "metrics.jsonl");
+    json_t *object = json_loads(strrchr(text, '{'), 0, NULL);
+    const double loss = json_real_value(json_object_get(object, "loss"));
+    ck_assert_msg(loss < 2.2, "%s, %s: %g", quant, rule, loss);
+    json_decref(object);
+    free(text);
+    end_training(&run);
+}
+END_TEST
+
 Suite *trainer_suite(void) {
     Suite *suite = suite_create("trainer");
     TCase *tcase = tcase_create("trainer");
@@ -293,6 +318,7 @@ Suite *trainer_suite(void) {
     tcase_add_test(tcase, a_batch_larger_than_the_data_is_refused);
     tcase_add_test(tcase, runs_without_a_folder_get_free_names);
     tcase_add_test(tcase, training_learns);
+    tcase_add_loop_test(tcase, every_quantizer_learns, 0, QUANTIZERS + SN_SCALE_MEAN);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,0 +1,47 @@
+/* DenseShift (arXiv 2208.09708): zero-free weights +-a {1, 1/2, 1/4, 1/8}, three bits each, so that
+ * products are shifts:
+ *     Wq = alpha sign(W) 2^p,   p = log2(|W| / max |W|) rounded and clipped to -3 .. 0
+ *     alpha = sum |W| / sum 2^p
+ * The paper trains several latent weights for the bits of each weight; here it is one, which is
+ * rounded. sign(0) = +1. */
+#include "quant/tables.h"
+
+#include <math.h>
+
+/* 2^p: in the logarithm the borders lie in the middle between powers. */
+static inline float power_of(float magnitude, float largest) {
+    const float half = largest * 0.707106781F; /* 2^(-1/2) */
+    return 0.125F + (magnitude > half / 4 ? 0.125F : 0.0F) + (magnitude > half / 2 ? 0.25F : 0.0F) +
+           (magnitude > half ? 0.5F : 0.0F);
+}
+
+static void quantize(const sn_quant_options *options, const float *latent, size_t count,
+                     sn_region *region, float *weight, uint8_t *mask) {
+    const float largest = sn_largest_magnitude(latent, count);
+    double powers = 0;
+#pragma omp simd reduction(+ : powers)
+    for (size_t i = 0; i < count; i++)
+        powers += (double)power_of(fabsf(latent[i]), largest);
+    region->threshold = 0;
+    region->effectual = count;
+    region->magnitude = sn_sum_of_magnitudes(latent, count);
+    region->levels = powers;
+    sn_region_set_scale(options, region);
+    const float scale = region->scale;
+#pragma omp simd
+    for (size_t i = 0; i < (weight ? count : 0); i++) {
+        const float power = scale * power_of(fabsf(latent[i]), largest);
+        weight[i] = latent[i] >= 0 ? power : -power;
+    }
+    sn_full_mask(mask, count);
+}
+
+const sn_quantizer sn_quantizer_denseshift = {
+    .name = "denseshift",
+    .summary = "a or -a times 1, 1/2, 1/4 or 1/8: shifts, never zero",
+    .reference = "DenseShift, arXiv 2208.09708",
+    .code = SN_CODE_OTHER,
+    .steps = SN_STEPS_SEVERAL,
+    .zero_free = true,
+    .estimator = "ste",
+    .quantize = quantize};

@@ -1,0 +1,46 @@
+/* Ternary weight networks (TWN, arXiv 1605.04711, equations 3 and 6):
+ *     delta = delta_ratio mean |W|,   m = [ |W| > delta ],   alpha = mean of |W| over m
+ *     Wq = alpha sign(W) m */
+#include "quant/tables.h"
+
+#include <math.h>
+
+void sn_ternary_write(const float *latent, size_t count, const sn_region *region, float *weight,
+                      uint8_t *mask) {
+    const float delta = region->threshold, scale = region->scale;
+#pragma omp simd
+    for (size_t i = 0; i < (weight ? count : 0); i++)
+        weight[i] =
+            scale * ((latent[i] > delta ? 1.0F : 0.0F) - (latent[i] < -delta ? 1.0F : 0.0F));
+    for (size_t i = 0; i < (mask ? count : 0); i++)
+        mask[i] = fabsf(latent[i]) > delta;
+}
+
+static void quantize(const sn_quant_options *options, const float *latent, size_t count,
+                     sn_region *region, float *weight, uint8_t *mask) {
+    const double mean = sn_sum_of_magnitudes(latent, count) / (double)count;
+    const float delta = (float)(options->delta_ratio * mean);
+    double total = 0;
+    int effectual = 0; /* the width of a float, so that a vector holds as many */
+#pragma omp simd reduction(+ : total, effectual)
+    for (size_t i = 0; i < count; i++) {
+        total += fabsf(latent[i]) > delta ? (double)fabsf(latent[i]) : 0;
+        effectual += fabsf(latent[i]) > delta ? 1 : 0;
+    }
+    region->effectual = (size_t)effectual;
+    region->threshold = delta;
+    region->magnitude = total;
+    region->levels = (double)effectual;
+    sn_region_set_scale(options, region);
+    sn_ternary_write(latent, count, region, weight, mask);
+}
+
+const sn_quantizer sn_quantizer_ternary = {.name = "ternary",
+                                           .summary =
+                                               "a, 0 or -a; 0 within 0.7 of the mean |weight|",
+                                           .reference = "TWN, arXiv 1605.04711",
+                                           .code = SN_CODE_TERNARY,
+                                           .steps = SN_STEPS_SEVERAL,
+                                           .delta_ratio = 0.7,
+                                           .estimator = "ste",
+                                           .quantize = quantize};

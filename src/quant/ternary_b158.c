@@ -1,0 +1,78 @@
+/* BitNet b1.58 (arXiv 2402.17764, equations 1 to 3): gamma = mean |W|, and Wq = gamma times W /
+ * gamma rounded and clipped to {-1, 0, 1}, that is
+ *     Wq = gamma sign(W) [ |W| > delta ],   delta = delta_ratio gamma, delta_ratio = 1/2
+ * The paper takes gamma over a whole weight matrix; here it is that of the region, a filter, as for
+ * all other quantizers. "BitNet b1.58 Reloaded" (arXiv 2407.09527) puts the median for the mean. */
+#include "quant/tables.h"
+
+#include <math.h>
+#include <string.h>
+
+/* How many |W| are at most `limit`. */
+static size_t count_up_to(const float *latent, size_t count, float limit) {
+    int found = 0;
+#pragma omp simd reduction(+ : found)
+    for (size_t i = 0; i < count; i++)
+        found += fabsf(latent[i]) <= limit ? 1 : 0;
+    return (size_t)found;
+}
+
+/* The least |W| that at least half of them do not exceed: of two in the middle the lower one.
+ * Floats that are not negative have the order of their bits, so halving the range of bits finds it
+ * without a copy. */
+static float median_magnitude(const float *latent, size_t count) {
+    uint32_t low = 0, high = 0x7f800000; /* 0 and infinity */
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        float limit;
+        memcpy(&limit, &middle, sizeof limit);
+        if (count_up_to(latent, count, limit) >= (count + 1) / 2)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    float median;
+    memcpy(&median, &low, sizeof median);
+    return median;
+}
+
+static void quantize(const sn_quant_options *options, const float *latent, size_t count,
+                     double gamma, sn_region *region, float *weight, uint8_t *mask) {
+    region->threshold = (float)(options->delta_ratio * gamma);
+    region->effectual = count - count_up_to(latent, count, region->threshold);
+    region->magnitude = gamma * (double)count;
+    region->levels = (double)count;
+    sn_region_set_scale(options, region);
+    sn_ternary_write(latent, count, region, weight, mask);
+}
+
+static void quantize_mean(const sn_quant_options *options, const float *latent, size_t count,
+                          sn_region *region, float *weight, uint8_t *mask) {
+    const double mean = sn_sum_of_magnitudes(latent, count) / (double)count;
+    quantize(options, latent, count, mean, region, weight, mask);
+}
+
+static void quantize_median(const sn_quant_options *options, const float *latent, size_t count,
+                            sn_region *region, float *weight, uint8_t *mask) {
+    quantize(options, latent, count, (double)median_magnitude(latent, count), region, weight, mask);
+}
+
+const sn_quantizer sn_quantizer_ternary_b158 = {
+    .name = "ternary-b158",
+    .summary = "a, 0 or -a: weight / a rounded, a = mean |weight|",
+    .reference = "BitNet b1.58, arXiv 2402.17764",
+    .code = SN_CODE_TERNARY,
+    .steps = SN_STEPS_SEVERAL,
+    .delta_ratio = 0.5,
+    .estimator = "ste",
+    .quantize = quantize_mean};
+
+const sn_quantizer sn_quantizer_ternary_b158_median = {
+    .name = "ternary-b158-median",
+    .summary = "a, 0 or -a: weight / a rounded, a = median |weight|",
+    .reference = "BitNet b1.58 Reloaded, arXiv 2407.09527",
+    .code = SN_CODE_TERNARY,
+    .steps = SN_STEPS_SEVERAL,
+    .delta_ratio = 0.5,
+    .estimator = "ste",
+    .quantize = quantize_median};

@@ -1,0 +1,195 @@
+/* The quantize op: scales that belong to a layer or are trained, and what it tells about itself. */
+#include "layers/quantize.h"
+
+#include "autograd/ops.h"
+#include "base/option.h"
+#include "base/rng.h"
+#include "suites.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILTERS = 6, CHANNELS = 4, COUNT = CHANNELS * 9, ALL = FILTERS * COUNT, SIDE = 5 };
+enum { OUTPUTS = FILTERS * SIDE * SIDE };
+
+/* One convolution with quantized weights. */
+typedef struct net {
+    sn_parameters *parameters;
+    sn_graph *graph;
+    sn_tensor *x, *y;
+    const sn_node *node; /* the quantizer's */
+} net;
+
+static sn_status build(const sn_quant_options *options, bool with_theta, int threads, net *n) {
+    sn_tensor *latent, *theta = NULL, *weight;
+    *n = (net){0};
+    ck_assert_int_eq(sn_parameters_create(&n->parameters, NULL), SN_OK);
+    ck_assert_int_eq(sn_graph_create(n->parameters, SN_GRAPH_TRAIN, threads, &n->graph, NULL),
+                     SN_OK);
+    ck_assert_int_eq(sn_graph_input(n->graph, sn_shape_4(1, CHANNELS, SIDE, SIDE), &n->x, NULL),
+                     SN_OK);
+    ck_assert_int_eq(sn_graph_parameter(n->graph, "w", sn_shape_4(FILTERS, CHANNELS, 3, 3),
+                                        SN_ROLE_LATENT, (sn_init){SN_INIT_NORMAL, 0.3}, &latent,
+                                        NULL),
+                     SN_OK);
+    if (with_theta)
+        ck_assert_int_eq(sn_graph_parameter(n->graph, "theta", sn_shape_1(FILTERS), SN_ROLE_SCALE,
+                                            (sn_init){SN_INIT_NORMAL, 1}, &theta, NULL),
+                         SN_OK);
+    SN_TRY(sn_quantize(n->graph, latent, theta, options, &weight, NULL));
+    SN_TRY(sn_conv2d(n->graph, n->x, weight, NULL, 1, 1, &n->y, NULL));
+    SN_TRY(sn_graph_plan(n->graph, n->y, NULL));
+    sn_parameters_initialise(n->parameters, 3);
+    for (size_t i = 0; i < sn_graph_node_count(n->graph); i++)
+        if (sn_graph_node(n->graph, i)->op == &sn_op_quantize)
+            n->node = sn_graph_node(n->graph, i);
+    float image[CHANNELS * SIDE * SIDE];
+    for (int i = 0; i < CHANNELS * SIDE * SIDE; i++)
+        image[i] = (float)(i % 7) - 2.5F;
+    sn_tensor_write(n->x, image, 1);
+    return SN_OK;
+}
+
+static void destroy(net *n) {
+    sn_graph_free(n->graph);
+    sn_parameters_free(n->parameters);
+}
+
+static sn_quant_options options_for(const char *quant, sn_scale_rule rule) {
+    return (sn_quant_options){.quantizer = sn_choice_find(sn_quantizer_name, quant),
+                              .scale_rule = rule,
+                              .delta_ratio = -1,
+                              .positive_fraction = 0.5};
+}
+
+/* sum y dy for fixed dy, in double. */
+static double product(const net *n, float *dy) {
+    float y[OUTPUTS];
+    double sum = 0;
+    sn_graph_forward(n->graph);
+    sn_tensor_read(n->y, y, 1);
+    for (int i = 0; i < OUTPUTS; i++) {
+        dy[i] = (float)(i % 5) - 1.5F;
+        sum += (double)y[i] * (double)dy[i];
+    }
+    return sum;
+}
+
+static const char *const names[] = {"binary",       "ternary", "signed-binary",
+                                    "ternary-b158", "biper",   "signed-binary-centered",
+                                    "denseshift"};
+
+START_TEST(the_scale_of_a_layer_is_that_of_all_its_filters) {
+    const sn_quant_options by_filter = options_for(names[_i], SN_SCALE_FILTER_MEAN);
+    const sn_quant_options by_layer = options_for(names[_i], SN_SCALE_LAYER_MEAN);
+    net a, b;
+    ck_assert_int_eq(build(&by_filter, false, 1, &a), SN_OK);
+    ck_assert_int_eq(build(&by_layer, false, 3, &b), SN_OK);
+    sn_region own[FILTERS], shared[FILTERS];
+    float own_weight[ALL], shared_weight[ALL];
+    sn_quantize_now(a.node, own, own_weight, NULL);
+    sn_quantize_now(b.node, shared, shared_weight, NULL);
+    double magnitude = 0, levels = 0;
+    for (int k = 0; k < FILTERS; k++) {
+        magnitude += own[k].magnitude;
+        levels += own[k].levels;
+    }
+    for (int i = 0; i < ALL; i++) {
+        const double alpha = (double)own[i / COUNT].scale;
+        ck_assert_double_eq_tol((double)shared[i / COUNT].scale, magnitude / levels, 1e-6);
+        ck_assert_double_eq_tol((double)shared_weight[i],
+                                (double)own_weight[i] / alpha * magnitude / levels, 1e-6);
+    }
+    /* The graph computes the same. */
+    sn_graph_forward(b.graph);
+    ck_assert_mem_eq(b.node->output->value, shared_weight, sizeof shared_weight);
+    destroy(&a);
+    destroy(&b);
+}
+END_TEST
+
+START_TEST(learned_scales_have_the_gradient_of_finite_differences) {
+    const sn_quant_options options = options_for(names[_i], SN_SCALE_LEARNED);
+    net n;
+    float dy[OUTPUTS];
+    ck_assert_int_eq(build(&options, true, 2, &n), SN_OK);
+    const sn_parameter *theta = sn_parameters_find(n.parameters, "theta");
+    product(&n, dy);
+    sn_parameters_zero_gradients(n.parameters);
+    sn_graph_backward(n.graph, dy);
+    float gradient[FILTERS];
+    memcpy(gradient, theta->gradient, sizeof gradient);
+    for (int k = 0; k < FILTERS; k++) {
+        const float at = theta->value[k], step = 1e-2F;
+        theta->value[k] = at + step;
+        const double above = product(&n, dy);
+        theta->value[k] = at - step;
+        const double below = product(&n, dy);
+        theta->value[k] = at;
+        const double want = (above - below) / (2 * (double)step);
+        ck_assert_double_eq_tol((double)gradient[k], want, 2e-3 * (fabs(want) + 1));
+    }
+    sn_region regions[FILTERS];
+    sn_quantize_now(n.node, regions, NULL, NULL);
+    for (int k = 0; k < FILTERS; k++)
+        ck_assert_float_eq(regions[k].scale, expf(theta->value[k]));
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(a_learned_scale_and_its_parameter_need_each_other) {
+    const sn_quant_options learned = options_for("binary", SN_SCALE_LEARNED);
+    const sn_quant_options mean = options_for("binary", SN_SCALE_FILTER_MEAN);
+    net n;
+    ck_assert_int_eq(build(&learned, false, 1, &n), SN_ERROR_ARGUMENT);
+    destroy(&n);
+    ck_assert_int_eq(build(&mean, true, 1, &n), SN_ERROR_ARGUMENT);
+    destroy(&n);
+}
+END_TEST
+
+/* STE passes all but what lies beyond 1. */
+START_TEST(suppressed_gradient_is_what_the_clip_keeps) {
+    sn_quant_options options = options_for("ternary", SN_SCALE_FILTER_MEAN);
+    net n;
+    float dy[OUTPUTS];
+    ck_assert_int_eq(build(&options, false, 2, &n), SN_OK);
+    const sn_parameter *latent = sn_parameters_find(n.parameters, "w");
+    product(&n, dy);
+    sn_parameters_zero_gradients(n.parameters);
+    sn_graph_backward(n.graph, dy);
+    ck_assert_double_eq_tol(sn_gradient_suppressed(n.node, 0), 0, 1e-9);
+    float all[ALL];
+    memcpy(all, latent->gradient, sizeof all);
+    /* Ten of them are moved outwards; dWq depends on x and dy alone. */
+    double kept = 0, arrived = 0;
+    int moved = 0;
+    for (int i = 0; i < ALL; i++) {
+        const bool move = moved < 10 && fabsf(latent->value[i]) > 0.5F;
+        if (move)
+            latent->value[i] *= 4;
+        moved += move;
+        kept += move ? fabs((double)all[i]) : 0;
+        arrived += fabs((double)all[i]);
+    }
+    ck_assert_int_eq(moved, 10);
+    product(&n, dy);
+    sn_parameters_zero_gradients(n.parameters);
+    sn_graph_backward(n.graph, dy);
+    ck_assert_double_eq_tol(sn_gradient_suppressed(n.node, 0), kept / arrived, 1e-6);
+    destroy(&n);
+}
+END_TEST
+
+int main(void) {
+    enum { NAMES = sizeof names / sizeof *names };
+    Suite *suite = suite_create("quantize");
+    TCase *tcase = tcase_create("quantize");
+    tcase_add_loop_test(tcase, the_scale_of_a_layer_is_that_of_all_its_filters, 0, NAMES);
+    tcase_add_loop_test(tcase, learned_scales_have_the_gradient_of_finite_differences, 0, NAMES);
+    tcase_add_test(tcase, a_learned_scale_and_its_parameter_need_each_other);
+    tcase_add_test(tcase, suppressed_gradient_is_what_the_clip_keeps);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite, CK_FORK_GETENV);
+}
