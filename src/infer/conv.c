@@ -16,9 +16,10 @@ static bool accepts(const sn_infer_layer *layer) {
 typedef struct prepared_parts {
     unsigned char *stage;
     float *gain, *bias, *share, *slope;
-    uint16_t *box_program;
-    uint16_t *program;
-    uint32_t *program_start;
+    uint64_t *box_program;
+    uint64_t *program;
+    uint16_t *program_offsets;
+    sn_infer_program_start *program_start;
     float *weights;
     uint16_t *offsets;
 } prepared_parts;
@@ -34,19 +35,22 @@ static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, prepared
     const sn_infer_conv *conv = &layer->conv;
     const bool dense = conv->form == SN_INFER_FORM_DENSE;
     const uint64_t filters = (uint64_t)layer->out.channels * sizeof(float);
+    const uint64_t programs = dense ? 0 : (uint64_t)conv->chunks * conv->groups;
     uint64_t used = 0;
     parts->stage = take(base, &used, sn_infer_stage_bytes(&conv->stage));
     parts->gain = take(base, &used, filters);
     parts->bias = take(base, &used, filters);
     parts->share = take(base, &used, conv->box ? filters : 0);
     parts->slope = take(base, &used, layer->packed_slope ? filters : 0);
-    parts->box_program = take(base, &used, conv->box ? (taps_of(layer) + 4) * 2 : 0);
-    parts->program = take(base, &used, conv->words * 2);
-    parts->program_start = take(base, &used, dense ? 0 : (uint64_t)conv->chunks * conv->groups * 4);
+    parts->box_program = take(base, &used, conv->box ? 2 * sizeof(uint64_t) : 0);
+    /* A walk reads a word ahead. */
+    parts->program = take(base, &used, dense ? 0 : (conv->words + 1) * sizeof(uint64_t));
+    parts->program_offsets = take(base, &used, dense ? 0 : conv->additions * sizeof(uint16_t));
+    parts->program_start = take(base, &used, programs * sizeof(sn_infer_program_start));
     parts->weights =
         take(base, &used,
              dense ? layer->weights_per_filter * conv->groups * conv->group * sizeof(float) : 0);
-    parts->offsets = take(base, &used, dense ? conv->chunk * taps_of(layer) * 2 : 0);
+    parts->offsets = take(base, &used, (dense ? conv->chunk : 1) * taps_of(layer) * 2);
     return used;
 }
 
@@ -83,7 +87,7 @@ static bool plan(sn_infer_layer *layer, const sn_infer_options *options, sn_infe
         return false;
     need->prepared = carve(layer, NULL, &parts);
     need->work = carve_work(layer, NULL, &work);
-    return layer->conv.words <= UINT32_MAX;
+    return layer->conv.words <= UINT32_MAX && layer->conv.additions <= UINT32_MAX;
 }
 
 /* ---- preparing ---- */
@@ -104,26 +108,18 @@ static void prepare_terms(const sn_infer_layer *layer, const prepared_parts *par
     }
 }
 
-static void prepare_box(const sn_infer_layer *layer, uint16_t *program) {
-    *program++ = 0;
-    *program++ = (uint16_t)taps_of(layer);
-    for (uint32_t r = 0; r < layer->kernel_height; r++)
-        for (uint32_t q = 0; q < layer->kernel_width; q++)
-            *program++ = (uint16_t)sn_infer_stage_offset(&layer->conv.stage, 0, r, q);
-    *program++ = 1;
-    *program = 1;
-}
-
 static void prepare_programs(const sn_infer_layer *layer, const prepared_parts *parts) {
     const sn_infer_conv *conv = &layer->conv;
     sn_infer_sums_size size = {0};
-    uint32_t *start = parts->program_start;
+    sn_infer_program_start *start = parts->program_start;
     for (uint32_t chunk = 0; chunk < conv->chunks; chunk++)
         for (uint32_t group = 0; group < conv->groups; group++) {
             const sn_infer_sums_part part = sn_infer_plan_part(layer, chunk, group);
-            *start++ = (uint32_t)size.words;
-            sn_infer_sums_write(&part, &size, parts->program + size.words);
+            *start++ = (sn_infer_program_start){(uint32_t)size.words, (uint32_t)size.additions};
+            sn_infer_sums_write(&part, &size, parts->program + size.words,
+                                parts->program_offsets + size.additions);
         }
+    parts->program[size.words] = 0;
 }
 
 /* Weight i of filter k without its scale. */
@@ -165,8 +161,12 @@ static void prepare_dense(const sn_infer_layer *layer, const prepared_parts *par
                 to[i * conv->group] = weight_value(layer, k, first + i, mean);
         }
     }
-    uint16_t *offset = parts->offsets;
-    for (uint32_t c = 0; c < conv->chunk; c++)
+}
+
+static void prepare_offsets(const sn_infer_layer *layer, uint16_t *offset) {
+    const sn_infer_conv *conv = &layer->conv;
+    const uint32_t channels = conv->form == SN_INFER_FORM_DENSE ? conv->chunk : 1;
+    for (uint32_t c = 0; c < channels; c++)
         for (uint32_t r = 0; r < layer->kernel_height; r++)
             for (uint32_t q = 0; q < layer->kernel_width; q++)
                 *offset++ = (uint16_t)sn_infer_stage_offset(&conv->stage, c, r, q);
@@ -178,13 +178,17 @@ static void prepare(sn_infer_layer *layer, void *prepared) {
     carve(layer, prepared, &parts);
     sn_infer_stage_prepare(layer, &conv->stage, parts.stage);
     prepare_terms(layer, &parts);
-    if (parts.box_program)
-        prepare_box(layer, parts.box_program);
+    prepare_offsets(layer, parts.offsets);
+    if (parts.box_program) {
+        parts.box_program[0] = sn_infer_sums_single((uint32_t)taps_of(layer));
+        parts.box_program[1] = 0;
+    }
     if (conv->form == SN_INFER_FORM_DENSE)
         prepare_dense(layer, &parts);
     else
         prepare_programs(layer, &parts);
     conv->program = parts.program;
+    conv->program_offsets = parts.program_offsets;
     conv->program_start = parts.program_start;
     conv->weights = parts.weights;
     conv->offsets = parts.offsets;
@@ -232,9 +236,11 @@ static void sum_chunk(const sn_infer_layer *layer, const block *b, uint32_t chun
         });
         return;
     }
+    const sn_infer_program_start start =
+        conv->program_start[(size_t)chunk * conv->groups + b->first_group];
     walk_of(layer)(&(sn_infer_walk){
-        .program =
-            conv->program + conv->program_start[(size_t)chunk * conv->groups + b->first_group],
+        .words = conv->program + start.word,
+        .offsets = conv->program_offsets + start.offset,
         .groups = groups,
         .out_stride = conv->group + conv->extra,
         .base = base,
@@ -269,7 +275,8 @@ static void sum_box(const sn_infer_layer *layer, const workspace *work, const bl
     const size_t lanes = conv->stage.to.lanes;
     memset(work->box[half], 0, conv->rows * lanes * sizeof(float));
     layer->isa->add_walk[conv->row_choice](&(sn_infer_walk){
-        .program = conv->box_program,
+        .words = conv->box_program,
+        .offsets = conv->offsets,
         .groups = 1,
         .out_stride = 1,
         .base = work->column_sums[half] + (size_t)b->column * conv->stage.pitch * lanes,

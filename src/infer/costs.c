@@ -1,25 +1,29 @@
 /* Costs of the steps that programs consist of, measured by running small ones. */
 #include "infer/isa.h"
+#include "infer/sums.h"
 
 enum {
     ROWS = 8,
     ROW_CHOICE = 4, /* of 8 rows */
     INPUT_BYTES = 16 << 10,
     OUTPUT_BYTES = 24 << 10,
-    WORDS = 4096,
+    WORD_BYTES = 2 << 10,
+    OFFSET_BYTES = 4 << 10,
     LIST = 600,  /* of the long list */
     GROUPS = 24, /* of short programs */
     REPEATS = 60
 };
 
-static_assert(INPUT_BYTES + OUTPUT_BYTES + WORDS * 2 + (12 << 10) <= SN_INFER_COSTS_MEMORY,
+static_assert(INPUT_BYTES + OUTPUT_BYTES + WORD_BYTES + OFFSET_BYTES + (12 << 10) <=
+                  SN_INFER_COSTS_MEMORY,
               "blocks of sn_infer_measure_costs");
 
 typedef struct bench {
     const sn_infer_isa_ops *isa;
     double (*now)(void);
     float *input, *output;
-    uint16_t *program;
+    uint64_t *words;
+    uint16_t *offsets;
     unsigned char *rest;
     uint32_t random;
 } bench;
@@ -31,7 +35,8 @@ static uint32_t draw(bench *b, uint32_t limit) {
 
 /* The fastest of some runs, in nanoseconds. */
 static double time_walk(bench *b, uint32_t groups, uint32_t out_stride) {
-    const sn_infer_walk job = {.program = b->program,
+    const sn_infer_walk job = {.words = b->words,
+                               .offsets = b->offsets,
                                .groups = groups,
                                .out_stride = out_stride,
                                .base = b->input,
@@ -47,48 +52,39 @@ static double time_walk(bench *b, uint32_t groups, uint32_t out_stride) {
     return best;
 }
 
-/* A list of `count` offsets that leave room for the block's rows. */
-static uint16_t *put_list(bench *b, uint16_t *program, uint32_t count) {
+/* `count` offsets that leave room for the block's rows. */
+static void draw_offsets(bench *b, uint32_t count) {
     const uint32_t vectors = INPUT_BYTES / (b->isa->lanes * (uint32_t)sizeof(float));
-    *program++ = (uint16_t)count;
-    while (count--)
-        *program++ = (uint16_t)draw(b, vectors - ROWS);
-    return program;
-}
-
-static uint16_t *put_transition(uint16_t *program, uint32_t output) {
-    *program++ = (uint16_t)(output * 2 + 1);
-    return program;
+    for (uint32_t i = 0; i < count; i++)
+        b->offsets[i] = (uint16_t)draw(b, vectors - ROWS);
 }
 
 static double time_long_list(bench *b) {
-    uint16_t *program = b->program;
-    *program++ = 0;
-    program = put_list(b, program, LIST);
-    *program++ = 1;
-    put_transition(program, 0);
+    b->words[0] = sn_infer_sums_single(LIST);
+    draw_offsets(b, LIST);
     return time_walk(b, 1, 1);
 }
 
-/* Lists of 2 to 9 offsets, one for each group; or in rounds of four with two transitions. */
+/* Lists of 2 to 9 offsets, one for each group; or four in the one round of a fourth as many groups,
+ * with two outputs. */
 static double time_short_lists(bench *b, bool rounds, uint32_t *additions) {
-    uint16_t *program = b->program;
+    uint64_t *word = b->words;
     *additions = 0;
-    for (uint32_t group = 0; group < (rounds ? GROUPS / 4 : GROUPS); group++) {
-        *program++ = rounds;
-        for (uint32_t i = 0; i < (rounds ? 4u : 1u); i++) {
-            const uint32_t count = 2 + draw(b, 8);
-            *additions += count;
-            program = put_list(b, program, count);
-            if (i % 2)
-                program = put_transition(program, 1);
+    for (uint32_t list = 0; list < GROUPS; list++) {
+        const uint32_t count = 2 + draw(b, 8);
+        *additions += count;
+        if (!rounds) {
+            *word++ = sn_infer_sums_single(count);
+            continue;
         }
-        if (rounds)
-            program = put_list(b, program, 0);
-        *program++ = !rounds;
-        if (!rounds)
-            program = put_transition(program, 0);
+        if (list % 4 == 0) {
+            *word++ = 1; /* a round */
+            *word = (uint64_t)(3 | 3 << 5) << 48;
+        }
+        *word |= (uint64_t)count << (12 * (list % 4));
+        word += list % 4 == 3;
     }
+    draw_offsets(b, *additions);
     return time_walk(b, rounds ? GROUPS / 4 : GROUPS, rounds ? 2 : 1);
 }
 
@@ -96,9 +92,9 @@ static double time_dense(bench *b, uint32_t taps) {
     float *weights = (float *)(void *)b->rest;
     for (uint32_t i = 0; i < taps * 4; i++)
         weights[i] = 0.5f;
-    put_list(b, b->program, taps);
+    draw_offsets(b, taps);
     const sn_infer_dense job = {.weights = weights,
-                                .offsets = b->program + 1,
+                                .offsets = b->offsets,
                                 .taps = taps,
                                 .groups = 1,
                                 .rows = ROWS,
@@ -145,8 +141,9 @@ sn_infer_status sn_infer_measure_costs(sn_infer_isa isa, double (*now)(void), vo
                .now = now,
                .input = memory,
                .output = (float *)(void *)(bytes + INPUT_BYTES),
-               .program = (uint16_t *)(void *)(bytes + INPUT_BYTES + OUTPUT_BYTES),
-               .rest = bytes + INPUT_BYTES + OUTPUT_BYTES + WORDS * 2,
+               .words = (uint64_t *)(void *)(bytes + INPUT_BYTES + OUTPUT_BYTES),
+               .offsets = (uint16_t *)(void *)(bytes + INPUT_BYTES + OUTPUT_BYTES + WORD_BYTES),
+               .rest = bytes + INPUT_BYTES + OUTPUT_BYTES + WORD_BYTES + OFFSET_BYTES,
                .random = 1};
     if (!b.isa)
         return SN_INFER_NO_SUCH_ISA;

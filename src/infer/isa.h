@@ -5,14 +5,17 @@
 #define SN_INFER_ISA_H
 
 #include "infer/layer.h"
+#include "infer/program.h"
 #include "infer/stage.h"
 
 enum { SN_INFER_ROW_CHOICES = 5, SN_INFER_MAX_ROWS = 8 };
 extern const uint32_t sn_infer_block_rows[SN_INFER_ROW_CHOICES]; /* 1, 2, 4, 7, 8 */
 
-/* Adds the sums of `groups` programs (sums.h) to their outputs: out[group][out_stride][rows]. */
+/* Adds the sums of `groups` programs (sums.h) to their outputs: out[group][out_stride][rows]. Reads
+ * a word behind the last. */
 typedef struct sn_infer_walk {
-    const uint16_t *program;
+    const uint64_t *words;
+    const uint16_t *offsets;
     uint32_t groups, out_stride;
     const void *base; /* the staged vector of offset 0 for the block's first row */
     void *out;

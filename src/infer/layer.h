@@ -21,6 +21,11 @@ typedef struct sn_infer_shape {
 typedef struct sn_infer_kernel sn_infer_kernel;
 typedef struct sn_infer_isa_ops sn_infer_isa_ops;
 
+/* Where a program begins. */
+typedef struct sn_infer_program_start {
+    uint32_t word, offset;
+} sn_infer_program_start;
+
 /* How a convolution or pooling is computed: bands of the output's tiles, `rows` high. Convolutions
  * take the input channels in chunks whose band stays in the first-level cache, and filters in
  * groups. */
@@ -42,11 +47,12 @@ typedef struct sn_infer_conv {
     double predicted_ns;
 
     /* In model memory. */
-    const uint16_t *program;
-    const uint32_t *program_start; /* [chunks][groups] */
-    const float *weights;          /* dense: [chunks][groups][taps of the chunk][4] */
-    const uint16_t *offsets;       /* dense, pooling: of the taps; box: of those of one channel */
-    const uint16_t *box_program;
+    const uint64_t *program; /* words, sums.h */
+    const uint16_t *program_offsets;
+    const sn_infer_program_start *program_start; /* [chunks][groups] */
+    const float *weights;                        /* dense: [chunks][groups][taps of the chunk][4] */
+    const uint16_t *offsets;     /* dense, pooling: of the taps; else of those of one channel */
+    const uint64_t *box_program; /* one word, and of `offsets` the first channel */
     const float *gain, *bias, *share, *slope; /* [K]; share, slope: or NULL */
 } sn_infer_conv;
 

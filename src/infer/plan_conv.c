@@ -1,4 +1,5 @@
 #include "infer/plan_conv.h"
+#include "infer/program.h"
 
 /* What the windows of one column of outputs may take of a chunk's band. Somewhat more than the 32
  * KiB of a first-level cache: what has to come from the second again costs less than more chunks
@@ -37,10 +38,6 @@ bool sn_infer_plan_bands(sn_infer_layer *layer, uint32_t tile_rows) {
            conv->stage.channel <= UINT16_MAX;
 }
 
-static bool is_quantized(const sn_infer_layer *layer) {
-    return layer->weight_kind != SN_INFER_WEIGHTS_FP32;
-}
-
 static bool is_ternary(const sn_infer_layer *layer) {
     return layer->weight_kind == SN_INFER_WEIGHTS_TERNARY;
 }
@@ -55,8 +52,11 @@ static void plan_chunks(sn_infer_layer *layer) {
     const uint64_t window =
         (uint64_t)sn_infer_stage_window(layer, &conv->stage) * layer->isa->lanes * sizeof(float);
     uint64_t most = WINDOW_BYTES / window;
+    const uint64_t taps = (uint64_t)layer->kernel_height * layer->kernel_width;
     if (most > UINT16_MAX / conv->stage.channel)
-        most = UINT16_MAX / conv->stage.channel;
+        most = UINT16_MAX / conv->stage.channel; /* offsets have 16 bits */
+    if (most > SN_INFER_MAX_LIST / taps)
+        most = SN_INFER_MAX_LIST / taps; /* lists have 12 */
     const uint32_t chunk = most < 1                    ? 1
                            : most > layer->in.channels ? layer->in.channels
                                                        : (uint32_t)most;
@@ -184,7 +184,7 @@ static void try_sums(sn_infer_layer *layer, sn_infer_form form, uint32_t group) 
     for (uint32_t chunk = 0; chunk < conv->chunks; chunk++)
         for (uint32_t g = 0; g < conv->groups; g++) {
             const sn_infer_sums_part part = sn_infer_plan_part(layer, chunk, g);
-            sn_infer_sums_write(&part, &size, NULL);
+            sn_infer_sums_write(&part, &size, NULL, NULL);
         }
     conv->words = size.words;
     conv->additions = size.additions;
@@ -232,6 +232,12 @@ static bool shrink_chunks(sn_infer_layer *layer) {
         conv->chunk--;
         conv->chunks = divide_up(layer->in.channels, conv->chunk);
     }
+}
+
+/* Whether the layer's sums can be programs: one channel has to fit into a list. */
+static bool has_programs(const sn_infer_layer *layer) {
+    return layer->weight_kind != SN_INFER_WEIGHTS_FP32 &&
+           (uint64_t)layer->kernel_height * layer->kernel_width <= SN_INFER_MAX_LIST;
 }
 
 static bool wanted(const sn_infer_options *options, sn_infer_form form, uint32_t group) {
@@ -297,14 +303,14 @@ bool sn_infer_plan_conv(sn_infer_layer *layer, const sn_infer_options *options) 
         return false;
     plan_chunks(layer);
     sn_infer_conv best = {0};
-    if (is_quantized(layer))
+    if (has_programs(layer))
         try_all_sums(layer, options, &best);
     /* Also what is left when the layer has no form that was asked for. */
     if (best.form == SN_INFER_FORM_AUTO || wanted(options, SN_INFER_FORM_DENSE, 0)) {
         try_dense(layer);
         keep_better(&best, conv);
     }
-    if (is_quantized(layer))
+    if (has_programs(layer))
         try_integers(layer, options, &best);
     *conv = best;
     return true;

@@ -1,11 +1,12 @@
 #include "infer/sums.h"
+#include "infer/program.h"
 
 enum { MAX_STEPS = 256 };
 
 /* The inputs of each step of the walk, to be added [0] or subtracted [1]. */
 typedef struct buckets {
     uint32_t count[MAX_STEPS][2];
-    uint32_t start[MAX_STEPS][2]; /* in the program, while writing */
+    uint32_t start[MAX_STEPS][2]; /* of its offsets */
 } buckets;
 
 /* Where an input goes: step < 0: nowhere. */
@@ -130,7 +131,7 @@ static void count_inputs(const sn_infer_sums_part *part, buckets *sorted) {
     }
 }
 
-static void write_inputs(const sn_infer_sums_part *part, buckets *sorted, uint16_t *program) {
+static void write_inputs(const sn_infer_sums_part *part, buckets *sorted, uint16_t *offsets) {
     const sn_infer_layer *layer = part->layer;
     uint64_t i = (uint64_t)part->channel * layer->kernel_height * layer->kernel_width;
     for (uint32_t c = part->channel; c < part->channel_end; c++)
@@ -138,112 +139,115 @@ static void write_inputs(const sn_infer_sums_part *part, buckets *sorted, uint16
             for (uint32_t q = 0; q < layer->kernel_width; q++) {
                 const slot where = place_input(part, i++);
                 if (where.step >= 0)
-                    program[sorted->start[where.step][where.subtract]++] =
+                    offsets[sorted->start[where.step][where.subtract]++] =
                         (uint16_t)sn_infer_stage_offset(&layer->conv.stage, c - part->channel, r,
                                                         q);
             }
 }
 
-/* Writes words one after the other, or only counts them. */
+/* Collects a program's words, or only counts them. */
 typedef struct writer {
-    uint16_t *program;
+    uint64_t *words; /* or NULL */
     buckets *sorted;
     sn_infer_sums_size *size;
-    uint64_t used;
+    uint64_t word_count, offset_count;
     bool with_signs;
 } writer;
 
-static void put(writer *w, uint32_t word) {
-    if (w->program)
-        w->program[w->used] = (uint16_t)word;
-    w->used++;
+static void put_word(writer *w, uint64_t word) {
+    if (w->words)
+        w->words[w->word_count] = word;
+    w->word_count++;
 }
 
-/* The list of a step; an empty one for step < 0. */
-static void put_list(writer *w, int step) {
-    const uint32_t none[2] = {0, 0};
-    const uint32_t *count = step < 0 ? none : w->sorted->count[step];
-    for (int sign = 0; sign <= w->with_signs; sign++)
-        put(w, count[sign]);
-    for (int sign = 0; sign <= w->with_signs; sign++) {
-        if (step >= 0)
-            w->sorted->start[step][sign] = (uint32_t)w->used;
-        w->used += count[sign];
+/* Takes the list of a step, and puts its counts `shift` bits up in pair. */
+static void take_list(writer *w, uint32_t step, uint32_t shift, uint32_t second_shift,
+                      uint64_t pair[2]) {
+    const uint32_t *count = w->sorted->count[step];
+    for (int sign = 0; sign < 2; sign++) {
+        w->sorted->start[step][sign] = (uint32_t)w->offset_count;
+        w->offset_count += count[sign];
         w->size->additions += count[sign];
+        pair[sign] |= (uint64_t)count[sign] << (sign ? second_shift : shift);
     }
     w->size->lists++;
     w->size->patterns += count[0] + count[1] > 0;
 }
 
-static void put_transition(writer *w, uint32_t output, bool adds) {
-    put(w, output * 2 + adds);
+static uint64_t target(writer *w, uint32_t output, bool adds) {
     w->size->transitions++;
+    return output * 2 + adds;
+}
+
+/* The lists of a round, and its targets. */
+static void put_round(writer *w, uint32_t first_step, uint32_t lists, uint64_t targets) {
+    uint64_t pair[2] = {targets << 48, 0};
+    for (uint32_t i = 0; i < lists; i++)
+        take_list(w, first_step + i, 12 * i, 12 * i, pair);
+    put_word(w, pair[0]);
+    if (w->with_signs)
+        put_word(w, pair[1]);
 }
 
 /* Between steps of a Gray code `step` and step + 1, and after the last back to zero, one bit flips:
  * its filter's output takes S when the bit falls and gives it when it rises. */
-static void put_gray_step(writer *w, uint32_t step, uint32_t bits) {
-    if (step + 1 == 1u << bits) {
-        put_transition(w, bits - 1, true);
-        return;
-    }
+static uint64_t gray_target(writer *w, uint32_t step, uint32_t bits) {
+    if (step + 1 == 1u << bits)
+        return target(w, bits - 1, true);
     uint32_t bit = 0;
     while (!((step + 1) >> bit & 1))
         bit++;
-    put_transition(w, bit, (step ^ step >> 1) >> bit & 1);
+    return target(w, bit, (step ^ step >> 1) >> bit & 1);
 }
 
 static void write_gray(writer *w, const sn_infer_sums_part *part) {
     const uint32_t bits = walk_bits(part);
-    const bool complement = part->form == SN_INFER_FORM_COMPLEMENT;
     const uint32_t rounds = bits < 2 ? 0 : 1u << (bits - 2);
-    put(w, rounds);
-    for (uint32_t step = 0; step < 4 * rounds; step += 2) {
-        put_list(w, (int)step); /* then the first filter's bit flips */
-        put_list(w, (int)step + 1);
-        put_gray_step(w, step + 1, bits);
-    }
-    put_list(w, rounds ? -1 : 0);
-    put(w, complement || !rounds);
-    if (complement)
-        put_transition(w, part->group, true);
+    uint64_t head[2] = {rounds, 0};
+    if (part->form == SN_INFER_FORM_COMPLEMENT)
+        head[0] |= UINT64_C(1) << 32 | target(w, part->group, true) << 36;
     else if (!rounds)
-        put_transition(w, 0, true);
+        head[0] |= UINT64_C(1) << 32 | target(w, 0, true) << 36;
+    if (!rounds)
+        take_list(w, 0, 8, 20, head);
+    put_word(w, head[0] | head[1]);
+    for (uint32_t step = 0; step < 4 * rounds; step += 4)
+        put_round(w, step, 4, gray_target(w, step + 1, bits) | gray_target(w, step + 3, bits) << 5);
+}
+
+/* After round `round` the digit above that changes; after the last the highest, which is up. */
+static uint64_t ternary_target(writer *w, uint32_t round, uint32_t rounds, uint32_t upper) {
+    int now[SN_INFER_MAX_TERNARY_GROUP], next[SN_INFER_MAX_TERNARY_GROUP];
+    ternary_digits(rounds - 1 + round, upper, now);
+    ternary_digits(rounds + round, upper, next);
+    if (round + 1 == rounds)
+        return target(w, upper, true);
+    uint32_t digit = 0;
+    while (now[digit] == next[digit])
+        digit++;
+    return target(w, 1 + digit, now[digit] > next[digit]);
 }
 
 static void write_ternary(writer *w, const sn_infer_sums_part *part) {
     const uint32_t upper = part->group - 1, middle = (power(3, upper) - 1) / 2;
     const uint32_t rounds = middle + 1;
-    int now[SN_INFER_MAX_TERNARY_GROUP], next[SN_INFER_MAX_TERNARY_GROUP];
-    put(w, rounds);
-    for (uint32_t round = 0; round < rounds; round++) {
-        for (int i = 0; i < 3; i++)
-            put_list(w, (int)(3 * round) + i);
-        ternary_digits(middle + round, upper, now);
-        ternary_digits(middle + round + 1, upper, next);
-        /* the last round ends with the highest digit, which is up */
-        uint32_t digit = upper - 1;
-        for (uint32_t i = 0; round + 1 < rounds && i < upper; i++)
-            if (now[i] != next[i])
-                digit = i;
-        put_transition(w, 1 + digit, round + 1 == rounds || now[digit] > next[digit]);
-    }
-    /* The other digits of the last pattern. */
-    int last[SN_INFER_MAX_TERNARY_GROUP] = {rounds % 2 ? 1 : -1};
-    uint32_t count = 1;
-    ternary_digits(2 * middle, upper, now);
-    for (uint32_t i = 0; i + 1 < upper; i++)
-        count += (last[1 + i] = now[i] - 1) != 0;
-    put(w, count);
+    /* The last pattern, but for its highest digit. */
+    int last[SN_INFER_MAX_TERNARY_GROUP] = {rounds % 2 ? 2 : 0};
+    ternary_digits(2 * middle, upper, last + 1);
+    uint64_t head = rounds;
+    uint32_t count = 0;
     for (uint32_t i = 0; i < upper; i++)
-        if (last[i])
-            put_transition(w, i, last[i] > 0);
+        if (last[i] != 1)
+            head |= target(w, i, last[i] > 1) << (36 + 5 * count++);
+    put_word(w, head | (uint64_t)count << 32);
+    for (uint32_t round = 0; round < rounds; round++)
+        put_round(w, 3 * round, 3, ternary_target(w, round, rounds, upper));
 }
 
-void sn_infer_sums_write(const sn_infer_sums_part *part, sn_infer_sums_size *size,
-                         uint16_t *program) {
+void sn_infer_sums_write(const sn_infer_sums_part *part, sn_infer_sums_size *size, uint64_t *words,
+                         uint16_t *offsets) {
     buckets sorted = {0};
-    writer w = {.program = program,
+    writer w = {.words = words,
                 .sorted = &sorted,
                 .size = size,
                 .with_signs = sn_infer_sums_signed(part->layer, part->form)};
@@ -252,8 +256,8 @@ void sn_infer_sums_write(const sn_infer_sums_part *part, sn_infer_sums_size *siz
         write_ternary(&w, part);
     else
         write_gray(&w, part);
-    size->words += w.used;
+    size->words += w.word_count;
     size->transitions++; /* the first output, in the beginning and the end */
-    if (program)
-        write_inputs(part, &sorted, program);
+    if (offsets)
+        write_inputs(part, &sorted, offsets);
 }

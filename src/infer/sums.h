@@ -16,14 +16,16 @@
  *
  * Ternary: digits -1, 0, 1 and a reflected ternary code; a pattern and its negative are one.
  *
- * A program is a list of 16-bit words for one group and one chunk of input channels:
+ * A program, for one group and one chunk of input channels, consists of 64-bit words (program.h)
+ * and of 16-bit offsets of vectors into the staged input (stage.h), in the order of the words'
+ * lists:
  *
- *     two values:  rounds, rounds * (list, list, t, list, list, t), list, count, count * t
- *     ternary:     rounds, rounds * (list, list, list, t), count, count * t
+ *     head, then for each round
+ *     two values:  list, first output, list, target, list, first output, list, target
+ *     ternary:     list, first output, list, first output, list, target
+ *     in the end the head's list and the last targets
  *
- * list is a count and as many offsets of vectors into the staged input (stage.h); with signs two
- * counts, then the offsets to add, then those to subtract. t is 2 * output + 1 to add S to an
- * output of the group, 2 * output to subtract it. A group of one filter has no rounds and one list.
+ * A list with signs is one to add followed by one to subtract. A group of one filter has no rounds.
  */
 #ifndef SN_INFER_SUMS_H
 #define SN_INFER_SUMS_H
@@ -45,7 +47,7 @@ typedef struct sn_infer_sums_part {
 /* What a program consists of. */
 typedef struct sn_infer_sums_size {
     uint64_t words;
-    uint64_t additions;   /* offsets */
+    uint64_t additions;   /* as many as offsets */
     uint64_t lists;       /* including empty ones */
     uint64_t transitions; /* of outputs in memory */
     uint64_t patterns;    /* distinct ones, all zero left out */
@@ -54,8 +56,13 @@ typedef struct sn_infer_sums_size {
 /* Whether lists have two counts. */
 bool sn_infer_sums_signed(const sn_infer_layer *layer, sn_infer_form form);
 
-/* Adds the size of one program to *size; writes it when `program` is not NULL. */
-void sn_infer_sums_write(const sn_infer_sums_part *part, sn_infer_sums_size *size,
-                         uint16_t *program);
+/* Adds the size of one program to *size; writes it when words and offsets are not NULL. */
+void sn_infer_sums_write(const sn_infer_sums_part *part, sn_infer_sums_size *size, uint64_t *words,
+                         uint16_t *offsets);
+
+/* The word of a program that adds a list of `count` offsets to one output. */
+static inline uint64_t sn_infer_sums_single(uint32_t count) {
+    return (uint64_t)count << 8 | UINT64_C(1) << 32 | UINT64_C(1) << 36;
+}
 
 #endif
