@@ -7,10 +7,11 @@ enum {
     ROW_CHOICE = 4, /* of 8 rows */
     INPUT_BYTES = 16 << 10,
     OUTPUT_BYTES = 24 << 10,
-    WORD_BYTES = 2 << 10,
-    OFFSET_BYTES = 4 << 10,
-    LIST = 600,  /* of the long list */
-    GROUPS = 24, /* of short programs */
+    WORD_BYTES = 49 << 10,
+    OFFSET_BYTES = 176 << 10,
+    LIST = 600,   /* of the long list */
+    FEW = 512,    /* short lists, whose lengths a processor knows by heart after some repeats */
+    MANY = 12288, /* and as many as it cannot */
     REPEATS = 60
 };
 
@@ -65,13 +66,13 @@ static double time_long_list(bench *b) {
     return time_walk(b, 1, 1);
 }
 
-/* Lists of 2 to 9 offsets, one for each group; or four in the one round of a fourth as many groups,
- * with two outputs. */
-static double time_short_lists(bench *b, bool rounds, uint32_t *additions) {
+/* `lists` lists of 1 to 12 offsets, one for each group; or four in the one round of a fourth as
+ * many groups, with two outputs. */
+static double time_short_lists(bench *b, uint32_t lists, bool rounds, uint32_t *additions) {
     uint64_t *word = b->words;
     *additions = 0;
-    for (uint32_t list = 0; list < GROUPS; list++) {
-        const uint32_t count = 2 + draw(b, 8);
+    for (uint32_t list = 0; list < lists; list++) {
+        const uint32_t count = 1 + draw(b, 12);
         *additions += count;
         if (!rounds) {
             *word++ = sn_infer_sums_single(count);
@@ -84,8 +85,9 @@ static double time_short_lists(bench *b, bool rounds, uint32_t *additions) {
         *word |= (uint64_t)count << (12 * (list % 4));
         word += list % 4 == 3;
     }
+    *word = 0;
     draw_offsets(b, *additions);
-    return time_walk(b, rounds ? GROUPS / 4 : GROUPS, rounds ? 2 : 1);
+    return time_walk(b, rounds ? lists / 4 : lists, 0);
 }
 
 static double time_dense(bench *b, uint32_t taps) {
@@ -152,21 +154,24 @@ sn_infer_status sn_infer_measure_costs(sn_infer_isa isa, double (*now)(void), vo
     for (size_t i = 0; i < INPUT_BYTES / sizeof(float); i++)
         b.input[i] = (float)draw(&b, 1000) / 1000;
 
-    uint32_t additions[2], staged;
+    uint32_t additions, staged;
     const double add = time_long_list(&b) / (LIST * ROWS);
-    /* For each of GROUPS: one list and two outputs in memory, the group's first being one; or five
-     * quarters of a list and three quarters of an output. */
+    /* For each list: itself and two outputs in memory, the group's first being one; or itself and
+     * three quarters of an output. */
     const double alone =
-        (time_short_lists(&b, false, &additions[0]) - additions[0] * ROWS * add) / GROUPS;
+        (time_short_lists(&b, FEW, false, &additions) - additions * ROWS * add) / FEW;
     const double shared =
-        (time_short_lists(&b, true, &additions[1]) - additions[1] * ROWS * add) / GROUPS;
-    const double output = (1.25 * alone - shared) / 1.75;
+        (time_short_lists(&b, FEW, true, &additions) - additions * ROWS * add) / FEW;
+    const double unknown =
+        (time_short_lists(&b, MANY, true, &additions) - additions * ROWS * add) / MANY;
+    const double output = (alone - shared) / 1.25;
     const double transition = output > add * ROWS ? output / ROWS : add;
-    const double list = alone - 2 * ROWS * transition;
+    const double list = shared - 0.75 * ROWS * transition;
     const uint32_t taps = 300;
     *costs = (sn_infer_costs){
         .add = (float)add,
         .list = (float)(list > add * 4 ? list : add * 4),
+        .miss = (float)(unknown > shared ? unknown - shared : 0),
         .transition = (float)transition,
         .multiply = (float)(time_dense(&b, taps) / (taps * 4 * ROWS)),
         .stage = (float)(time_stage(&b, &staged) / staged),

@@ -10,7 +10,10 @@
 #define ISA_OPS sn_infer_isa_avx2
 #define ISA     SN_INFER_ISA_AVX2
 #define COSTS                                                                                      \
-    { .add = 0.19f, .list = 2.5f, .transition = 0.45f, .multiply = 0.19f, .stage = 0.9f }
+    {                                                                                              \
+        .add = 0.19f, .list = 1.0f, .miss = 4.5f, .transition = 0.45f, .multiply = 0.19f,          \
+        .stage = 0.9f                                                                              \
+    }
 #define MULTIPLY_ADD(a, b, c) ((vector)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
 #include "infer/vector_kernels.inc"
 #ifdef __clang__

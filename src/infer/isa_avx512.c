@@ -11,7 +11,10 @@
 #define ISA_OPS sn_infer_isa_avx512
 #define ISA     SN_INFER_ISA_AVX512
 #define COSTS                                                                                      \
-    { .add = 0.19f, .list = 2.5f, .transition = 0.45f, .multiply = 0.19f, .stage = 0.9f }
+    {                                                                                              \
+        .add = 0.19f, .list = 1.0f, .miss = 4.5f, .transition = 0.45f, .multiply = 0.19f,          \
+        .stage = 0.9f                                                                              \
+    }
 #define MULTIPLY_ADD(a, b, c) ((vector)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #include "infer/vector_kernels.inc"
 #ifdef __clang__

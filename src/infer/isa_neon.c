@@ -6,7 +6,10 @@
 #define ISA_OPS sn_infer_isa_neon
 #define ISA     SN_INFER_ISA_NEON
 #define COSTS                                                                                      \
-    { .add = 0.24f, .list = 2.5f, .transition = 0.45f, .multiply = 0.29f, .stage = 0.9f }
+    {                                                                                              \
+        .add = 0.24f, .list = 1.0f, .miss = 4.5f, .transition = 0.45f, .multiply = 0.29f,          \
+        .stage = 0.9f                                                                              \
+    }
 #define MULTIPLY_ADD(a, b, c)                                                                      \
     ((vector)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
 #include "infer/vector_kernels.inc"

@@ -8,6 +8,9 @@
 #define ISA_OPS sn_infer_isa_portable
 #define ISA     SN_INFER_ISA_PORTABLE
 #define COSTS                                                                                      \
-    { .add = 0.24f, .list = 2.5f, .transition = 0.45f, .multiply = 0.29f, .stage = 0.9f }
+    {                                                                                              \
+        .add = 0.24f, .list = 1.0f, .miss = 4.5f, .transition = 0.45f, .multiply = 0.29f,          \
+        .stage = 0.9f                                                                              \
+    }
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #include "infer/vector_kernels.inc"

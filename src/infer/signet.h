@@ -54,10 +54,11 @@ typedef enum sn_infer_form {
     SN_INFER_FORM_COUNT
 } sn_infer_form;
 
-/* Nanoseconds that steps of the kernels take on one thread, per vector of lanes. */
+/* Nanoseconds that steps of the kernels take on one thread; per vector of lanes, but for lists. */
 typedef struct sn_infer_costs {
     float add;        /* a vector loaded and added */
     float list;       /* beginning and end of a run of additions */
+    float miss;       /* the same, more, where the processor cannot foresee the end */
     float transition; /* a running sum taken over into an output */
     float multiply;   /* a weight times a vector, added */
     float stage;      /* a vector copied to where kernels read it */
@@ -154,7 +155,7 @@ void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_la
 /* Measures the costs on this machine by running the isa's kernels for some milliseconds on
  * `memory`, SN_INFER_COSTS_MEMORY bytes aligned to 64. `now` is a clock in seconds, of 100 ns or
  * finer. */
-enum { SN_INFER_COSTS_MEMORY = 64 << 10 };
+enum { SN_INFER_COSTS_MEMORY = 320 << 10 };
 sn_infer_status sn_infer_measure_costs(sn_infer_isa isa, double (*now)(void), void *memory,
                                        sn_infer_costs *costs);
 

@@ -170,7 +170,7 @@ static void take_list(writer *w, uint32_t step, uint32_t shift, uint32_t second_
         w->size->additions += count[sign];
         pair[sign] |= (uint64_t)count[sign] << (sign ? second_shift : shift);
     }
-    w->size->lists++;
+    w->size->lists += 1 + w->with_signs;
     w->size->patterns += count[0] + count[1] > 0;
 }
 
