@@ -3,10 +3,13 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "layers/quantize.h"
+#include "train/diagnostics.h"
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { EVALUATION_BATCH = 100, PREFETCH = 4 };
 
@@ -17,6 +20,7 @@ struct sn_trainer {
     sn_network training, evaluation;
     sn_loader *train_loader, *test_loader;
     sn_optimizer *optimizer;
+    sn_diagnostics *diagnostics;
     float *logits; /* of one batch, of either network */
     sn_train_state state;
     sn_run_directory directory;
@@ -62,6 +66,7 @@ static sn_status prepare_networks(sn_trainer *t, sn_error *error) {
     const size_t rows = batch > EVALUATION_BATCH ? batch : EVALUATION_BATCH;
     t->logits = calloc(rows * model.classes, sizeof *t->logits);
     SN_RETURN_IF(!t->logits, error, SN_ERROR_MEMORY, "out of memory for logits");
+    SN_TRY(sn_diagnostics_create(t->training.graph, &t->diagnostics, error));
     return sn_optimizer_create(&t->config.optimizer, t->parameters, threads, &t->optimizer, error);
 }
 
@@ -92,6 +97,26 @@ static sn_status check_writable_as_json(const sn_trainer *t, sn_error *error) {
     return SN_OK;
 }
 
+static sn_checkpoint_extra levels_of(const sn_trainer *t, size_t layer) {
+    sn_checkpoint_extra extra = {0};
+    extra.bytes = sn_diagnostics_levels(t->diagnostics, layer, &extra.shape);
+    snprintf(extra.name, sizeof extra.name, "training/levels/%s.weight",
+             sn_diagnostics_at(t->diagnostics, layer)->name);
+    return extra;
+}
+
+/* The levels at the beginning of an epoch that was stopped in the middle. */
+static sn_status read_levels(sn_trainer *t, const sn_checkpoint *resume, sn_error *error) {
+    if (t->state.step == 0 || !sn_checkpoint_has(resume, "training/levels"))
+        return SN_OK;
+    for (size_t i = 0; i < sn_diagnostics_count(t->diagnostics); i++) {
+        const sn_checkpoint_extra extra = levels_of(t, i);
+        SN_TRY(sn_checkpoint_read_extra(resume, &extra, error));
+    }
+    sn_diagnostics_levels_known(t->diagnostics);
+    return SN_OK;
+}
+
 static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
                          const sn_checkpoint *resume, sn_error *error) {
     SN_TRY(prepare_input(t, train, resume, error));
@@ -106,6 +131,7 @@ static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_datase
     t->resumed = true;
     SN_TRY(sn_checkpoint_read_parameters(resume, t->parameters, error));
     SN_TRY(sn_checkpoint_read_training(resume, t->parameters, t->optimizer, &t->state, error));
+    SN_TRY(read_levels(t, resume, error));
     const uint64_t epochs = t->config.epochs, finished = t->state.epoch;
     SN_RETURN_IF(finished > epochs || (finished == epochs && t->state.step > 0), error,
                  SN_ERROR_ARGUMENT, "--epochs %llu: the run has finished %llu already",
@@ -138,6 +164,7 @@ void sn_trainer_free(sn_trainer *trainer) {
     sn_loader_free(trainer->train_loader);
     sn_loader_free(trainer->test_loader);
     sn_optimizer_free(trainer->optimizer);
+    sn_diagnostics_free(trainer->diagnostics);
     sn_network_free(&trainer->training);
     sn_network_free(&trainer->evaluation);
     sn_parameters_free(trainer->parameters);
@@ -149,9 +176,22 @@ void sn_trainer_free(sn_trainer *trainer) {
 
 static sn_status write_checkpoint(sn_trainer *t, const char *name, sn_error *error) {
     char path[SN_RUN_PATH_SIZE];
+    const size_t layers = t->state.step > 0 ? sn_diagnostics_count(t->diagnostics) : 0;
+    sn_checkpoint_extra *extras = calloc(layers + 1, sizeof *extras);
+    SN_RETURN_IF(!extras, error, SN_ERROR_MEMORY, "out of memory for a checkpoint");
+    for (size_t i = 0; i < layers; i++)
+        extras[i] = levels_of(t, i);
+    const sn_checkpoint_content content = {.config = &t->config,
+                                           .input = &t->input,
+                                           .parameters = t->parameters,
+                                           .optimizer = t->optimizer,
+                                           .state = &t->state,
+                                           .extras = extras,
+                                           .extra_count = layers};
     sn_run_directory_file(&t->directory, name, path);
-    return sn_checkpoint_write(path, &t->config, &t->input, t->parameters, t->optimizer, &t->state,
-                               error);
+    const sn_status status = sn_checkpoint_write(path, &content, error);
+    free(extras);
+    return status;
 }
 
 static sn_status check_finite(const sn_trainer *t, bool finite, sn_error *error) {
@@ -229,13 +269,19 @@ static bool parameters_are_finite(const sn_parameters *parameters) {
     return true;
 }
 
+static double progress_of(const sn_trainer *t) {
+    return (double)t->state.epoch / (double)t->config.epochs;
+}
+
 /* Runs the steps that are left of the current epoch, or until *stop. */
 static sn_status train_epoch(sn_trainer *t, const sn_train_observer *observer,
                              const volatile sig_atomic_t *stop, sn_error *error) {
     const uint64_t first = t->state.step;
     const double before = t->state.seconds;
     const double started = sn_clock_seconds();
-    sn_graph_set_progress(t->training.graph, (double)t->state.epoch / (double)t->config.epochs);
+    sn_graph_set_progress(t->training.graph, progress_of(t));
+    if (first == 0)
+        sn_diagnostics_mark(t->diagnostics);
     sn_loader_start(t->train_loader, t->state.epoch, (size_t)first);
     for (const sn_batch *batch; (batch = sn_loader_next(t->train_loader)) != NULL;) {
         SN_TRY(train_step(t, batch, error));
@@ -259,6 +305,28 @@ static char *metrics_line(const sn_epoch_metrics *m) {
     return line;
 }
 
+static sn_status save_layers(sn_trainer *t, uint64_t epoch, sn_error *error) {
+    const size_t layers = sn_diagnostics_count(t->diagnostics);
+    char *text = calloc(layers + 1, SN_DIAGNOSTICS_LINE_SIZE);
+    SN_RETURN_IF(!text, error, SN_ERROR_MEMORY, "out of memory for layers.csv");
+    char *end = text;
+    for (size_t i = 0; i < layers; i++) {
+        sn_diagnostics_line(sn_diagnostics_at(t->diagnostics, i), epoch, end);
+        end += strlen(end);
+        *end++ = '\n';
+    }
+    const sn_status status = sn_run_directory_append_layers(&t->directory, text, error);
+    free(text);
+    return status;
+}
+
+static void warn(const sn_trainer *t, const sn_train_observer *observer) {
+    char text[SN_WARNING_SIZE];
+    for (size_t i = 0; observer->warning && i < sn_diagnostics_count(t->diagnostics); i++)
+        if (sn_diagnostics_warning(t->diagnostics, i, text))
+            observer->warning(observer->context, text);
+}
+
 /* Evaluates, then moves the state behind the epoch. */
 static void finish_epoch(sn_trainer *t, sn_epoch_metrics *m) {
     const double images = (double)(t->state.step * t->config.batch);
@@ -278,13 +346,14 @@ static void finish_epoch(sn_trainer *t, sn_epoch_metrics *m) {
                                 .best_epoch = m->best ? m->epoch : t->state.best_epoch};
 }
 
-/* metrics.jsonl first: a line whose checkpoint was never written is dropped when resuming. */
+/* Logs first: a line whose checkpoint was never written is dropped when resuming. */
 static sn_status save_epoch(sn_trainer *t, const sn_epoch_metrics *m, sn_error *error) {
     char *line = metrics_line(m);
     SN_RETURN_IF(!line, error, SN_ERROR_MEMORY, "out of memory for metrics");
     const sn_status status = sn_run_directory_append(&t->directory, line, error);
     free(line);
     SN_TRY(status);
+    SN_TRY(save_layers(t, m->epoch, error));
     if (m->best)
         SN_TRY(write_checkpoint(t, "best.h5", error));
     return write_checkpoint(t, "last.h5", error);
@@ -314,10 +383,12 @@ sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
         if (observer->evaluating)
             observer->evaluating(observer->context);
         sn_epoch_metrics metrics;
+        sn_diagnostics_measure(t->diagnostics, progress_of(t));
         finish_epoch(t, &metrics);
         SN_TRY(save_epoch(t, &metrics, error));
         if (observer->epoch)
             observer->epoch(observer->context, &metrics);
+        warn(t, observer);
     }
     return SN_OK;
 }
@@ -358,7 +429,8 @@ sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer) {
                                 .evaluation = sn_graph_memory(t->evaluation.graph),
                                 .parameters = 2 * trained,
                                 .loaders = sn_loader_memory(t->train_loader) +
-                                           sn_loader_memory(t->test_loader)};
+                                           sn_loader_memory(t->test_loader),
+                                .diagnostics = sn_diagnostics_memory(t->diagnostics)};
     for (size_t i = 0; i < sn_parameters_count(t->parameters); i++) {
         const sn_parameter *entry = sn_parameters_at(t->parameters, i);
         if (!sn_role_is_trained(entry->role))

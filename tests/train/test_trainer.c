@@ -105,6 +105,10 @@ static void check_resume(const char *optimizer, const char *stop_after, uint64_t
     check_same_parameters(sn_trainer_parameters(one.trainer),
                           sn_trainer_parameters(second.trainer));
     check_same_metrics(whole, parts);
+    char *x = read_text(whole, "layers.csv"), *y = read_text(parts, "layers.csv");
+    ck_assert_str_eq(x, y);
+    free(x);
+    free(y);
     end_training(&one);
     end_training(&second);
 }
@@ -134,10 +138,18 @@ START_TEST(lines_behind_the_checkpoint_are_dropped) {
     FILE *file = fopen(metrics, "a");
     fputs("{\"epoch\": 2, \"loss\": 99}\n{\"epoch\": 3, \"lo", file);
     fclose(file);
+    snprintf(metrics, sizeof metrics, "%s/layers.csv", parts);
+    file = fopen(metrics, "a");
+    fputs("2,layer1.0.conv1,signed-binary,99\n2,la", file);
+    fclose(file);
     configure(&config, "epochs", "2", "resume", parts, NULL);
     must_run(&config, 0, &run);
     end_training(&run);
     check_same_metrics(whole, parts);
+    char *x = read_text(whole, "layers.csv"), *y = read_text(parts, "layers.csv");
+    ck_assert_str_eq(x, y);
+    free(x);
+    free(y);
 }
 END_TEST
 
@@ -195,7 +207,7 @@ START_TEST(fewer_epochs_than_were_run_are_refused) {
 }
 END_TEST
 
-START_TEST(a_damaged_line_of_metrics_is_not_dropped) {
+START_TEST(a_damaged_line_of_a_log_is_not_dropped) {
     char out[SN_RUN_PATH_SIZE], metrics[SN_RUN_PATH_SIZE + 16];
     sn_train_config config;
     test_run run;
@@ -203,11 +215,12 @@ START_TEST(a_damaged_line_of_metrics_is_not_dropped) {
     configure(&config, "epochs", "2", "out", in_folder(out, "run"), "stop-after", "1", NULL);
     must_run(&config, 0, &run);
     end_training(&run);
-    snprintf(metrics, sizeof metrics, "%s/metrics.jsonl", out);
-    ck_assert_int_eq(sn_file_write(metrics, "{\"epoch\": #}\n", 14, NULL), SN_OK);
+    snprintf(metrics, sizeof metrics, "%s/%s", out, _i ? "layers.csv" : "metrics.jsonl");
+    const char *bad = _i ? "epoch,layer\n#,conv\n" : "{\"epoch\": #}\n";
+    ck_assert_int_eq(sn_file_write(metrics, bad, strlen(bad), NULL), SN_OK);
     configure(&config, "epochs", "2", "resume", out, NULL);
     ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_DATA);
-    ck_assert_ptr_nonnull(strstr(error.message, "line 1"));
+    ck_assert_ptr_nonnull(strstr(error.message, _i ? "layers.csv: line 2" : "jsonl: line 1"));
     end_training(&run);
 }
 END_TEST
@@ -313,7 +326,7 @@ Suite *trainer_suite(void) {
     tcase_add_test(tcase, a_diverging_run_says_so);
     tcase_add_test(tcase, values_that_overflow_are_not_saved);
     tcase_add_test(tcase, fewer_epochs_than_were_run_are_refused);
-    tcase_add_test(tcase, a_damaged_line_of_metrics_is_not_dropped);
+    tcase_add_loop_test(tcase, a_damaged_line_of_a_log_is_not_dropped, 0, 2);
     tcase_add_test(tcase, one_process_at_a_time_trains_a_run);
     tcase_add_test(tcase, a_batch_larger_than_the_data_is_refused);
     tcase_add_test(tcase, runs_without_a_folder_get_free_names);
