@@ -7,6 +7,7 @@
 #define SN_LAYERS_MODULES_H
 
 #include "autograd/ops.h"
+#include "layers/layer_rules.h"
 #include "quant/quant.h"
 
 const char *sn_activation_name(int index); /* NULL past the last */
@@ -15,13 +16,14 @@ const char *sn_activation_name(int index); /* NULL past the last */
 typedef struct sn_builder {
     sn_graph *graph;
     const sn_quant_options *quant;
+    sn_layer_rules *rules; /* for layers that are to be quantized otherwise */
     sn_activation activation;
 } sn_builder;
 
 typedef struct sn_conv_options {
     size_t filters;
     int kernel, stride, padding;
-    bool quantized; /* weights pass through builder->quant */
+    bool quantized; /* weights pass through builder->quant; a rule overrides it */
 } sn_conv_options;
 
 /* Bias-free convolution, He initialisation over fan-out (He et al. 2015). */

@@ -20,6 +20,7 @@ typedef struct sn_train_config {
     int arch, activation;
     double width;
     sn_quant_options quant;
+    char layers[SN_OPTION_TEXT_SIZE]; /* rules, see layers/layer_rules.h */
     /* optimisation */
     uint64_t epochs, batch;
     double label_smoothing;
