@@ -66,7 +66,7 @@ sn_status sn_module_batch_norm(const sn_builder *builder, const char *name,
     const sn_shape shape = sn_shape_1(sn_tensor_shape(x)->size[1]);
     sn_batch_norm_operands operands = {.residual = options->residual};
     const sn_batch_norm_attributes attributes = {
-        .momentum = 0.1,
+        .momentum = SN_BATCH_NORM_MOMENTUM,
         .epsilon = 1e-5,
         .activation = options->activation ? builder->activation : SN_ACTIVATION_NONE};
     SN_TRY(parameter(builder, name, "weight", shape, SN_ROLE_NORM_SCALE, constant(1),

@@ -36,7 +36,9 @@ typedef struct sn_norm_options {
     sn_tensor *residual;    /* added before the activation; NULL: none */
 } sn_norm_options;
 
-/* Batch-norm with momentum 0.1 and epsilon 1e-5; gamma 1, beta 0. PReLU has one slope per channel,
+#define SN_BATCH_NORM_MOMENTUM 0.1
+
+/* Batch-norm with that momentum and epsilon 1e-5; gamma 1, beta 0. PReLU has one slope per channel,
  * from 0.25. */
 sn_status sn_module_batch_norm(const sn_builder *builder, const char *name,
                                const sn_norm_options *options, sn_tensor *x, sn_tensor **y,

@@ -97,6 +97,9 @@ static const sn_option options[] = {
      .help = "decay of batch-norm, biases and slopes"},
     {"label-smoothing", FIELD(label_smoothing), REAL(0, 0.999, "0"), .group = "Optimisation",
      .help = "share of the target spread over all classes"},
+    {"ema", FIELD(ema), REAL(0, 0.999999, "0"), .group = "Optimisation",
+     .help =
+         "decay of a moving average of the weights, which is then evaluated and best.h5; 0: none"},
 
     {"seed", FIELD(seed), COUNT(0, LARGEST_SEED, "0"), .group = "Execution",
      .help = "same seed, threads, engine and precision, same bits"},

@@ -23,7 +23,7 @@ typedef struct sn_train_config {
     char layers[SN_OPTION_TEXT_SIZE]; /* rules, see layers/layer_rules.h */
     /* optimisation */
     uint64_t epochs, batch;
-    double label_smoothing;
+    double label_smoothing, ema;
     sn_optimizer_options optimizer;
     bool plain_momentum;
     sn_schedule_options schedule;

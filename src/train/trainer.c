@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "layers/quantize.h"
+#include "train/averaging.h"
 #include "train/diagnostics.h"
 
 #include <jansson.h>
@@ -11,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EVALUATION_BATCH = 100, PREFETCH = 4 };
+/* Images, roughly, from which running statistics are computed anew. */
+enum { EVALUATION_BATCH = 100, PREFETCH = 4, STATISTICS_IMAGES = 10000 };
 
 struct sn_trainer {
     sn_train_config config;
@@ -21,7 +23,9 @@ struct sn_trainer {
     sn_loader *train_loader, *test_loader;
     sn_optimizer *optimizer;
     sn_diagnostics *diagnostics;
-    float *logits; /* of one batch, of either network */
+    sn_averaging *averaging;      /* NULL without --ema, and so is ... */
+    sn_loader *statistics_loader; /* ... what statistics are computed from */
+    float *logits;                /* of one batch, of either network */
     sn_train_state state;
     sn_run_directory directory;
     bool resumed;
@@ -66,6 +70,8 @@ static sn_status prepare_networks(sn_trainer *t, sn_error *error) {
     const size_t rows = batch > EVALUATION_BATCH ? batch : EVALUATION_BATCH;
     t->logits = calloc(rows * model.classes, sizeof *t->logits);
     SN_RETURN_IF(!t->logits, error, SN_ERROR_MEMORY, "out of memory for logits");
+    if (t->config.ema > 0)
+        SN_TRY(sn_averaging_create(t->parameters, t->config.ema, &t->averaging, error));
     SN_TRY(sn_diagnostics_create(t->training.graph, &t->diagnostics, error));
     return sn_optimizer_create(&t->config.optimizer, t->parameters, threads, &t->optimizer, error);
 }
@@ -84,6 +90,8 @@ static sn_status prepare_loaders(sn_trainer *t, const sn_dataset *train, const s
                                  .seed = t->config.seed,
                                  .statistics = t->input.statistics};
     SN_TRY(sn_loader_create(train, &options, &t->train_loader, error));
+    if (t->config.ema > 0)
+        SN_TRY(sn_loader_create(train, &options, &t->statistics_loader, error));
     options.batch = EVALUATION_BATCH;
     options.shuffle = options.augment = options.drop_last = false;
     return sn_loader_create(test, &options, &t->test_loader, error);
@@ -103,6 +111,24 @@ static sn_checkpoint_extra levels_of(const sn_trainer *t, size_t layer) {
     snprintf(extra.name, sizeof extra.name, "training/levels/%s.weight",
              sn_diagnostics_at(t->diagnostics, layer)->name);
     return extra;
+}
+
+static sn_checkpoint_extra average_of(const sn_trainer *t, const sn_parameter *entry) {
+    sn_checkpoint_extra extra = {.shape = entry->shape,
+                                 .floats = sn_averaging_values(t->averaging) + entry->offset};
+    snprintf(extra.name, sizeof extra.name, "ema/%s", entry->name);
+    return extra;
+}
+
+static sn_status read_average(sn_trainer *t, const sn_checkpoint *resume, sn_error *error) {
+    for (size_t i = 0; t->averaging && i < sn_parameters_count(t->parameters); i++) {
+        const sn_parameter *entry = sn_parameters_at(t->parameters, i);
+        if (!sn_role_is_trained(entry->role))
+            continue;
+        const sn_checkpoint_extra extra = average_of(t, entry);
+        SN_TRY(sn_checkpoint_read_extra(resume, &extra, error));
+    }
+    return SN_OK;
 }
 
 /* The levels at the beginning of an epoch that was stopped in the middle. */
@@ -126,12 +152,15 @@ static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_datase
     t->state = (sn_train_state){.best_top1 = -1};
     if (!resume) {
         sn_parameters_initialise(t->parameters, t->config.seed);
+        if (t->averaging)
+            sn_averaging_begin(t->averaging);
         return SN_OK;
     }
     t->resumed = true;
     SN_TRY(sn_checkpoint_read_parameters(resume, t->parameters, error));
     SN_TRY(sn_checkpoint_read_training(resume, t->parameters, t->optimizer, &t->state, error));
     SN_TRY(read_levels(t, resume, error));
+    SN_TRY(read_average(t, resume, error));
     const uint64_t epochs = t->config.epochs, finished = t->state.epoch;
     SN_RETURN_IF(finished > epochs || (finished == epochs && t->state.step > 0), error,
                  SN_ERROR_ARGUMENT, "--epochs %llu: the run has finished %llu already",
@@ -165,6 +194,8 @@ void sn_trainer_free(sn_trainer *trainer) {
     sn_loader_free(trainer->test_loader);
     sn_optimizer_free(trainer->optimizer);
     sn_diagnostics_free(trainer->diagnostics);
+    sn_averaging_free(trainer->averaging);
+    sn_loader_free(trainer->statistics_loader);
     sn_network_free(&trainer->training);
     sn_network_free(&trainer->evaluation);
     sn_parameters_free(trainer->parameters);
@@ -177,17 +208,22 @@ void sn_trainer_free(sn_trainer *trainer) {
 static sn_status write_checkpoint(sn_trainer *t, const char *name, sn_error *error) {
     char path[SN_RUN_PATH_SIZE];
     const size_t layers = t->state.step > 0 ? sn_diagnostics_count(t->diagnostics) : 0;
-    sn_checkpoint_extra *extras = calloc(layers + 1, sizeof *extras);
+    const size_t parameters = t->averaging ? sn_parameters_count(t->parameters) : 0;
+    sn_checkpoint_extra *extras = calloc(layers + parameters + 1, sizeof *extras);
     SN_RETURN_IF(!extras, error, SN_ERROR_MEMORY, "out of memory for a checkpoint");
+    size_t count = 0;
     for (size_t i = 0; i < layers; i++)
-        extras[i] = levels_of(t, i);
+        extras[count++] = levels_of(t, i);
+    for (size_t i = 0; i < parameters; i++)
+        if (sn_role_is_trained(sn_parameters_at(t->parameters, i)->role))
+            extras[count++] = average_of(t, sn_parameters_at(t->parameters, i));
     const sn_checkpoint_content content = {.config = &t->config,
                                            .input = &t->input,
                                            .parameters = t->parameters,
                                            .optimizer = t->optimizer,
                                            .state = &t->state,
                                            .extras = extras,
-                                           .extra_count = layers};
+                                           .extra_count = count};
     sn_run_directory_file(&t->directory, name, path);
     const sn_status status = sn_checkpoint_write(path, &content, error);
     free(extras);
@@ -232,6 +268,8 @@ static sn_status train_step(sn_trainer *t, const sn_batch *batch, sn_error *erro
     sn_graph_backward(t->training.graph, NULL);
     lap(t, &t->spent.backward);
     sn_optimizer_step(t->optimizer, t->learning_rate);
+    if (t->averaging)
+        sn_averaging_step(t->averaging, sn_optimizer_steps(t->optimizer));
     lap(t, &t->spent.optimizer);
     sn_tensor_read(t->training.logits, t->logits, batch->count);
     for (size_t i = 0; i < batch->count; i++)
@@ -346,6 +384,13 @@ static void finish_epoch(sn_trainer *t, sn_epoch_metrics *m) {
                                 .best_epoch = m->best ? m->epoch : t->state.best_epoch};
 }
 
+/* Evaluation and best.h5 are of the average, if there is one. */
+static void enter_average(sn_trainer *t) {
+    const size_t batches = STATISTICS_IMAGES / (size_t)t->config.batch;
+    if (t->averaging)
+        sn_averaging_enter(t->averaging, &t->training, t->statistics_loader, batches ? batches : 1);
+}
+
 /* Logs first: a line whose checkpoint was never written is dropped when resuming. */
 static sn_status save_epoch(sn_trainer *t, const sn_epoch_metrics *m, sn_error *error) {
     char *line = metrics_line(m);
@@ -356,6 +401,8 @@ static sn_status save_epoch(sn_trainer *t, const sn_epoch_metrics *m, sn_error *
     SN_TRY(save_layers(t, m->epoch, error));
     if (m->best)
         SN_TRY(write_checkpoint(t, "best.h5", error));
+    if (t->averaging)
+        sn_averaging_leave(t->averaging);
     return write_checkpoint(t, "last.h5", error);
 }
 
@@ -384,6 +431,7 @@ sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
             observer->evaluating(observer->context);
         sn_epoch_metrics metrics;
         sn_diagnostics_measure(t->diagnostics, progress_of(t));
+        enter_average(t);
         finish_epoch(t, &metrics);
         SN_TRY(save_epoch(t, &metrics, error));
         if (observer->epoch)
@@ -425,12 +473,15 @@ sn_status sn_trainer_try(sn_trainer *trainer, size_t warmup, size_t least, doubl
 sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer) {
     const sn_trainer *t = trainer;
     const size_t trained = sn_parameters_length(t->parameters) * sizeof(sn_real);
-    sn_trainer_memory memory = {.training = sn_graph_memory(t->training.graph),
-                                .evaluation = sn_graph_memory(t->evaluation.graph),
-                                .parameters = 2 * trained,
-                                .loaders = sn_loader_memory(t->train_loader) +
-                                           sn_loader_memory(t->test_loader),
-                                .diagnostics = sn_diagnostics_memory(t->diagnostics)};
+    sn_trainer_memory memory = {
+        .training = sn_graph_memory(t->training.graph),
+        .evaluation = sn_graph_memory(t->evaluation.graph),
+        .parameters = 2 * trained,
+        .loaders = sn_loader_memory(t->train_loader) + sn_loader_memory(t->test_loader),
+        .average = t->averaging
+                       ? sn_averaging_memory(t->averaging) + sn_loader_memory(t->statistics_loader)
+                       : 0,
+        .diagnostics = sn_diagnostics_memory(t->diagnostics)};
     for (size_t i = 0; i < sn_parameters_count(t->parameters); i++) {
         const sn_parameter *entry = sn_parameters_at(t->parameters, i);
         if (!sn_role_is_trained(entry->role))

@@ -83,24 +83,27 @@ START_TEST(the_same_seed_gives_the_same_run) {
 }
 END_TEST
 
-static const char *const optimizers[] = {"sgd", "adamw"};
+static const struct {
+    const char *optimizer, *ema;
+} resumes[] = {{"sgd", "0"}, {"adamw", "0"}, {"sgd", "0.9"}};
 
 /* Stops a run of four epochs, by count of epochs or in the middle of one, and continues it. */
-static void check_resume(const char *optimizer, const char *stop_after, uint64_t steps) {
+static void check_resume(int kind, const char *stop_after, uint64_t steps) {
+    const char *optimizer = resumes[kind].optimizer, *ema = resumes[kind].ema;
     char whole[SN_RUN_PATH_SIZE], parts[SN_RUN_PATH_SIZE];
     sn_train_config config;
     test_run one, first, second;
-    configure(&config, "epochs", "4", "optimizer", optimizer, "out", in_folder(whole, "whole"),
-              NULL);
+    configure(&config, "epochs", "4", "optimizer", optimizer, "ema", ema, "out",
+              in_folder(whole, "whole"), NULL);
     must_run(&config, 0, &one);
 
-    configure(&config, "epochs", "4", "optimizer", optimizer, "out", in_folder(parts, "parts"),
-              "stop-after", stop_after, NULL);
+    configure(&config, "epochs", "4", "optimizer", optimizer, "ema", ema, "out",
+              in_folder(parts, "parts"), "stop-after", stop_after, NULL);
     must_run(&config, steps, &first);
     ck_assert_uint_lt(sn_trainer_state(first.trainer)->epoch, 4);
     end_training(&first);
 
-    configure(&config, "epochs", "4", "optimizer", optimizer, "resume", parts, NULL);
+    configure(&config, "epochs", "4", "resume", parts, "optimizer", optimizer, "ema", ema, NULL);
     must_run(&config, 0, &second);
     check_same_parameters(sn_trainer_parameters(one.trainer),
                           sn_trainer_parameters(second.trainer));
@@ -114,12 +117,12 @@ static void check_resume(const char *optimizer, const char *stop_after, uint64_t
 }
 
 START_TEST(two_epochs_and_two_are_four) {
-    check_resume(optimizers[_i], "2", 0);
+    check_resume(_i, "2", 0);
 }
 END_TEST
 
 START_TEST(a_run_stopped_within_an_epoch_continues_with_the_next_step) {
-    check_resume(optimizers[_i], "0", 6); /* an epoch has 4 steps */
+    check_resume(_i, "0", 6); /* an epoch has 4 steps */
 }
 END_TEST
 
@@ -320,8 +323,8 @@ Suite *trainer_suite(void) {
     tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, the_same_seed_gives_the_same_run);
-    tcase_add_loop_test(tcase, two_epochs_and_two_are_four, 0, 2);
-    tcase_add_loop_test(tcase, a_run_stopped_within_an_epoch_continues_with_the_next_step, 0, 2);
+    tcase_add_loop_test(tcase, two_epochs_and_two_are_four, 0, 3);
+    tcase_add_loop_test(tcase, a_run_stopped_within_an_epoch_continues_with_the_next_step, 0, 3);
     tcase_add_test(tcase, lines_behind_the_checkpoint_are_dropped);
     tcase_add_test(tcase, a_diverging_run_says_so);
     tcase_add_test(tcase, values_that_overflow_are_not_saved);

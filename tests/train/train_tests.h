@@ -34,6 +34,7 @@ void check_same_parameters(const sn_parameters *a, const sn_parameters *b);
 /* The text of DIR/name; free. */
 char *read_text(const char *folder, const char *name);
 
+struct Suite *averaging_suite(void);
 struct Suite *config_suite(void);
 struct Suite *checkpoint_suite(void);
 struct Suite *trainer_suite(void);
