@@ -76,7 +76,7 @@ static sn_status refuse_empty_folders(const bool *given, const sn_train_config *
         char text[SN_OPTION_TEXT_SIZE];
         sn_option_format(&table[i], config, text);
         SN_RETURN_IF(given[i] && table[i].kind == SN_OPTION_TEXT && !text[0], error,
-                     SN_ERROR_ARGUMENT, "--%s needs a folder, not an empty text", table[i].name);
+                     SN_ERROR_ARGUMENT, "--%s needs a path, not an empty text", table[i].name);
     }
     return SN_OK;
 }

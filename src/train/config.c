@@ -97,6 +97,12 @@ static const sn_option options[] = {
      .help = "decay of batch-norm, biases and slopes"},
     {"label-smoothing", FIELD(label_smoothing), REAL(0, 0.999, "0"), .group = "Optimisation",
      .help = "share of the target spread over all classes"},
+    {"teacher", FIELD(teacher), TEXT("CKPT"), .tag = SN_CONFIG_CHANGEABLE, .group = "Optimisation",
+     .help = "checkpoint whose logits are learnt, too (knowledge distillation)"},
+    {"distill-temperature", FIELD(distill_temperature), REAL(0.01, 1000, "4"),
+     .group = "Optimisation", .help = "teacher: both networks' logits are divided by it"},
+    {"distill-weight", FIELD(distill_weight), REAL(0, 1, "0.9"), .group = "Optimisation",
+     .help = "teacher: its share of the loss, the labels having the rest"},
     {"ema", FIELD(ema), REAL(0, 0.999999, "0"), .group = "Optimisation",
      .help =
          "decay of a moving average of the weights, which is then evaluated and best.h5; 0: none"},

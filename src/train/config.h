@@ -24,6 +24,8 @@ typedef struct sn_train_config {
     /* optimisation */
     uint64_t epochs, batch;
     double label_smoothing, ema;
+    char teacher[SN_OPTION_TEXT_SIZE]; /* a checkpoint; empty: none */
+    double distill_temperature, distill_weight;
     sn_optimizer_options optimizer;
     bool plain_momentum;
     sn_schedule_options schedule;

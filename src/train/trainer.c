@@ -5,6 +5,7 @@
 #include "layers/quantize.h"
 #include "train/averaging.h"
 #include "train/diagnostics.h"
+#include "train/teacher.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -24,6 +25,7 @@ struct sn_trainer {
     sn_optimizer *optimizer;
     sn_diagnostics *diagnostics;
     sn_averaging *averaging;      /* NULL without --ema, and so is ... */
+    sn_teacher *teacher;          /* NULL: none */
     sn_loader *statistics_loader; /* ... what statistics are computed from */
     float *logits;                /* of one batch, of either network */
     sn_train_state state;
@@ -50,6 +52,21 @@ static sn_status prepare_input(sn_trainer *t, const sn_dataset *train, const sn_
     return SN_OK;
 }
 
+/* The pixels are normalised as the teacher is used to. */
+static sn_status prepare_teacher(sn_trainer *t, const sn_dataset *train, bool resumed,
+                                 sn_error *error) {
+    if (!t->config.teacher[0])
+        return SN_OK;
+    SN_TRY(sn_teacher_open(t->config.teacher, &t->config, (size_t)t->config.batch, &t->teacher,
+                           error));
+    sn_error inner;
+    SN_RETURN_IF(sn_input_check(sn_teacher_input(t->teacher), train, &inner) != SN_OK, error,
+                 inner.status, "--teacher: %.900s", inner.message);
+    if (!resumed)
+        t->input.statistics = sn_teacher_input(t->teacher)->statistics;
+    return SN_OK;
+}
+
 static sn_status prepare_networks(sn_trainer *t, sn_error *error) {
     const int threads = (int)t->config.threads;
     const size_t batch = (size_t)t->config.batch;
@@ -59,6 +76,9 @@ static sn_status prepare_networks(sn_trainer *t, sn_error *error) {
                                          .batch = batch,
                                          .threads = threads,
                                          .label_smoothing = t->config.label_smoothing,
+                                         .temperature = t->config.distill_temperature,
+                                         .teacher_weight =
+                                             t->teacher ? t->config.distill_weight : 0,
                                          .engine = (sn_engine)t->config.engine,
                                          .precision = (sn_precision)t->config.precision};
     sn_network_options evaluation = training;
@@ -146,6 +166,7 @@ static sn_status read_levels(sn_trainer *t, const sn_checkpoint *resume, sn_erro
 static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
                          const sn_checkpoint *resume, sn_error *error) {
     SN_TRY(prepare_input(t, train, resume, error));
+    SN_TRY(prepare_teacher(t, train, resume != NULL, error));
     SN_TRY(check_writable_as_json(t, error));
     SN_TRY(prepare_loaders(t, train, test, error));
     SN_TRY(prepare_networks(t, error));
@@ -195,6 +216,7 @@ void sn_trainer_free(sn_trainer *trainer) {
     sn_optimizer_free(trainer->optimizer);
     sn_diagnostics_free(trainer->diagnostics);
     sn_averaging_free(trainer->averaging);
+    sn_teacher_free(trainer->teacher);
     sn_loader_free(trainer->statistics_loader);
     sn_network_free(&trainer->training);
     sn_network_free(&trainer->evaluation);
@@ -258,6 +280,11 @@ static sn_status train_step(sn_trainer *t, const sn_batch *batch, sn_error *erro
     sn_tensor_write(t->training.images, batch->images, batch->count);
     sn_tensor_write_labels(t->training.labels, batch->labels, batch->count);
     lap(t, &t->spent.data);
+    if (t->training.teacher) {
+        sn_teacher_predict(t->teacher, batch, t->logits);
+        sn_tensor_write(t->training.teacher, t->logits, batch->count);
+        lap(t, &t->spent.forward);
+    }
     sn_parameters_zero_gradients(t->parameters);
     lap(t, &t->spent.optimizer);
     sn_graph_forward(t->training.graph);
@@ -481,6 +508,7 @@ sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer) {
         .average = t->averaging
                        ? sn_averaging_memory(t->averaging) + sn_loader_memory(t->statistics_loader)
                        : 0,
+        .teacher = t->teacher ? sn_teacher_memory(t->teacher) : 0,
         .diagnostics = sn_diagnostics_memory(t->diagnostics)};
     for (size_t i = 0; i < sn_parameters_count(t->parameters); i++) {
         const sn_parameter *entry = sn_parameters_at(t->parameters, i);

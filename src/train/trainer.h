@@ -81,6 +81,7 @@ typedef struct sn_trainer_memory {
     size_t loaders;
     size_t diagnostics;
     size_t average; /* of weights */
+    size_t teacher;
 } sn_trainer_memory;
 
 sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer);

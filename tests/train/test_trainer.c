@@ -294,7 +294,61 @@ START_TEST(training_learns) {
 }
 END_TEST
 
-/* Likewise with every quantizer, and with one of them every rule for the scale. */
+/* The teacher's logits alone teach a student whose labels have no weight, and a run with a teacher
+ * is resumed to the bit. */
+START_TEST(a_teacher_teaches) {
+    char out[SN_RUN_PATH_SIZE], teacher[SN_RUN_PATH_SIZE], path[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run run, parts;
+    configure(&config, "epochs", "40", "quant", "fp32", "threads", "1", "no-augment", "true",
+              "limit-train", "32", "batch", "16", "limit-test", "10", "out",
+              in_folder(out, "teacher"), NULL);
+    must_run(&config, 0, &run);
+    end_training(&run);
+    const char *const student[] = {"whole", "parts"};
+    for (int i = 0; i < 2; i++) {
+        configure(&config, "epochs", "40", "quant", "signed-binary-centered", "estimator", "ste",
+                  "threads", "1", "no-augment", "true", "limit-train", "32", "batch", "16",
+                  "limit-test", "10", "seed", "5", "teacher", in_folder(teacher, "teacher/last.h5"),
+                  "distill-weight", "1", "distill-temperature", "2", "out",
+                  in_folder(out, student[i]), NULL);
+        must_run(&config, i ? 7 : 0, i ? &parts : &run);
+    }
+    end_training(&parts);
+    sn_checkpoint *checkpoint;
+    snprintf(out, sizeof out, "%s/parts/last.h5", folder);
+    ck_assert_int_eq(sn_checkpoint_open(out, &checkpoint, NULL), SN_OK);
+    config = *sn_checkpoint_config(checkpoint);
+    strcpy(config.resume, in_folder(path, "parts"));
+    sn_checkpoint_free(checkpoint);
+    must_run(&config, 0, &parts);
+    check_same_parameters(sn_trainer_parameters(run.trainer), sn_trainer_parameters(parts.trainer));
+    char *text = read_text(folder, "whole/metrics.jsonl");
+    json_t *object = json_loads(strrchr(text, '{'), 0, NULL);
+    ck_assert_double_gt(json_real_value(json_object_get(object, "train_top1")),
+                        30); /* chance: 10 */
+    json_decref(object);
+    free(text);
+    end_training(&run);
+    end_training(&parts);
+}
+END_TEST
+
+START_TEST(a_teacher_that_is_not_there_is_refused) {
+    char out[SN_RUN_PATH_SIZE], none[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run run;
+    sn_error error;
+    configure(&config, "epochs", "1", "teacher", in_folder(none, "none.h5"), "out",
+              in_folder(out, "run"), NULL);
+    ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_IO);
+    ck_assert_ptr_nonnull(strstr(error.message, "--teacher"));
+    ck_assert_int_ne(access(out, F_OK), 0);
+    end_training(&run);
+}
+END_TEST
+
+/* As training_learns, with every quantizer, and with one of them every rule for the scale. */
 START_TEST(every_quantizer_learns) {
     char out[SN_RUN_PATH_SIZE];
     sn_train_config config;
@@ -334,6 +388,8 @@ Suite *trainer_suite(void) {
     tcase_add_test(tcase, a_batch_larger_than_the_data_is_refused);
     tcase_add_test(tcase, runs_without_a_folder_get_free_names);
     tcase_add_test(tcase, training_learns);
+    tcase_add_test(tcase, a_teacher_teaches);
+    tcase_add_test(tcase, a_teacher_that_is_not_there_is_refused);
     tcase_add_loop_test(tcase, every_quantizer_learns, 0, QUANTIZERS + SN_SCALE_MEAN);
     suite_add_tcase(suite, tcase);
     return suite;
