@@ -38,6 +38,7 @@ typedef struct sn_batch_norm_operands {
 
 typedef struct sn_cross_entropy_attributes {
     double label_smoothing;
+    double temperature, teacher_weight; /* with a teacher; otherwise 0 */
 } sn_cross_entropy_attributes;
 
 /* By the graph's engine. Cross-correlation with zero padding: x[N][C][H][W], weight[K][C][R][S],
@@ -83,6 +84,14 @@ sn_status sn_linear(sn_graph *graph, sn_tensor *x, sn_tensor *weight, sn_tensor 
  * (Szegedy et al. 2016). To [1]. Labels must be 0 .. classes - 1. */
 sn_status sn_cross_entropy(sn_graph *graph, sn_tensor *logits, sn_tensor *labels,
                            double label_smoothing, sn_tensor **loss, sn_error *error);
+
+/* Knowledge distillation (Hinton et al. 2015, arXiv 1503.02531): with w = teacher_weight and T =
+ * temperature,
+ *     (1 - w) cross-entropy as above + w T^2 KL(softmax(teacher / T) || softmax(logits / T)),
+ * the latter too as the mean over the batch. teacher[N][classes]: another network's logits. */
+sn_status sn_distillation(sn_graph *graph, sn_tensor *logits, sn_tensor *labels, sn_tensor *teacher,
+                          const sn_cross_entropy_attributes *attributes, sn_tensor **loss,
+                          sn_error *error);
 
 /* Whether the op is a convolution, of whatever engine: inputs x, weight, bias and attributes
  * sn_conv2d_attributes. */

@@ -146,6 +146,18 @@ static sn_status set_text(const sn_option *option, char *field, const char *text
     return SN_OK;
 }
 
+static sn_status add_text(const sn_option *option, char *field, const char *text, sn_error *error) {
+    const size_t used = *text ? strlen(field) : 0, length = strlen(text);
+    const size_t blank = used > 0;
+    SN_RETURN_IF(used + blank + length >= SN_OPTION_TEXT_SIZE, error, SN_ERROR_ARGUMENT,
+                 "--%s: the values have more than %d bytes together", option->name,
+                 SN_OPTION_TEXT_SIZE - 1);
+    if (blank)
+        field[used] = ' ';
+    memmove(field + used + blank, text, length + 1);
+    return SN_OK;
+}
+
 int sn_choice_find(const char *(*name_at)(int index), const char *name) {
     const char *candidate;
     for (int index = 0; (candidate = name_at(index)) != NULL; index++)
@@ -177,7 +189,7 @@ sn_status sn_option_defaults(const sn_option *table, size_t count, void *object,
         const char *text = option->fallback;
         if (!text && option->kind == SN_OPTION_FLAG)
             text = "false";
-        if (!text && option->kind == SN_OPTION_TEXT)
+        if (!text && (option->kind == SN_OPTION_TEXT || option->kind == SN_OPTION_LIST))
             text = "";
         SN_RETURN_IF(!text, error, SN_ERROR_INTERNAL, "--%s has no default", option->name);
         sn_error reason;
@@ -205,6 +217,8 @@ sn_status sn_option_set(const sn_option *option, void *object, const char *text,
         return set_real(option, field, text, error);
     case SN_OPTION_TEXT:
         return set_text(option, field, text, error);
+    case SN_OPTION_LIST:
+        return add_text(option, field, text, error);
     case SN_OPTION_CHOICE:
         return set_choice(option, field, text, error);
     }
@@ -233,6 +247,7 @@ void sn_option_format(const sn_option *option, const void *object, char text[SN_
         real_to_text(*(const double *)field, text, SN_OPTION_TEXT_SIZE);
         return;
     case SN_OPTION_TEXT:
+    case SN_OPTION_LIST:
         snprintf(text, SN_OPTION_TEXT_SIZE, "%s", (const char *)field);
         return;
     case SN_OPTION_CHOICE:

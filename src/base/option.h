@@ -16,15 +16,17 @@ typedef enum sn_option_kind {
     SN_OPTION_COUNT, /* uint64_t, within minimum .. maximum */
     SN_OPTION_REAL,  /* double, finite, within minimum .. maximum */
     SN_OPTION_TEXT,  /* char[SN_OPTION_TEXT_SIZE] */
+    SN_OPTION_LIST,  /* likewise: texts, a blank between them; each setting adds one, "" empties it
+                      */
     SN_OPTION_CHOICE /* int: index into the names that choice_name gives */
 } sn_option_kind;
 
 typedef struct sn_option {
     const char *name;       /* without dashes, e.g. "weight-decay" */
     const char *value_name; /* shown in help, e.g. "N", "DIR"; NULL for flags */
-    const char *fallback;   /* default value as text; NULL for flags (false) and empty texts */
-    const char *group;      /* heading in help, e.g. "Optimisation" */
-    const char *help;       /* one line */
+    const char *fallback; /* default value as text; NULL for flags (false) and empty texts, lists */
+    const char *group;    /* heading in help, e.g. "Optimisation" */
+    const char *help;     /* one line */
     /* For choices: the name with this index, NULL past the last. */
     const char *(*choice_name)(int index);
     sn_option_kind kind;

@@ -101,8 +101,8 @@ static void print_memory(const sn_train_config *config, const sn_trainer *traine
                          const sn_dataset *train, const sn_dataset *test, size_t resident) {
     const sn_trainer_memory m = sn_trainer_memory_of(trainer);
     const size_t data = sn_dataset_memory(train) + sn_dataset_memory(test);
-    const size_t counted =
-        m.training + m.evaluation + m.parameters + m.optimizer + m.loaders + data;
+    const size_t counted = m.training + m.evaluation + m.parameters + m.optimizer + m.loaders +
+                           m.diagnostics + m.average + m.teacher + data;
     const size_t other = other_bytes(config, resident, counted);
     const size_t peak = counted + other;
     printf("\npeak memory %.0f MiB: batch %llu, %llu thread%s, %s, %s\n", (double)peak / 1048576,
@@ -113,6 +113,11 @@ static void print_memory(const sn_train_config *config, const sn_trainer *traine
     print_memory_row("evaluation graph", m.evaluation);
     print_memory_row("parameters and gradients", m.parameters);
     print_memory_row("optimizer", m.optimizer);
+    print_memory_row("diagnostics", m.diagnostics);
+    if (m.average)
+        print_memory_row("average of weights", m.average);
+    if (m.teacher)
+        print_memory_row("teacher", m.teacher);
     print_memory_row("data sets", data);
     print_memory_row("loaders", m.loaders);
     print_memory_row("program and libraries", other);

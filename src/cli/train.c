@@ -23,8 +23,9 @@ static const char usage[] =
     "       train --profile | --summary [OPTION...]\n"
     "       train --list\n"
     "\n"
-    "Trains a network and writes config.json, metrics.jsonl, last.h5 and best.h5 to a folder of\n"
-    "its own. Ctrl-C stops after the current step; --resume continues with the very next one.";
+    "Trains a network and writes config.json, metrics.jsonl, layers.csv, last.h5 and best.h5 to a\n"
+    "folder of its own. Ctrl-C stops after the current step; --resume continues with the very next "
+    "one.";
 
 /* Set by a signal: nothing else can reach a handler. */
 static volatile sig_atomic_t stop_signal;
@@ -75,7 +76,7 @@ static sn_status refuse_empty_folders(const bool *given, const sn_train_config *
         char text[SN_OPTION_TEXT_SIZE];
         sn_option_format(&table[i], config, text);
         SN_RETURN_IF(given[i] && table[i].kind == SN_OPTION_TEXT && !text[0], error,
-                     SN_ERROR_ARGUMENT, "--%s needs a folder, not an empty text", table[i].name);
+                     SN_ERROR_ARGUMENT, "--%s needs a path, not an empty text", table[i].name);
     }
     return SN_OK;
 }
@@ -172,6 +173,11 @@ static void show_epoch(void *context, const sn_epoch_metrics *m) {
     fflush(stdout);
 }
 
+static void show_warning(void *context, const char *text) {
+    (void)context;
+    fprintf(stderr, "train: warning: %s\n", text);
+}
+
 static int report_end(const sn_trainer *trainer, const sn_train_config *config) {
     const sn_train_state *state = sn_trainer_state(trainer);
     const char *directory = sn_trainer_directory(trainer);
@@ -207,7 +213,7 @@ static sn_status train(const sn_train_config *config, const sn_checkpoint *resum
         return looked;
     }
     display d = {.trainer = trainer};
-    const sn_train_observer observer = {&d, show_step, show_evaluating, show_epoch};
+    const sn_train_observer observer = {&d, show_step, show_evaluating, show_epoch, show_warning};
     catch_signals();
     const sn_status status = sn_trainer_run(trainer, &observer, &stop_signal, error);
     sn_progress_clear(&d.progress);

@@ -89,7 +89,9 @@ sn_status sn_model_build(const sn_model_options *options, sn_graph *graph, sn_te
     SN_RETURN_IF(!sn_arch_name(options->arch), error, SN_ERROR_ARGUMENT, "unknown architecture %d",
                  options->arch);
     const arch *a = &archs[options->arch];
-    const sn_builder builder = {graph, &options->quant, options->activation};
+    sn_layer_rules rules;
+    SN_TRY(sn_layer_rules_parse(options->layer_rules, &options->quant, &rules, error));
+    const sn_builder builder = {graph, &options->quant, &rules, options->activation};
     const bool large =
         a->imagenet && (options->height > SMALL_IMAGE || options->image_width > SMALL_IMAGE);
     const double first = floor((double)a->filters * options->width + 0.5);
@@ -105,5 +107,6 @@ sn_status sn_model_build(const sn_model_options *options, sn_graph *graph, sn_te
         }
     }
     SN_TRY(sn_global_average_pool(graph, x, &x, error));
+    SN_TRY(sn_layer_rules_check(&rules, error));
     return sn_module_linear(&builder, "fc", options->classes, x, logits, error);
 }

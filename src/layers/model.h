@@ -15,6 +15,7 @@ typedef struct sn_model_options {
     size_t classes, channels, height, image_width;
     sn_activation activation;
     sn_quant_options quant;
+    const char *layer_rules; /* text of layer_rules.h; NULL: none. Borrowed while building */
 } sn_model_options;
 
 /* resnet20, ...; NULL past the last. */

@@ -28,15 +28,16 @@ static sn_init constant(double value) {
 
 /* Behind latent weights with standard deviation `deviation`, whose mean magnitude a learned scale
  * starts from. */
-static sn_status quantize(const sn_builder *builder, const char *name, double deviation,
-                          sn_tensor *latent, sn_tensor **weight, sn_error *error) {
+static sn_status quantize(const sn_builder *builder, const sn_quant_options *quant,
+                          const char *name, double deviation, sn_tensor *latent, sn_tensor **weight,
+                          sn_error *error) {
     const double mean_of_normal = 0.7978845608; /* sqrt(2 / pi) */
     sn_tensor *theta = NULL;
-    if (builder->quant->scale_rule == SN_SCALE_LEARNED)
+    if (quant->scale_rule == SN_SCALE_LEARNED)
         SN_TRY(parameter(builder, name, "weight_scale",
                          sn_shape_1(sn_tensor_shape(latent)->size[0]), SN_ROLE_SCALE,
                          constant(log(mean_of_normal * deviation)), &theta, error));
-    return sn_quantize(builder->graph, latent, theta, builder->quant, weight, error);
+    return sn_quantize(builder->graph, latent, theta, quant, weight, error);
 }
 
 sn_status sn_module_conv(const sn_builder *builder, const char *name,
@@ -47,13 +48,15 @@ sn_status sn_module_conv(const sn_builder *builder, const char *name,
         sn_shape_4(options->filters, sn_tensor_shape(x)->size[1], kernel, kernel);
     const double fan_out = (double)(options->filters * kernel * kernel);
     const sn_init init = {SN_INIT_NORMAL, sqrt(2 / fan_out)};
+    const sn_quant_options *ruled = sn_layer_rules_find(builder->rules, name);
+    const sn_quant_options *quant = ruled ? ruled : builder->quant;
     const bool quantized =
-        options->quantized && sn_quantizer_at(builder->quant->quantizer)->quantize;
+        (options->quantized || ruled) && sn_quantizer_at(quant->quantizer)->quantize;
     sn_tensor *weight;
     SN_TRY(parameter(builder, name, "weight", shape, quantized ? SN_ROLE_LATENT : SN_ROLE_WEIGHT,
                      init, &weight, error));
     if (quantized)
-        SN_TRY(quantize(builder, name, init.value, weight, &weight, error));
+        SN_TRY(quantize(builder, quant, name, init.value, weight, &weight, error));
     return sn_conv2d(builder->graph, x, weight, NULL, options->stride, options->padding, y, error);
 }
 
@@ -63,7 +66,7 @@ sn_status sn_module_batch_norm(const sn_builder *builder, const char *name,
     const sn_shape shape = sn_shape_1(sn_tensor_shape(x)->size[1]);
     sn_batch_norm_operands operands = {.residual = options->residual};
     const sn_batch_norm_attributes attributes = {
-        .momentum = 0.1,
+        .momentum = SN_BATCH_NORM_MOMENTUM,
         .epsilon = 1e-5,
         .activation = options->activation ? builder->activation : SN_ACTIVATION_NONE};
     SN_TRY(parameter(builder, name, "weight", shape, SN_ROLE_NORM_SCALE, constant(1),

@@ -7,6 +7,7 @@
 #define SN_LAYERS_MODULES_H
 
 #include "autograd/ops.h"
+#include "layers/layer_rules.h"
 #include "quant/quant.h"
 
 const char *sn_activation_name(int index); /* NULL past the last */
@@ -15,13 +16,14 @@ const char *sn_activation_name(int index); /* NULL past the last */
 typedef struct sn_builder {
     sn_graph *graph;
     const sn_quant_options *quant;
+    sn_layer_rules *rules; /* for layers that are to be quantized otherwise */
     sn_activation activation;
 } sn_builder;
 
 typedef struct sn_conv_options {
     size_t filters;
     int kernel, stride, padding;
-    bool quantized; /* weights pass through builder->quant */
+    bool quantized; /* weights pass through builder->quant; a rule overrides it */
 } sn_conv_options;
 
 /* Bias-free convolution, He initialisation over fan-out (He et al. 2015). */
@@ -34,7 +36,9 @@ typedef struct sn_norm_options {
     sn_tensor *residual;    /* added before the activation; NULL: none */
 } sn_norm_options;
 
-/* Batch-norm with momentum 0.1 and epsilon 1e-5; gamma 1, beta 0. PReLU has one slope per channel,
+#define SN_BATCH_NORM_MOMENTUM 0.1
+
+/* Batch-norm with that momentum and epsilon 1e-5; gamma 1, beta 0. PReLU has one slope per channel,
  * from 0.25. */
 sn_status sn_module_batch_norm(const sn_builder *builder, const char *name,
                                const sn_norm_options *options, sn_tensor *x, sn_tensor **y,

@@ -170,6 +170,24 @@ void sn_quantize_now(const sn_node *node, sn_region *regions, float *weight, uin
     quantize_filters(node, 0, filters_of(node), regions, weight, mask);
 }
 
+void sn_quantize_levels(const sn_node *node, int8_t *levels, float *filter) {
+    sn_quant_options options = *options_of(node);
+    const sn_quantizer *quantizer = sn_quantizer_at(options.quantizer);
+    const bool centered = quantizer->code == SN_CODE_SIGNED_BINARY_CENTERED;
+    const size_t filters = filters_of(node), count = filter_size(node);
+    options.scale_rule = SN_SCALE_ONE;
+    for (size_t k = 0; k < filters; k++) {
+        int8_t *own = levels + k * count;
+        sn_region region = {.sign = sn_region_sign(k, filters, options.positive_fraction)};
+        quantizer->quantize(&options, node->input[LATENT]->value + k * count, count, &region,
+                            filter, (uint8_t *)own);
+        /* denseshift has eighths */
+        for (size_t i = 0; i < count; i++)
+            if (own[i])
+                own[i] = (int8_t)lrintf(8 * (centered ? region.sign : filter[i]));
+    }
+}
+
 sn_weight_counts sn_count_effectual(const sn_graph *graph) {
     sn_weight_counts counts = {0, 0};
     for (size_t i = 0; i < sn_graph_node_count(graph); i++) {

@@ -21,6 +21,10 @@ sn_status sn_quantize(sn_graph *graph, sn_tensor *latent, sn_tensor *theta,
  */
 void sn_quantize_now(const sn_node *node, sn_region *regions, float *weight, uint8_t *mask);
 
+/* levels[K][C][R][S]: which of its values each weight has, whatever the scale: 8 Wq / alpha, for
+ * the centred form without what is taken off. `filter` is room for the weights of a filter. */
+void sn_quantize_levels(const sn_node *node, int8_t *levels, float *filter);
+
 /* Counts over all quantized weights of a planned graph: those that are effectual (non-zero), and
  * all. density = effectual / total; both 0 for a full-precision network. */
 typedef struct sn_weight_counts {

@@ -65,34 +65,38 @@ static sn_status write_state(sn_h5 *h5, const sn_train_config *config, const sn_
     return sn_h5_write_u64(h5, "training/best_epoch", state->best_epoch, error);
 }
 
-static sn_status write_all(sn_h5 *h5, const sn_train_config *config, const sn_input_info *input,
-                           const sn_labels *labels, const sn_parameters *parameters,
-                           sn_optimizer *optimizer, const sn_train_state *state, sn_error *error) {
+static sn_status write_extra(sn_h5 *h5, const sn_checkpoint_extra *extra, sn_error *error) {
+    if (extra->bytes)
+        return sn_h5_write_bytes(h5, extra->name, &extra->shape, extra->bytes, error);
+    return sn_h5_write_floats(h5, extra->name, &extra->shape, extra->floats, error);
+}
+
+static sn_status write_all(sn_h5 *h5, const sn_checkpoint_content *c, sn_error *error) {
     char *json;
-    SN_TRY(sn_config_to_json(config, input, &json, error));
+    SN_TRY(sn_config_to_json(c->config, c->input, &json, error));
     sn_status status = sn_h5_write_text(h5, "config", json, error);
     free(json);
     SN_TRY(status);
-    SN_TRY(sn_labels_to_json(labels, &json, error));
+    SN_TRY(sn_labels_to_json(c->labels, &json, error));
     status = sn_h5_write_text(h5, "classes", json, error);
     free(json);
     SN_TRY(status);
     SN_TRY(sn_h5_write_text(h5, "format", format_text, error));
-    SN_TRY(write_parameters(h5, parameters, error));
-    SN_TRY(visit_optimizer(h5, true, parameters, optimizer, error));
-    return write_state(h5, config, state, optimizer, error);
+    SN_TRY(write_parameters(h5, c->parameters, error));
+    SN_TRY(visit_optimizer(h5, true, c->parameters, c->optimizer, error));
+    for (size_t i = 0; i < c->extra_count; i++)
+        SN_TRY(write_extra(h5, &c->extras[i], error));
+    return write_state(h5, c->config, c->state, c->optimizer, error);
 }
 
-sn_status sn_checkpoint_write(const char *path, const sn_train_config *config,
-                              const sn_input_info *input, const sn_labels *labels,
-                              const sn_parameters *parameters, sn_optimizer *optimizer,
-                              const sn_train_state *state, sn_error *error) {
+sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_content *content,
+                              sn_error *error) {
     char temporary[PATH_SIZE];
     SN_RETURN_IF(snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary,
                  error, SN_ERROR_ARGUMENT, "%s: path too long", path);
     sn_h5 h5;
     SN_TRY(sn_h5_create(temporary, &h5, error));
-    sn_status status = write_all(&h5, config, input, labels, parameters, optimizer, state, error);
+    sn_status status = write_all(&h5, content, error);
     const sn_status closed = sn_h5_close(&h5, status == SN_OK ? error : NULL);
     if (status == SN_OK)
         status = closed;
@@ -212,4 +216,15 @@ sn_status sn_checkpoint_read_training(const sn_checkpoint *checkpoint,
     SN_TRY(sn_h5_read_double(&h5, "training/seconds", &state->seconds, error));
     SN_TRY(sn_h5_read_double(&h5, "training/best_top1", &state->best_top1, error));
     return sn_h5_read_u64(&h5, "training/best_epoch", &state->best_epoch, error);
+}
+
+bool sn_checkpoint_has(const sn_checkpoint *checkpoint, const char *name) {
+    return sn_h5_has(&checkpoint->h5, name);
+}
+
+sn_status sn_checkpoint_read_extra(const sn_checkpoint *checkpoint,
+                                   const sn_checkpoint_extra *extra, sn_error *error) {
+    if (extra->bytes)
+        return sn_h5_read_bytes(&checkpoint->h5, extra->name, &extra->shape, extra->bytes, error);
+    return sn_h5_read_floats(&checkpoint->h5, extra->name, &extra->shape, extra->floats, error);
 }

@@ -20,11 +20,28 @@ typedef struct sn_train_state {
     uint64_t best_epoch; /* finished epochs then */
 } sn_train_state;
 
+/* An array that some runs keep besides. */
+typedef struct sn_checkpoint_extra {
+    char name[SN_PARAMETER_NAME_SIZE + 32]; /* in the file: "training/levels/conv1.weight" */
+    sn_shape shape;
+    float *floats; /* one of the two, the other NULL */
+    int8_t *bytes;
+} sn_checkpoint_extra;
+
+typedef struct sn_checkpoint_content {
+    const sn_train_config *config;
+    const sn_input_info *input;
+    const sn_labels *labels;
+    const sn_parameters *parameters;
+    sn_optimizer *optimizer;
+    const sn_train_state *state;
+    const sn_checkpoint_extra *extras;
+    size_t extra_count;
+} sn_checkpoint_content;
+
 /* Writes a checkpoint so that `path` holds either the old file or the whole new one. */
-sn_status sn_checkpoint_write(const char *path, const sn_train_config *config,
-                              const sn_input_info *input, const sn_labels *labels,
-                              const sn_parameters *parameters, sn_optimizer *optimizer,
-                              const sn_train_state *state, sn_error *error);
+sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_content *content,
+                              sn_error *error);
 
 typedef struct sn_checkpoint sn_checkpoint;
 
@@ -45,5 +62,13 @@ sn_status sn_checkpoint_read_parameters(const sn_checkpoint *checkpoint, sn_para
 sn_status sn_checkpoint_read_training(const sn_checkpoint *checkpoint,
                                       const sn_parameters *parameters, sn_optimizer *optimizer,
                                       sn_train_state *state, sn_error *error);
+
+/* Whether there is something of that name, "training/levels". */
+bool sn_checkpoint_has(const sn_checkpoint *checkpoint, const char *name);
+
+/* Reads into extra->floats or extra->bytes. SN_ERROR_DATA when it is missing or has another shape.
+ */
+sn_status sn_checkpoint_read_extra(const sn_checkpoint *checkpoint,
+                                   const sn_checkpoint_extra *extra, sn_error *error);
 
 #endif

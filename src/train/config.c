@@ -58,6 +58,11 @@ static const sn_option options[] = {
     {"ede-t-max", FIELD(quant.ede_t_max), REAL(1e-6, 1e6, "10"), .group = "Quantization",
      .help = "ede: sharpness t at its end"},
 
+    {"layer", FIELD(layers), .kind = SN_OPTION_LIST, .value_name = "RULE", .group = "Quantization",
+     .help =
+         "PATTERN=QUANT[,delta=X][,estimator=NAME][,scale=NAME][,positive=X]: other quantization "
+         "for convolutions whose name matches; may be repeated, the last match decides"},
+
     {"epochs", FIELD(epochs), COUNT(1, 1e6, "100"), .tag = SN_CONFIG_CHANGEABLE,
      .group = "Optimisation", .help = "passes over the training images"},
     {"batch", FIELD(batch), COUNT(1, 65536, "128"), .group = "Optimisation",
@@ -92,6 +97,15 @@ static const sn_option options[] = {
      .help = "decay of batch-norm, biases and slopes"},
     {"label-smoothing", FIELD(label_smoothing), REAL(0, 0.999, "0"), .group = "Optimisation",
      .help = "share of the target spread over all classes"},
+    {"teacher", FIELD(teacher), TEXT("CKPT"), .tag = SN_CONFIG_CHANGEABLE, .group = "Optimisation",
+     .help = "checkpoint whose logits are learnt, too (knowledge distillation)"},
+    {"distill-temperature", FIELD(distill_temperature), REAL(0.01, 1000, "4"),
+     .group = "Optimisation", .help = "teacher: both networks' logits are divided by it"},
+    {"distill-weight", FIELD(distill_weight), REAL(0, 1, "0.9"), .group = "Optimisation",
+     .help = "teacher: its share of the loss, the labels having the rest"},
+    {"ema", FIELD(ema), REAL(0, 0.999999, "0"), .group = "Optimisation",
+     .help =
+         "decay of a moving average of the weights, which is then evaluated and best.h5; 0: none"},
 
     {"seed", FIELD(seed), COUNT(0, LARGEST_SEED, "0"), .group = "Execution",
      .help = "same seed, threads, engine and precision, same bits"},
@@ -156,6 +170,7 @@ static json_t *option_to_json(const sn_option *option, const sn_train_config *co
     case SN_OPTION_REAL:
         return json_real(*(const double *)field);
     case SN_OPTION_TEXT:
+    case SN_OPTION_LIST:
     case SN_OPTION_CHOICE:
         break;
     }
@@ -308,7 +323,8 @@ sn_model_options sn_config_model(const sn_train_config *config, const sn_input_i
                               .height = (size_t)input->height,
                               .image_width = (size_t)input->width,
                               .activation = (sn_activation)config->activation,
-                              .quant = config->quant};
+                              .quant = config->quant,
+                              .layer_rules = config->layers};
 }
 
 void sn_config_run_name(const sn_train_config *config, char name[SN_OPTION_TEXT_SIZE]) {

@@ -20,9 +20,12 @@ typedef struct sn_train_config {
     int arch, activation;
     double width;
     sn_quant_options quant;
+    char layers[SN_OPTION_TEXT_SIZE]; /* rules, see layers/layer_rules.h */
     /* optimisation */
     uint64_t epochs, batch;
-    double label_smoothing;
+    double label_smoothing, ema;
+    char teacher[SN_OPTION_TEXT_SIZE]; /* a checkpoint; empty: none */
+    double distill_temperature, distill_weight;
     sn_optimizer_options optimizer;
     bool plain_momentum;
     sn_schedule_options schedule;

@@ -155,57 +155,57 @@ typedef struct weight_codes {
     uint8_t *mask;   /* [K][C][R][S]; signed-binary */
     int8_t *sign;    /* [K]; signed-binary */
     int8_t *weights; /* [K][C][R][S]: -1, 0, +1; binary and ternary */
+    float *values;   /* [K][C][R][S], quantized; NULL for full precision */
 } weight_codes;
 
 static void free_codes(weight_codes *codes) {
     sn_free(codes->mask);
     sn_free(codes->sign);
     sn_free(codes->weights);
+    sn_free(codes->values);
 }
 
-/* Codes of filter k from its latent weights; `workspace` holds as many floats. */
-static void encode_filter(const sn_quant_options *options, const float *latent, size_t count,
-                          size_t k, sn_region *region, float *workspace, weight_codes *codes) {
-    const sn_quantizer *quantizer = sn_quantizer_at(options->quantizer);
-    if (codes->mask) {
-        quantizer->quantize(options, latent, count, region, NULL, codes->mask + k * count);
-        codes->sign[k] = region->sign > 0 ? 1 : -1;
-        return;
-    }
-    quantizer->quantize(options, latent, count, region, workspace, NULL);
+/* Codes from quantized weights; of masked codes only the signs are left to take. */
+static void take_codes(const sn_region *regions, const float *quantized, size_t filters,
+                       size_t count, weight_codes *codes) {
     /* A binary weight is never 0, whatever alpha is. */
     const bool binary = codes->code == SN_CODE_BINARY;
-    int8_t *weights = codes->weights + k * count;
-    for (size_t i = 0; i < count; i++)
-        weights[i] = workspace[i] > 0 ? 1 : binary || workspace[i] < 0 ? -1 : 0;
+    for (size_t k = 0; codes->sign && k < filters; k++)
+        codes->sign[k] = regions[k].sign > 0 ? 1 : -1;
+    for (size_t i = 0; codes->weights && i < filters * count; i++)
+        codes->weights[i] = quantized[i] > 0 ? 1 : binary || quantized[i] < 0 ? -1 : 0;
 }
 
-/* Encodes all filters; multiplies f->scale by their alpha. free_codes whatever comes out. */
+/* Encodes all filters and multiplies f->scale by their alpha, which weights of another code contain.
+ * free_codes whatever comes out. */
 static sn_status encode(freezer *f, const sn_node *quantize, weight_codes *codes, sn_error *error) {
     const sn_quant_options *options = (const void *)quantize->attributes;
-    const sn_tensor *latent = quantize->input[0];
-    const size_t filters = latent->shape.size[0];
-    const size_t count = sn_shape_count(&latent->shape) / filters;
+    const size_t filters = quantize->output->shape.size[0];
+    const size_t count = sn_shape_count(&quantize->output->shape) / filters;
     codes->code = sn_quantizer_at(options->quantizer)->code;
     const bool masked =
         codes->code == SN_CODE_SIGNED_BINARY || codes->code == SN_CODE_SIGNED_BINARY_CENTERED;
-    float *workspace = sn_alloc_array(count, sizeof *workspace);
+    const bool coded = codes->code == SN_CODE_BINARY || codes->code == SN_CODE_TERNARY;
+    sn_region *regions = sn_alloc_array(filters, sizeof *regions);
+    codes->values = sn_alloc_array(filters * count, sizeof *codes->values);
+    bool complete = regions && codes->values;
     if (masked) {
         codes->mask = sn_alloc(filters * count);
         codes->sign = sn_alloc(filters);
-    } else {
+        complete &= codes->mask && codes->sign;
+    } else if (coded) {
         codes->weights = sn_alloc(filters * count);
+        complete &= codes->weights != NULL;
     }
-    if (!workspace || (masked ? !codes->mask || !codes->sign : !codes->weights)) {
-        sn_free(workspace);
+    if (!complete) {
+        sn_free(regions);
         return sn_error_set(error, SN_ERROR_MEMORY, "out of memory for packing");
     }
-    for (size_t k = 0; k < filters; k++) {
-        sn_region region = {.sign = sn_region_sign(k, filters, options->positive_fraction)};
-        encode_filter(options, latent->value + k * count, count, k, &region, workspace, codes);
-        f->scale[k] *= region.scale;
-    }
-    sn_free(workspace);
+    sn_quantize_now(quantize, regions, codes->values, codes->mask);
+    take_codes(regions, codes->values, filters, count, codes);
+    for (size_t k = 0; (masked || coded) && k < filters; k++)
+        f->scale[k] *= regions[k].scale;
+    sn_free(regions);
     return SN_OK;
 }
 
@@ -233,11 +233,13 @@ static sn_status pack_conv(freezer *f, const sn_node *node, sn_packer_value inpu
     case SN_CODE_TERNARY:
         return sn_packer_add_conv_ternary(f->packer, input, &conv, codes->weights, epilogue, output,
                                           error);
+    case SN_CODE_OTHER:
     case SN_CODE_FULL:
         break;
     }
-    return sn_packer_add_conv_fp32(f->packer, input, &conv, node->input[1]->value, epilogue, output,
-                                   error);
+    return sn_packer_add_conv_fp32(f->packer, input, &conv,
+                                   codes->values ? codes->values : node->input[1]->value, epilogue,
+                                   output, error);
 }
 
 static sn_status freeze_conv(freezer *f, const sn_node *node, sn_error *error) {

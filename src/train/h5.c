@@ -63,13 +63,22 @@ static sn_status write_array(sn_h5 *h5, const char *name, int rank, const hsize_
     return SN_OK;
 }
 
-sn_status sn_h5_write_floats(sn_h5 *h5, const char *name, const sn_shape *shape,
-                             const float *values, sn_error *error) {
+static sn_status write_shaped(sn_h5 *h5, const char *name, const sn_shape *shape, hid_t stored,
+                              hid_t given, const void *values, sn_error *error) {
     hsize_t sizes[SN_MAX_RANK];
     for (int i = 0; i < shape->rank; i++)
         sizes[i] = shape->size[i];
-    return write_array(h5, name, shape->rank, sizes, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, values,
-                       error);
+    return write_array(h5, name, shape->rank, sizes, stored, given, values, error);
+}
+
+sn_status sn_h5_write_floats(sn_h5 *h5, const char *name, const sn_shape *shape,
+                             const float *values, sn_error *error) {
+    return write_shaped(h5, name, shape, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, values, error);
+}
+
+sn_status sn_h5_write_bytes(sn_h5 *h5, const char *name, const sn_shape *shape,
+                            const int8_t *values, sn_error *error) {
+    return write_shaped(h5, name, shape, H5T_STD_I8LE, H5T_NATIVE_INT8, values, error);
 }
 
 sn_status sn_h5_write_u64(sn_h5 *h5, const char *name, uint64_t value, sn_error *error) {
@@ -184,6 +193,11 @@ static sn_status read_array(const sn_h5 *h5, const char *name, const sn_shape *s
 sn_status sn_h5_read_floats(const sn_h5 *h5, const char *name, const sn_shape *shape, float *values,
                             sn_error *error) {
     return read_array(h5, name, shape, H5T_NATIVE_FLOAT, values, error);
+}
+
+sn_status sn_h5_read_bytes(const sn_h5 *h5, const char *name, const sn_shape *shape, int8_t *values,
+                           sn_error *error) {
+    return read_array(h5, name, shape, H5T_NATIVE_INT8, values, error);
 }
 
 sn_status sn_h5_read_u64(const sn_h5 *h5, const char *name, uint64_t *value, sn_error *error) {

@@ -29,6 +29,8 @@ sn_status sn_h5_close(sn_h5 *h5, sn_error *error);
 
 sn_status sn_h5_write_floats(sn_h5 *h5, const char *name, const sn_shape *shape,
                              const float *values, sn_error *error);
+sn_status sn_h5_write_bytes(sn_h5 *h5, const char *name, const sn_shape *shape,
+                            const int8_t *values, sn_error *error);
 sn_status sn_h5_write_u64(sn_h5 *h5, const char *name, uint64_t value, sn_error *error);
 sn_status sn_h5_write_double(sn_h5 *h5, const char *name, double value, sn_error *error);
 sn_status sn_h5_write_text(sn_h5 *h5, const char *name, const char *text, sn_error *error);
@@ -45,6 +47,8 @@ sn_status sn_h5_shape(const sn_h5 *h5, const char *name, sn_shape *shape, sn_err
 /* SN_ERROR_DATA when there is no such data set or its shape is another. */
 sn_status sn_h5_read_floats(const sn_h5 *h5, const char *name, const sn_shape *shape, float *values,
                             sn_error *error);
+sn_status sn_h5_read_bytes(const sn_h5 *h5, const char *name, const sn_shape *shape, int8_t *values,
+                           sn_error *error);
 sn_status sn_h5_read_u64(const sn_h5 *h5, const char *name, uint64_t *value, sn_error *error);
 sn_status sn_h5_read_double(const sn_h5 *h5, const char *name, double *value, sn_error *error);
 

@@ -2,6 +2,18 @@
 
 #include <math.h>
 
+static sn_status add_loss(const sn_network_options *options, sn_network *network, sn_error *error) {
+    sn_graph *graph = network->graph;
+    const sn_cross_entropy_attributes attributes = {options->label_smoothing, options->temperature,
+                                                    options->teacher_weight};
+    if (options->teacher_weight <= 0)
+        return sn_cross_entropy(graph, network->logits, network->labels, options->label_smoothing,
+                                &network->loss, error);
+    SN_TRY(sn_graph_input(graph, *sn_tensor_shape(network->logits), &network->teacher, error));
+    return sn_distillation(graph, network->logits, network->labels, network->teacher, &attributes,
+                           &network->loss, error);
+}
+
 sn_status sn_network_create(const sn_network_options *options, sn_parameters *parameters,
                             sn_network *network, sn_error *error) {
     const sn_model_options *model = &options->model;
@@ -17,8 +29,7 @@ sn_status sn_network_create(const sn_network_options *options, sn_parameters *pa
         return sn_graph_plan(graph, network->logits, error);
     sn_tensor_keep(network->logits);
     SN_TRY(sn_graph_labels(graph, options->batch, &network->labels, error));
-    SN_TRY(sn_cross_entropy(graph, network->logits, network->labels, options->label_smoothing,
-                            &network->loss, error));
+    SN_TRY(add_loss(options, network, error));
     return sn_graph_plan(graph, network->loss, error);
 }
 

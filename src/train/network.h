@@ -10,7 +10,9 @@ typedef struct sn_network_options {
     sn_graph_mode mode;
     size_t batch;
     int threads;
-    double label_smoothing; /* training only */
+    double label_smoothing; /* training only, as are the next two */
+    /* With a weight above 0 the loss is that of sn_distillation. */
+    double temperature, teacher_weight;
     sn_engine engine;
     sn_precision precision;
 } sn_network_options;
@@ -20,6 +22,7 @@ typedef struct sn_network {
     sn_tensor *images;        /* [batch][channels][height][width] */
     sn_tensor *logits;        /* [batch][classes] */
     sn_tensor *labels, *loss; /* [batch], [1]; NULL in an eval network */
+    sn_tensor *teacher;       /* [batch][classes], logits of another network; NULL without */
     size_t batch, classes;
 } sn_network;
 

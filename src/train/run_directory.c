@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "train/diagnostics.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -20,7 +21,8 @@ void sn_run_directory_file(const sn_run_directory *directory, const char *name,
 }
 
 static bool holds_run(const sn_run_directory *directory) {
-    static const char *const names[] = {"config.json", "metrics.jsonl", "last.h5", "best.h5"};
+    static const char *const names[] = {"config.json", "metrics.jsonl", "layers.csv", "last.h5",
+                                        "best.h5"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[SN_RUN_PATH_SIZE];
         sn_run_directory_file(directory, names[i], path);
@@ -60,12 +62,35 @@ static sn_status use_free_name(const sn_train_config *config, sn_run_directory *
     return sn_error_set(error, SN_ERROR_IO, "runs/%s: too many runs of that name", name);
 }
 
-static sn_status open_metrics(sn_run_directory *directory, sn_error *error) {
+static sn_status open_log(const sn_run_directory *directory, const char *name, FILE **file,
+                          sn_error *error) {
     char path[SN_RUN_PATH_SIZE];
-    sn_run_directory_file(directory, "metrics.jsonl", path);
-    directory->metrics = fopen(path, "a");
-    SN_RETURN_IF(!directory->metrics, error, SN_ERROR_IO, "%s: cannot open: %s", path,
+    sn_run_directory_file(directory, name, path);
+    *file = fopen(path, "a");
+    SN_RETURN_IF(!*file, error, SN_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
+    return SN_OK;
+}
+
+static sn_status append(const sn_run_directory *directory, const char *name, FILE *file,
+                        const char *text, const char *end, sn_error *error) {
+    const bool written =
+        fprintf(file, "%s%s", text, end) >= 0 && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    SN_RETURN_IF(!written, error, SN_ERROR_IO, "%s/%s: cannot write: %s", directory->path, name,
                  strerror(errno));
+    return SN_OK;
+}
+
+/* A new file gets its heading. */
+static sn_status open_layers(sn_run_directory *directory, sn_error *error) {
+    SN_TRY(open_log(directory, "layers.csv", &directory->layers, error));
+    fseek(directory->layers, 0, SEEK_END);
+    if (ftell(directory->layers) > 0)
+        return SN_OK;
+    return append(directory, "layers.csv", directory->layers, sn_diagnostics_heading, "\n", error);
+}
+
+static sn_status open_metrics(sn_run_directory *directory, sn_error *error) {
+    SN_TRY(open_log(directory, "metrics.jsonl", &directory->metrics, error));
     if (flock(fileno(directory->metrics), LOCK_EX | LOCK_NB) != 0) {
         sn_run_directory_close(directory);
         return sn_error_set(error, SN_ERROR_IO, "%s: another process is training this run",
@@ -76,28 +101,45 @@ static sn_status open_metrics(sn_run_directory *directory, sn_error *error) {
 
 sn_status sn_run_directory_create(const sn_train_config *config, sn_run_directory *directory,
                                   sn_error *error) {
-    directory->metrics = NULL;
+    directory->metrics = directory->layers = NULL;
     if (config->out[0])
         SN_TRY(use_given(config->out, directory, error));
     else
         SN_TRY(use_free_name(config, directory, error));
-    const sn_status status = open_metrics(directory, error);
+    sn_status status = open_metrics(directory, error);
+    if (status == SN_OK)
+        status = open_layers(directory, error);
     if (status != SN_OK)
         rmdir(directory->path); /* unless something is in it, of another process too */
     return status;
 }
 
-/* The length of what is kept of metrics.jsonl: the lines of epochs up to `epoch`, which come first.
- * What a crash can leave behind them, lines of later epochs and one without its end, is not. */
-static sn_status kept_length(const char *path, const char *text, uint64_t epoch, size_t *kept,
-                             sn_error *error) {
+/* The epoch of a line that ends with a newline at `end`; below 1 when it is damaged. */
+typedef long long (*epoch_reader)(const char *line, const char *end);
+
+static long long epoch_of_metrics(const char *line, const char *end) {
+    json_t *object = json_loadb(line, (size_t)(end - line), 0, NULL);
+    const json_int_t found = json_integer_value(json_object_get(object, "epoch"));
+    json_decref(object);
+    return found;
+}
+
+static long long epoch_of_layers(const char *line, const char *end) {
+    char *behind;
+    const long long found = strtoll(line, &behind, 10);
+    return behind < end && *behind == ',' ? found : 0;
+}
+
+/* The length of what is kept of a log: the lines of epochs up to `epoch`, which come first. What a
+ * crash can leave behind them, lines of later epochs and one without its end, is not. `heading`:
+ * the first line has no epoch. */
+static sn_status kept_length(const char *path, const char *text, bool heading, epoch_reader read,
+                             uint64_t epoch, size_t *kept, sn_error *error) {
     *kept = 0;
     int number = 1;
     for (const char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-        json_t *object = json_loadb(line, (size_t)(end - line), 0, NULL);
-        const json_int_t found = json_integer_value(json_object_get(object, "epoch"));
-        json_decref(object);
-        SN_RETURN_IF(found < 1, error, SN_ERROR_DATA,
+        const long long found = heading && number == 1 ? 0 : read(line, end);
+        SN_RETURN_IF(found < 1 && !(heading && number == 1), error, SN_ERROR_DATA,
                      "%s: line %d is damaged; repair or remove it, then resume", path, number);
         if ((uint64_t)found > epoch)
             break;
@@ -117,11 +159,16 @@ static void remove_temporaries(const sn_run_directory *directory) {
     }
 }
 
-static sn_status trim_metrics(const char *path, uint64_t epoch, sn_error *error) {
+static sn_status trim_log(const sn_run_directory *directory, const char *name, bool heading,
+                          epoch_reader read, uint64_t epoch, sn_error *error) {
     unsigned char *text;
     size_t size, kept;
+    char path[SN_RUN_PATH_SIZE];
+    sn_run_directory_file(directory, name, path);
+    if (access(path, F_OK) != 0)
+        return SN_OK;
     SN_TRY(sn_file_read(path, METRICS_LIMIT, &text, &size, error));
-    sn_status status = kept_length(path, (const char *)text, epoch, &kept, error);
+    sn_status status = kept_length(path, (const char *)text, heading, read, epoch, &kept, error);
     if (status == SN_OK && kept < size)
         status = sn_file_write(path, text, kept, error);
     sn_free(text);
@@ -130,14 +177,13 @@ static sn_status trim_metrics(const char *path, uint64_t epoch, sn_error *error)
 
 sn_status sn_run_directory_reopen(const char *path, uint64_t epoch, sn_run_directory *directory,
                                   sn_error *error) {
-    directory->metrics = NULL;
+    directory->metrics = directory->layers = NULL;
     snprintf(directory->path, sizeof directory->path, "%s", path);
     SN_TRY(sn_file_check_directory(path, error));
-    char metrics[SN_RUN_PATH_SIZE];
-    sn_run_directory_file(directory, "metrics.jsonl", metrics);
-    if (access(metrics, F_OK) == 0)
-        SN_TRY(trim_metrics(metrics, epoch, error));
+    SN_TRY(trim_log(directory, "metrics.jsonl", false, epoch_of_metrics, epoch, error));
+    SN_TRY(trim_log(directory, "layers.csv", true, epoch_of_layers, epoch, error));
     SN_TRY(open_metrics(directory, error));
+    SN_TRY(open_layers(directory, error));
     remove_temporaries(directory);
     return SN_OK;
 }
@@ -145,7 +191,9 @@ sn_status sn_run_directory_reopen(const char *path, uint64_t epoch, sn_run_direc
 void sn_run_directory_close(sn_run_directory *directory) {
     if (directory->metrics)
         fclose(directory->metrics);
-    directory->metrics = NULL;
+    if (directory->layers)
+        fclose(directory->layers);
+    directory->metrics = directory->layers = NULL;
 }
 
 sn_status sn_run_directory_write_config(const sn_run_directory *directory,
@@ -160,9 +208,10 @@ sn_status sn_run_directory_write_config(const sn_run_directory *directory,
 }
 
 sn_status sn_run_directory_append(sn_run_directory *directory, const char *line, sn_error *error) {
-    const bool written = fprintf(directory->metrics, "%s\n", line) > 0 &&
-                         fflush(directory->metrics) == 0 && fsync(fileno(directory->metrics)) == 0;
-    SN_RETURN_IF(!written, error, SN_ERROR_IO, "%s/metrics.jsonl: cannot write: %s",
-                 directory->path, strerror(errno));
-    return SN_OK;
+    return append(directory, "metrics.jsonl", directory->metrics, line, "\n", error);
+}
+
+sn_status sn_run_directory_append_layers(sn_run_directory *directory, const char *lines,
+                                         sn_error *error) {
+    return append(directory, "layers.csv", directory->layers, lines, "", error);
 }

@@ -1,4 +1,4 @@
-/* The output folder of a run: config.json, metrics.jsonl, last.h5, best.h5. */
+/* The output folder of a run: config.json, metrics.jsonl, layers.csv, last.h5, best.h5. */
 #ifndef SN_TRAIN_RUN_DIRECTORY_H
 #define SN_TRAIN_RUN_DIRECTORY_H
 
@@ -10,7 +10,7 @@ enum { SN_RUN_PATH_SIZE = SN_OPTION_TEXT_SIZE + 64 };
 
 typedef struct sn_run_directory {
     char path[SN_OPTION_TEXT_SIZE];
-    FILE *metrics; /* NULL until opened */
+    FILE *metrics, *layers; /* NULL until opened */
 } sn_run_directory;
 
 /* Chooses and makes the folder: config->out, or runs/NAME, runs/NAME-2, ... An existing --out
@@ -19,7 +19,7 @@ sn_status sn_run_directory_create(const sn_train_config *config, sn_run_director
                                   sn_error *error);
 
 /* Opens the folder of a run that is resumed after `epoch` finished epochs: lines of metrics.jsonl
- * that lie behind that point, and a half-written last one, are dropped. */
+ * and layers.csv that lie behind that point, and a half-written last one, are dropped. */
 sn_status sn_run_directory_reopen(const char *path, uint64_t epoch, sn_run_directory *directory,
                                   sn_error *error);
 
@@ -36,5 +36,9 @@ sn_status sn_run_directory_write_config(const sn_run_directory *directory,
 
 /* Appends a line to metrics.jsonl and sees it to the disk. */
 sn_status sn_run_directory_append(sn_run_directory *directory, const char *line, sn_error *error);
+
+/* Likewise lines, each with its newline, to layers.csv. */
+sn_status sn_run_directory_append_layers(sn_run_directory *directory, const char *lines,
+                                         sn_error *error);
 
 #endif

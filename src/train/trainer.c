@@ -3,12 +3,18 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "layers/quantize.h"
+#include "train/averaging.h"
+#include "train/diagnostics.h"
+#include "train/teacher.h"
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { EVALUATION_BATCH = 100, PREFETCH = 4 };
+/* Images, roughly, from which running statistics are computed anew. */
+enum { EVALUATION_BATCH = 100, PREFETCH = 4, STATISTICS_IMAGES = 10000 };
 
 struct sn_trainer {
     sn_train_config config;
@@ -18,7 +24,11 @@ struct sn_trainer {
     sn_network training, evaluation;
     sn_loader *train_loader, *test_loader;
     sn_optimizer *optimizer;
-    float *logits; /* of one batch, of either network */
+    sn_diagnostics *diagnostics;
+    sn_averaging *averaging;      /* NULL without --ema, and so is ... */
+    sn_teacher *teacher;          /* NULL: none */
+    sn_loader *statistics_loader; /* ... what statistics are computed from */
+    float *logits;                /* of one batch, of either network */
     sn_train_state state;
     sn_run_directory directory;
     bool resumed;
@@ -43,6 +53,21 @@ static sn_status prepare_input(sn_trainer *t, const sn_dataset *train, const sn_
     return SN_OK;
 }
 
+/* The pixels are normalised as the teacher is used to. */
+static sn_status prepare_teacher(sn_trainer *t, const sn_dataset *train, bool resumed,
+                                 sn_error *error) {
+    if (!t->config.teacher[0])
+        return SN_OK;
+    SN_TRY(sn_teacher_open(t->config.teacher, &t->config, (size_t)t->config.batch, &t->teacher,
+                           error));
+    sn_error inner;
+    SN_RETURN_IF(sn_input_check(sn_teacher_input(t->teacher), train, &inner) != SN_OK, error,
+                 inner.status, "--teacher: %.900s", inner.message);
+    if (!resumed)
+        t->input.statistics = sn_teacher_input(t->teacher)->statistics;
+    return SN_OK;
+}
+
 static sn_status prepare_networks(sn_trainer *t, sn_error *error) {
     const int threads = (int)t->config.threads;
     const size_t batch = (size_t)t->config.batch;
@@ -52,6 +77,9 @@ static sn_status prepare_networks(sn_trainer *t, sn_error *error) {
                                          .batch = batch,
                                          .threads = threads,
                                          .label_smoothing = t->config.label_smoothing,
+                                         .temperature = t->config.distill_temperature,
+                                         .teacher_weight =
+                                             t->teacher ? t->config.distill_weight : 0,
                                          .engine = (sn_engine)t->config.engine,
                                          .precision = (sn_precision)t->config.precision};
     sn_network_options evaluation = training;
@@ -63,6 +91,9 @@ static sn_status prepare_networks(sn_trainer *t, sn_error *error) {
     const size_t rows = batch > EVALUATION_BATCH ? batch : EVALUATION_BATCH;
     t->logits = calloc(rows * model.classes, sizeof *t->logits);
     SN_RETURN_IF(!t->logits, error, SN_ERROR_MEMORY, "out of memory for logits");
+    if (t->config.ema > 0)
+        SN_TRY(sn_averaging_create(t->parameters, t->config.ema, &t->averaging, error));
+    SN_TRY(sn_diagnostics_create(t->training.graph, &t->diagnostics, error));
     return sn_optimizer_create(&t->config.optimizer, t->parameters, threads, &t->optimizer, error);
 }
 
@@ -80,6 +111,8 @@ static sn_status prepare_loaders(sn_trainer *t, const sn_dataset *train, const s
                                  .seed = t->config.seed,
                                  .statistics = t->input.statistics};
     SN_TRY(sn_loader_create(train, &options, &t->train_loader, error));
+    if (t->config.ema > 0)
+        SN_TRY(sn_loader_create(train, &options, &t->statistics_loader, error));
     options.batch = EVALUATION_BATCH;
     options.shuffle = options.augment = options.drop_last = false;
     return sn_loader_create(test, &options, &t->test_loader, error);
@@ -93,21 +126,64 @@ static sn_status check_writable_as_json(const sn_trainer *t, sn_error *error) {
     return SN_OK;
 }
 
+static sn_checkpoint_extra levels_of(const sn_trainer *t, size_t layer) {
+    sn_checkpoint_extra extra = {0};
+    extra.bytes = sn_diagnostics_levels(t->diagnostics, layer, &extra.shape);
+    snprintf(extra.name, sizeof extra.name, "training/levels/%s.weight",
+             sn_diagnostics_at(t->diagnostics, layer)->name);
+    return extra;
+}
+
+static sn_checkpoint_extra average_of(const sn_trainer *t, const sn_parameter *entry) {
+    sn_checkpoint_extra extra = {.shape = entry->shape,
+                                 .floats = sn_averaging_values(t->averaging) + entry->offset};
+    snprintf(extra.name, sizeof extra.name, "ema/%s", entry->name);
+    return extra;
+}
+
+static sn_status read_average(sn_trainer *t, const sn_checkpoint *resume, sn_error *error) {
+    for (size_t i = 0; t->averaging && i < sn_parameters_count(t->parameters); i++) {
+        const sn_parameter *entry = sn_parameters_at(t->parameters, i);
+        if (!sn_role_is_trained(entry->role))
+            continue;
+        const sn_checkpoint_extra extra = average_of(t, entry);
+        SN_TRY(sn_checkpoint_read_extra(resume, &extra, error));
+    }
+    return SN_OK;
+}
+
+/* The levels at the beginning of an epoch that was stopped in the middle. */
+static sn_status read_levels(sn_trainer *t, const sn_checkpoint *resume, sn_error *error) {
+    if (t->state.step == 0 || !sn_checkpoint_has(resume, "training/levels"))
+        return SN_OK;
+    for (size_t i = 0; i < sn_diagnostics_count(t->diagnostics); i++) {
+        const sn_checkpoint_extra extra = levels_of(t, i);
+        SN_TRY(sn_checkpoint_read_extra(resume, &extra, error));
+    }
+    sn_diagnostics_levels_known(t->diagnostics);
+    return SN_OK;
+}
+
 static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
                          const sn_checkpoint *resume, sn_error *error) {
     SN_TRY(prepare_input(t, train, resume, error));
     SN_TRY(sn_labels_make(&t->config, &t->input, train, &t->labels, error));
+    SN_TRY(prepare_teacher(t, train, resume != NULL, error));
     SN_TRY(check_writable_as_json(t, error));
     SN_TRY(prepare_loaders(t, train, test, error));
     SN_TRY(prepare_networks(t, error));
     t->state = (sn_train_state){.best_top1 = -1};
     if (!resume) {
         sn_parameters_initialise(t->parameters, t->config.seed);
+        if (t->averaging)
+            sn_averaging_begin(t->averaging);
         return SN_OK;
     }
     t->resumed = true;
     SN_TRY(sn_checkpoint_read_parameters(resume, t->parameters, error));
     SN_TRY(sn_checkpoint_read_training(resume, t->parameters, t->optimizer, &t->state, error));
+    SN_TRY(read_levels(t, resume, error));
+    SN_TRY(read_average(t, resume, error));
     const uint64_t epochs = t->config.epochs, finished = t->state.epoch;
     SN_RETURN_IF(finished > epochs || (finished == epochs && t->state.step > 0), error,
                  SN_ERROR_ARGUMENT, "--epochs %llu: the run has finished %llu already",
@@ -140,6 +216,10 @@ void sn_trainer_free(sn_trainer *trainer) {
     sn_loader_free(trainer->train_loader);
     sn_loader_free(trainer->test_loader);
     sn_optimizer_free(trainer->optimizer);
+    sn_diagnostics_free(trainer->diagnostics);
+    sn_averaging_free(trainer->averaging);
+    sn_teacher_free(trainer->teacher);
+    sn_loader_free(trainer->statistics_loader);
     sn_network_free(&trainer->training);
     sn_network_free(&trainer->evaluation);
     sn_parameters_free(trainer->parameters);
@@ -152,9 +232,28 @@ void sn_trainer_free(sn_trainer *trainer) {
 
 static sn_status write_checkpoint(sn_trainer *t, const char *name, sn_error *error) {
     char path[SN_RUN_PATH_SIZE];
+    const size_t layers = t->state.step > 0 ? sn_diagnostics_count(t->diagnostics) : 0;
+    const size_t parameters = t->averaging ? sn_parameters_count(t->parameters) : 0;
+    sn_checkpoint_extra *extras = calloc(layers + parameters + 1, sizeof *extras);
+    SN_RETURN_IF(!extras, error, SN_ERROR_MEMORY, "out of memory for a checkpoint");
+    size_t count = 0;
+    for (size_t i = 0; i < layers; i++)
+        extras[count++] = levels_of(t, i);
+    for (size_t i = 0; i < parameters; i++)
+        if (sn_role_is_trained(sn_parameters_at(t->parameters, i)->role))
+            extras[count++] = average_of(t, sn_parameters_at(t->parameters, i));
+    const sn_checkpoint_content content = {.config = &t->config,
+                                           .input = &t->input,
+                                           .labels = &t->labels,
+                                           .parameters = t->parameters,
+                                           .optimizer = t->optimizer,
+                                           .state = &t->state,
+                                           .extras = extras,
+                                           .extra_count = count};
     sn_run_directory_file(&t->directory, name, path);
-    return sn_checkpoint_write(path, &t->config, &t->input, &t->labels, t->parameters, t->optimizer,
-                               &t->state, error);
+    const sn_status status = sn_checkpoint_write(path, &content, error);
+    free(extras);
+    return status;
 }
 
 static sn_status check_finite(const sn_trainer *t, bool finite, sn_error *error) {
@@ -185,6 +284,11 @@ static sn_status train_step(sn_trainer *t, const sn_batch *batch, sn_error *erro
     sn_tensor_write(t->training.images, batch->images, batch->count);
     sn_tensor_write_labels(t->training.labels, batch->labels, batch->count);
     lap(t, &t->spent.data);
+    if (t->training.teacher) {
+        sn_teacher_predict(t->teacher, batch, t->logits);
+        sn_tensor_write(t->training.teacher, t->logits, batch->count);
+        lap(t, &t->spent.forward);
+    }
     sn_parameters_zero_gradients(t->parameters);
     lap(t, &t->spent.optimizer);
     sn_graph_forward(t->training.graph);
@@ -195,6 +299,8 @@ static sn_status train_step(sn_trainer *t, const sn_batch *batch, sn_error *erro
     sn_graph_backward(t->training.graph, NULL);
     lap(t, &t->spent.backward);
     sn_optimizer_step(t->optimizer, t->learning_rate);
+    if (t->averaging)
+        sn_averaging_step(t->averaging, sn_optimizer_steps(t->optimizer));
     lap(t, &t->spent.optimizer);
     sn_tensor_read(t->training.logits, t->logits, batch->count);
     for (size_t i = 0; i < batch->count; i++)
@@ -232,13 +338,19 @@ static bool parameters_are_finite(const sn_parameters *parameters) {
     return true;
 }
 
+static double progress_of(const sn_trainer *t) {
+    return (double)t->state.epoch / (double)t->config.epochs;
+}
+
 /* Runs the steps that are left of the current epoch, or until *stop. */
 static sn_status train_epoch(sn_trainer *t, const sn_train_observer *observer,
                              const volatile sig_atomic_t *stop, sn_error *error) {
     const uint64_t first = t->state.step;
     const double before = t->state.seconds;
     const double started = sn_clock_seconds();
-    sn_graph_set_progress(t->training.graph, (double)t->state.epoch / (double)t->config.epochs);
+    sn_graph_set_progress(t->training.graph, progress_of(t));
+    if (first == 0)
+        sn_diagnostics_mark(t->diagnostics);
     sn_loader_start(t->train_loader, t->state.epoch, (size_t)first);
     for (const sn_batch *batch; (batch = sn_loader_next(t->train_loader)) != NULL;) {
         SN_TRY(train_step(t, batch, error));
@@ -262,6 +374,28 @@ static char *metrics_line(const sn_epoch_metrics *m) {
     return line;
 }
 
+static sn_status save_layers(sn_trainer *t, uint64_t epoch, sn_error *error) {
+    const size_t layers = sn_diagnostics_count(t->diagnostics);
+    char *text = calloc(layers + 1, SN_DIAGNOSTICS_LINE_SIZE);
+    SN_RETURN_IF(!text, error, SN_ERROR_MEMORY, "out of memory for layers.csv");
+    char *end = text;
+    for (size_t i = 0; i < layers; i++) {
+        sn_diagnostics_line(sn_diagnostics_at(t->diagnostics, i), epoch, end);
+        end += strlen(end);
+        *end++ = '\n';
+    }
+    const sn_status status = sn_run_directory_append_layers(&t->directory, text, error);
+    free(text);
+    return status;
+}
+
+static void warn(const sn_trainer *t, const sn_train_observer *observer) {
+    char text[SN_WARNING_SIZE];
+    for (size_t i = 0; observer->warning && i < sn_diagnostics_count(t->diagnostics); i++)
+        if (sn_diagnostics_warning(t->diagnostics, i, text))
+            observer->warning(observer->context, text);
+}
+
 /* Evaluates, then moves the state behind the epoch. */
 static void finish_epoch(sn_trainer *t, sn_epoch_metrics *m) {
     const double images = (double)(t->state.step * t->config.batch);
@@ -281,15 +415,25 @@ static void finish_epoch(sn_trainer *t, sn_epoch_metrics *m) {
                                 .best_epoch = m->best ? m->epoch : t->state.best_epoch};
 }
 
-/* metrics.jsonl first: a line whose checkpoint was never written is dropped when resuming. */
+/* Evaluation and best.h5 are of the average, if there is one. */
+static void enter_average(sn_trainer *t) {
+    const size_t batches = STATISTICS_IMAGES / (size_t)t->config.batch;
+    if (t->averaging)
+        sn_averaging_enter(t->averaging, &t->training, t->statistics_loader, batches ? batches : 1);
+}
+
+/* Logs first: a line whose checkpoint was never written is dropped when resuming. */
 static sn_status save_epoch(sn_trainer *t, const sn_epoch_metrics *m, sn_error *error) {
     char *line = metrics_line(m);
     SN_RETURN_IF(!line, error, SN_ERROR_MEMORY, "out of memory for metrics");
     const sn_status status = sn_run_directory_append(&t->directory, line, error);
     free(line);
     SN_TRY(status);
+    SN_TRY(save_layers(t, m->epoch, error));
     if (m->best)
         SN_TRY(write_checkpoint(t, "best.h5", error));
+    if (t->averaging)
+        sn_averaging_leave(t->averaging);
     return write_checkpoint(t, "last.h5", error);
 }
 
@@ -317,10 +461,13 @@ sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
         if (observer->evaluating)
             observer->evaluating(observer->context);
         sn_epoch_metrics metrics;
+        sn_diagnostics_measure(t->diagnostics, progress_of(t));
+        enter_average(t);
         finish_epoch(t, &metrics);
         SN_TRY(save_epoch(t, &metrics, error));
         if (observer->epoch)
             observer->epoch(observer->context, &metrics);
+        warn(t, observer);
     }
     return SN_OK;
 }
@@ -357,11 +504,16 @@ sn_status sn_trainer_try(sn_trainer *trainer, size_t warmup, size_t least, doubl
 sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer) {
     const sn_trainer *t = trainer;
     const size_t trained = sn_parameters_length(t->parameters) * sizeof(sn_real);
-    sn_trainer_memory memory = {.training = sn_graph_memory(t->training.graph),
-                                .evaluation = sn_graph_memory(t->evaluation.graph),
-                                .parameters = 2 * trained,
-                                .loaders = sn_loader_memory(t->train_loader) +
-                                           sn_loader_memory(t->test_loader)};
+    sn_trainer_memory memory = {
+        .training = sn_graph_memory(t->training.graph),
+        .evaluation = sn_graph_memory(t->evaluation.graph),
+        .parameters = 2 * trained,
+        .loaders = sn_loader_memory(t->train_loader) + sn_loader_memory(t->test_loader),
+        .average = t->averaging
+                       ? sn_averaging_memory(t->averaging) + sn_loader_memory(t->statistics_loader)
+                       : 0,
+        .teacher = t->teacher ? sn_teacher_memory(t->teacher) : 0,
+        .diagnostics = sn_diagnostics_memory(t->diagnostics)};
     for (size_t i = 0; i < sn_parameters_count(t->parameters); i++) {
         const sn_parameter *entry = sn_parameters_at(t->parameters, i);
         if (!sn_role_is_trained(entry->role))

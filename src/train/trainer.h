@@ -33,6 +33,8 @@ typedef struct sn_train_observer {
     void (*step)(void *context, const sn_step_report *report);
     void (*evaluating)(void *context);
     void (*epoch)(void *context, const sn_epoch_metrics *metrics);
+    /* A layer is about to collapse: "layer1.0.conv1: density ...". */
+    void (*warning)(void *context, const char *text);
 } sn_train_observer;
 
 typedef struct sn_trainer sn_trainer;
@@ -77,6 +79,9 @@ typedef struct sn_trainer_memory {
     size_t parameters;           /* values, gradients and running statistics */
     size_t optimizer;
     size_t loaders;
+    size_t diagnostics;
+    size_t average; /* of weights */
+    size_t teacher;
 } sn_trainer_memory;
 
 sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer);

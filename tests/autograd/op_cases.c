@@ -165,15 +165,25 @@ static size_t batch_norm_cases(op_case cases[MAX_CASES]) {
     return count;
 }
 
+/* By labels alone, by labels and a teacher, and by a teacher alone. */
 static size_t cross_entropy_cases(op_case cases[MAX_CASES]) {
     static const size_t sizes[][2] = {{1, 1}, {1, 2}, {4, 7}, {3, 100}, {9, 10}};
+    static const double weights[] = {0, 0.3, 1};
     size_t count = 0;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int smooth = 0; smooth <= 1; smooth++)
-            cases[count++] = (op_case){
-                .operand = {sn_shape_2(sizes[i][0], sizes[i][1]), sn_shape_1(sizes[i][0])},
-                .offset = i % 2 ? 200 : 0, /* exp would overflow a float */
-                .label_smoothing = smooth ? 0.1 : 0};
+            for (size_t k = 0; k < sizeof weights / sizeof *weights; k++) {
+                op_case c = {
+                    .operand = {sn_shape_2(sizes[i][0], sizes[i][1]), sn_shape_1(sizes[i][0])},
+                    .offset = i % 2 ? 200 : 0, /* exp would overflow a float */
+                    .label_smoothing = smooth ? 0.1 : 0};
+                if (k > 0) {
+                    c.operand[2] = c.operand[0];
+                    c.temperature = smooth ? 4 : 0.7;
+                    c.teacher_weight = weights[k];
+                }
+                cases[count++] = c;
+            }
     return count;
 }
 
@@ -247,6 +257,10 @@ static sn_status apply_batch_norm(sn_graph *graph, const op_case *c, sn_tensor *
 
 static sn_status apply_cross_entropy(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
                                      sn_tensor **y, sn_error *error) {
+    const sn_cross_entropy_attributes attributes = {c->label_smoothing, c->temperature,
+                                                    c->teacher_weight};
+    if (operand[2])
+        return sn_distillation(graph, operand[0], operand[1], operand[2], &attributes, y, error);
     return sn_cross_entropy(graph, operand[0], operand[1], c->label_smoothing, y, error);
 }
 
@@ -280,7 +294,7 @@ static const op_entry entries[] = {
     CONV2D(conv2d_gemm, SN_ENGINE_GEMM),
     CONV2D(conv2d_onednn, SN_ENGINE_ONEDNN),
     CONV2D(conv2d_winograd, SN_ENGINE_WINOGRAD),
-    ENTRY(cross_entropy, DATA_ANY, cross_entropy_cases, DATA, OPERAND_LABELS),
+    ENTRY(cross_entropy, DATA_ANY, cross_entropy_cases, DATA, OPERAND_LABELS, DATA),
     ENTRY(global_average_pool, DATA_ANY, global_average_pool_cases, DATA),
     ENTRY(hardtanh, DATA_OFF_KINKS, elementwise_cases, DATA),
     ENTRY(linear, DATA_ANY, linear_cases, DATA, WEIGHT, WEIGHT),

@@ -33,7 +33,8 @@ typedef struct op_case {
     bool residual_is_x; /* the first operand is the residual, too */
     double offset;      /* added to all data */
     double label_smoothing;
-    bool eval; /* in an eval graph: values only */
+    double temperature, teacher_weight; /* cross_entropy with a teacher */
+    bool eval;                          /* in an eval graph: values only */
 } op_case;
 
 typedef struct op_entry {

@@ -187,22 +187,61 @@ sn_shape naive_cross_entropy_shape(const op_case *c) {
     return sn_shape_1(1);
 }
 
+/* softmax(logits / T) */
+static double soft(const op_case *c, const double *logits, size_t i) {
+    double sum = 0;
+    for (size_t j = 0; j < c->operand[0].size[1]; j++)
+        sum += exp((logits[j] - logits[i]) / c->temperature);
+    return 1 / sum;
+}
+
+/* The teacher's part of the loss of one image, without its weight. */
+static double naive_divergence(const op_case *c, const double *logits, const double *teacher) {
+    double sum = 0;
+    for (size_t i = 0; i < c->operand[0].size[1]; i++)
+        sum += soft(c, teacher, i) * log(soft(c, teacher, i) / soft(c, logits, i));
+    return sum;
+}
+
 void naive_cross_entropy_forward(const op_case *c, double *const *operand, double *y) {
     const size_t n = c->operand[0].size[0], classes = c->operand[0].size[1];
+    const double w = c->teacher_weight, t = c->temperature;
     y[0] = 0;
-    for (size_t k = 0; k < n; k++)
+    for (size_t k = 0; k < n; k++) {
+        const double *logits = operand[0] + k * classes;
         for (size_t i = 0; i < classes; i++)
-            y[0] -= target(c, i, operand[1][k]) *
-                    log(probability(operand[0] + k * classes, classes, i)) / (double)n;
+            y[0] -= (1 - w) * target(c, i, operand[1][k]) * log(probability(logits, classes, i)) /
+                    (double)n;
+        if (operand[2])
+            y[0] += w * t * t * naive_divergence(c, logits, operand[2] + k * classes) / (double)n;
+    }
+}
+
+static void naive_distillation_backward(const op_case *c, const double *logits,
+                                        const double *teacher, double share, double *dlogits,
+                                        double *dteacher) {
+    const double gain = share * c->teacher_weight * c->temperature;
+    for (size_t i = 0; i < c->operand[0].size[1]; i++) {
+        const double p = soft(c, teacher, i), q = soft(c, logits, i);
+        if (dlogits)
+            dlogits[i] += gain * (q - p);
+        if (dteacher)
+            dteacher[i] += gain * p * (log(p / q) - naive_divergence(c, logits, teacher));
+    }
 }
 
 void naive_cross_entropy_backward(const op_case *c, double *const *operand, const double *dy,
                                   double *const *gradient) {
     const size_t n = c->operand[0].size[0], classes = c->operand[0].size[1];
-    for (size_t k = 0; gradient[0] && k < n; k++)
-        for (size_t i = 0; i < classes; i++)
-            gradient[0][k * classes + i] +=
-                dy[0] *
-                (probability(operand[0] + k * classes, classes, i) - target(c, i, operand[1][k])) /
-                (double)n;
+    const double share = dy[0] / (double)n;
+    for (size_t k = 0; k < n; k++) {
+        const double *logits = operand[0] + k * classes;
+        double *dlogits = gradient[0] ? gradient[0] + k * classes : NULL;
+        for (size_t i = 0; dlogits && i < classes; i++)
+            dlogits[i] += share * (1 - c->teacher_weight) *
+                          (probability(logits, classes, i) - target(c, i, operand[1][k]));
+        if (operand[2])
+            naive_distillation_backward(c, logits, operand[2] + k * classes, share, dlogits,
+                                        gradient[2] ? gradient[2] + k * classes : NULL);
+    }
 }

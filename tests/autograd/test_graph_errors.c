@@ -149,6 +149,13 @@ START_TEST(test_linear_and_loss) {
             "smoothing -0.5");
     REFUSED(b, sn_cross_entropy(g, b.matrix, b.labels, (double)NAN, &b.y, error), "cross_entropy",
             "smoothing");
+    const sn_cross_entropy_attributes fine = {0, 1, 0.5}, cold = {0, 0, 0.5}, heavy = {0, 1, 1.5};
+    REFUSED(b, sn_distillation(g, b.matrix, b.labels, b.vector, &fine, &b.y, error),
+            "cross_entropy", "teacher's logits [3]");
+    REFUSED(b, sn_distillation(g, b.matrix, b.labels, b.matrix, &cold, &b.y, error),
+            "cross_entropy", "temperature 0");
+    REFUSED(b, sn_distillation(g, b.matrix, b.labels, b.matrix, &heavy, &b.y, error),
+            "cross_entropy", "weight 1.5");
     close_workbench(&b);
 }
 END_TEST

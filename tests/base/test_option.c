@@ -267,6 +267,31 @@ START_TEST(a_decimal_comma_changes_nothing) {
 }
 END_TEST
 
+START_TEST(a_list_collects_texts) {
+    static const sn_option list = {"rule", .kind = SN_OPTION_LIST};
+    char field[SN_OPTION_TEXT_SIZE] = "left over", text[SN_OPTION_TEXT_SIZE],
+         again[sizeof text] = "";
+    sn_error error;
+    ck_assert_int_eq(sn_option_defaults(&list, 1, field, NULL), SN_OK);
+    ck_assert_str_eq(field, "");
+    ck_assert_int_eq(sn_option_set(&list, field, "a=b", NULL), SN_OK);
+    ck_assert_int_eq(sn_option_set(&list, field, "c", NULL), SN_OK);
+    ck_assert_str_eq(field, "a=b c");
+    sn_option_format(&list, field, text);
+    ck_assert_int_eq(sn_option_set(&list, again, text, NULL), SN_OK);
+    ck_assert_str_eq(again, field);
+    char longest[SN_OPTION_TEXT_SIZE];
+    memset(longest, 'x', sizeof longest);
+    longest[SN_OPTION_TEXT_SIZE - 6] = '\0'; /* with a blank one too many */
+    ck_assert_int_eq(sn_option_set(&list, field, longest, &error), SN_ERROR_ARGUMENT);
+    ck_assert_str_eq(field, "a=b c");
+    longest[SN_OPTION_TEXT_SIZE - 7] = '\0';
+    ck_assert_int_eq(sn_option_set(&list, field, longest, NULL), SN_OK);
+    ck_assert_int_eq(sn_option_set(&list, field, "", NULL), SN_OK);
+    ck_assert_str_eq(field, "");
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("option");
     TCase *tests = tcase_create("option");
@@ -280,6 +305,7 @@ int main(void) {
     tcase_add_test(tests, very_long_values_do_not_hide_the_reason);
     tcase_add_test(tests, format_is_what_set_reads);
     tcase_add_test(tests, a_decimal_comma_changes_nothing);
+    tcase_add_test(tests, a_list_collects_texts);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
 }

@@ -229,6 +229,42 @@ START_TEST(cross_entropy_matches) {
 }
 END_TEST
 
+START_TEST(distillation_matches) {
+    sn_h5 h5 = golden_open();
+    sn_parameters *parameters;
+    sn_graph *graph = new_graph(SN_GRAPH_TRAIN, &parameters);
+    golden_array values = golden_read(&h5, "distillation", "logits");
+    golden_array given = golden_read_count(&h5, "distillation", "teacher", values.count);
+    const size_t count = values.shape.size[0];
+    const sn_cross_entropy_attributes attributes = {
+        .temperature = golden_attribute(&h5, "distillation", "temperature"), .teacher_weight = 1};
+    const int32_t labels[64] = {0};
+    sn_tensor *logits, *teacher, *label_tensor, *loss;
+    ck_assert_uint_le(count, 64);
+    ck_assert_int_eq(sn_graph_input(graph, values.shape, &logits, NULL), SN_OK);
+    ck_assert_int_eq(sn_graph_input(graph, values.shape, &teacher, NULL), SN_OK);
+    sn_tensor_require_gradient(logits);
+    ck_assert_int_eq(sn_graph_labels(graph, count, &label_tensor, NULL), SN_OK);
+    ck_assert_int_eq(
+        sn_distillation(graph, logits, label_tensor, teacher, &attributes, &loss, NULL), SN_OK);
+    ck_assert_int_eq(sn_graph_plan(graph, loss, NULL), SN_OK);
+    sn_tensor_write(logits, values.values, count);
+    sn_tensor_write(teacher, given.values, count);
+    sn_tensor_write_labels(label_tensor, labels, count);
+    sn_graph_forward(graph);
+    float result;
+    sn_tensor_read(loss, &result, 1);
+    ck_assert_double_eq_tol((double)result, golden_attribute(&h5, "distillation", "loss"), 1e-5);
+    sn_graph_backward(graph, NULL);
+    check_value(&h5, "distillation", "dlogits", logits, true);
+    free(values.values);
+    free(given.values);
+    sn_graph_free(graph);
+    sn_parameters_free(parameters);
+    sn_h5_close(&h5, NULL);
+}
+END_TEST
+
 Suite *golden_ops_suite(void) {
     Suite *suite = suite_create("golden-ops");
     TCase *tcase = tcase_create("ops");
@@ -236,6 +272,7 @@ Suite *golden_ops_suite(void) {
     tcase_add_test(tcase, batch_norm_matches_in_training);
     tcase_add_test(tcase, batch_norm_matches_in_evaluation);
     tcase_add_loop_test(tcase, cross_entropy_matches, 0, 2);
+    tcase_add_test(tcase, distillation_matches);
     suite_add_tcase(suite, tcase);
     return suite;
 }

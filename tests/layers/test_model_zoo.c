@@ -167,6 +167,82 @@ START_TEST(only_block_convolutions_are_quantized) {
 }
 END_TEST
 
+/* The quantizer's options of a layer, NULL in full precision. */
+static const sn_quant_options *quant_of(const network *n, const char *layer) {
+    char name[SN_PARAMETER_NAME_SIZE];
+    snprintf(name, sizeof name, "%s.weight", layer);
+    for (size_t i = 0; i < sn_graph_node_count(n->graph); i++) {
+        const sn_node *node = sn_graph_node(n->graph, i);
+        if (node->op == &sn_op_quantize && strcmp(node->input[0]->parameter->name, name) == 0)
+            return (const void *)node->attributes;
+    }
+    ck_assert_ptr_nonnull(sn_parameters_find(n->parameters, name));
+    return NULL;
+}
+
+static void check_quant(const network *n, const char *layer, const char *quant, double delta,
+                        const char *estimator, sn_scale_rule scale) {
+    const sn_quant_options *options = quant_of(n, layer);
+    ck_assert_msg(options != NULL, "%s is not quantized", layer);
+    ck_assert_str_eq(sn_quantizer_name(options->quantizer), quant);
+    ck_assert_str_eq(sn_estimator_name(options->estimator), estimator);
+    ck_assert_double_eq(options->delta_ratio, delta);
+    ck_assert_int_eq(options->scale_rule, scale);
+}
+
+START_TEST(the_last_rule_that_matches_decides) {
+    network n;
+    sn_model_options options = options_for("resnet20", 32, 10);
+    options.quant.quantizer = sn_choice_find(sn_quantizer_name, "signed-binary");
+    options.quant.delta_ratio = 0.3;
+    options.quant.scale_rule = SN_SCALE_ONE;
+    options.layer_rules = "layer*=binary layer3.*.conv2=ternary,delta=0.9 layer3.1.conv?=fp32 "
+                          "layer1.0.conv1=signed-binary,scale=learned layer1.0.conv2=ternary "
+                          "conv1=ternary-b158 layer2.0.downsample.0=signed-binary,estimator=ste";
+    ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+    ck_assert_int_eq(sn_graph_plan(n.graph, n.logits, NULL), SN_OK);
+    check_quant(&n, "layer1.1.conv1", "binary", 0, "ede", SN_SCALE_ONE);
+    check_quant(&n, "layer3.2.conv2", "ternary", 0.9, "ste", SN_SCALE_ONE);
+    ck_assert_ptr_null(quant_of(&n, "layer3.1.conv2"));
+    ck_assert_ptr_null(quant_of(&n, "layer3.1.conv1"));
+    check_quant(&n, "layer1.0.conv1", "signed-binary", 0.3, "ede", SN_SCALE_LEARNED);
+    check_quant(&n, "layer1.0.conv2", "ternary", 0.7, "ste", SN_SCALE_ONE); /* its own delta */
+    check_quant(&n, "conv1", "ternary-b158", 0.5, "ste", SN_SCALE_ONE);
+    check_quant(&n, "layer2.0.downsample.0", "signed-binary", 0.3, "ste", SN_SCALE_ONE);
+    check_quant(&n, "layer3.0.downsample.0", "binary", 0, "ede", SN_SCALE_ONE); /* by layer* */
+    ck_assert_ptr_nonnull(sn_parameters_find(n.parameters, "layer1.0.conv1.weight_scale"));
+    ck_assert_uint_eq(role_parameters(&n, SN_ROLE_SCALE), 16);
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(what_is_no_rule_is_refused) {
+    static const char *const cases[][2] = {
+        {"layer4.*=binary", "'layer4.*=...': no convolution"},
+        {"fc=binary", "no convolution"},
+        {"conv1", "PATTERN=QUANT"},
+        {"=binary", "PATTERN=QUANT"},
+        {"conv1=", "unknown ''"},
+        {"conv1=trinary", "unknown 'trinary'"},
+        {"conv1=ternary,delta=x", "delta: 'x'"},
+        {"conv1=ternary,ratio=1", "'ratio' is not KEY=VALUE"},
+        {"conv1=ternary,delta", "'delta' is not KEY=VALUE"},
+        {"conv1=ternary,estimator=ede", "not made for the steps"},
+        {"conv1=binary layer1=binary", "'layer1=...'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        network n;
+        sn_error error;
+        sn_model_options options = options_for("resnet20", 32, 10);
+        options.layer_rules = cases[i][0];
+        ck_assert_int_eq(build(&options, &n, &error), SN_ERROR_ARGUMENT);
+        ck_assert_msg(strstr(error.message, "--layer '"), "%s", error.message);
+        ck_assert_msg(strstr(error.message, cases[i][1]), "%s", error.message);
+        destroy(&n);
+    }
+}
+END_TEST
+
 START_TEST(width_multiplies_filters) {
     network n;
     sn_model_options options = options_for("resnet20", 32, 7);
@@ -219,6 +295,8 @@ int main(void) {
     tcase_add_test(tcase, names_are_torchvisions);
     tcase_add_test(tcase, small_images_get_the_small_stem);
     tcase_add_test(tcase, only_block_convolutions_are_quantized);
+    tcase_add_test(tcase, the_last_rule_that_matches_decides);
+    tcase_add_test(tcase, what_is_no_rule_is_refused);
     tcase_add_test(tcase, width_multiplies_filters);
     tcase_add_test(tcase, batch_norm_has_pytorchs_constants);
     tcase_add_test(tcase, prelu_has_slopes);

@@ -17,6 +17,8 @@ refused "cifar10, shapes, folder" "$train" --dataset mnist
 refused "resnet20, resnet32" "$train" --arch vgg
 refused "fp32, binary, ternary, signed-binary, signed-binary-centered, ternary-b158" "$train" --quant trinary
 refused "ste is" "$train" "${small[@]}" --quant ternary --estimator ede
+refused "no convolution" "$train" "${small[@]}" --layer 'layer9.*=binary'
+refused "trinary" "$train" "${small[@]}" --layer 'conv1=fp32' --layer 'layer1.*=trinary'
 refused "stray" "$train" --dataset shapes stray
 refused "more than" "$train" "${small[@]}" --batch 129
 

@@ -51,7 +51,7 @@ expect '^layer1\.0\.conv1 +conv 3x3/1 \+ bn +16x32x32 +2336 +2304 +2\.359 '
 expect '^fc +linear +10 +650 +0 '
 expect '^total +272474 +267264 +40\.813 '
 expect '^parameters +274042: 272474 trainable'
-for part in 'training graph' 'evaluation graph' 'parameters and gradients' optimizer 'data sets' \
+for part in 'training graph' 'evaluation graph' 'parameters and gradients' optimizer diagnostics 'data sets' \
     loaders 'program and libraries'; do
     expect "^  $part +[0-9.]+\$"
 done

@@ -7,7 +7,7 @@ source "${0%/*}/programs.sh"
 # ---- every option is in the help, with its default ----
 "$train" --help >help.txt
 for option in dataset data-dir arch width quant estimator delta-ratio positive-fraction scale epochs \
-    batch optimizer lr schedule warmup weight-decay seed threads limit-train limit-test out resume profile summary list ede-t-min ede-t-max; do
+    batch optimizer lr schedule warmup weight-decay seed threads limit-train limit-test out resume profile summary list ede-t-min ede-t-max layer ema teacher distill-temperature distill-weight; do
     grep -q -- "--$option" help.txt || die "no --$option in the help"
 done
 grep -q 'default: resnet20' help.txt || die 'no default in the help'
@@ -31,10 +31,10 @@ grep -q 'denseshift .*arXiv 2208.09708' list.txt || die 'no reference of densesh
     >train.txt 2>train.err
 [[ ! -s train.err ]] || die "stderr is not empty: $(cat train.err)"
 run=runs/shapes-resnet20-signed-binary-centered-5
-for file in config.json metrics.jsonl last.h5 best.h5; do
+for file in config.json metrics.jsonl layers.csv last.h5 best.h5; do
     [[ -s $run/$file ]] || die "no $file"
 done
-[[ $(find "$run" -type f | wc -l) == 4 ]] || die 'more files than promised'
+[[ $(find "$run" -type f | wc -l) == 5 ]] || die 'more files than promised'
 [[ $(wc -l <$run/metrics.jsonl) == 2 ]] || die 'not one line an epoch'
 for key in epoch loss top1 learning_rate density images_per_second seconds; do
     [[ $(grep -c "\"$key\": " $run/metrics.jsonl) == 2 ]] || die "no $key in metrics.jsonl"
@@ -84,6 +84,7 @@ for end in INT:130 TERM:143; do
     "$train" --resume "$out" >/dev/null 2>&1 || die 'cannot resume'
     strip() { sed 's/"images_per_second.*//' "$1/metrics.jsonl"; }
     diff <(strip whole) <(strip "$out") || die 'the resumed run went another way'
+    cmp whole/layers.csv "$out/layers.csv" || die 'layers.csv of the resumed run is another'
     "$eval" whole/last.h5 --predictions a.csv --parity 0 --limit-test 200 >/dev/null
     "$eval" "$out/last.h5" --predictions b.csv --parity 0 --limit-test 200 >/dev/null
     cmp a.csv b.csv || die 'the resumed run ended elsewhere'

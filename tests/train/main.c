@@ -9,10 +9,9 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         Suite *(*make)(void);
-    } suites[] = {{"config", config_suite},
-                  {"checkpoint", checkpoint_suite},
-                  {"trainer", trainer_suite},
-                  {"freeze", freeze_suite},
+    } suites[] = {{"averaging", averaging_suite},     {"config", config_suite},
+                  {"checkpoint", checkpoint_suite},   {"trainer", trainer_suite},
+                  {"diagnostics", diagnostics_suite}, {"freeze", freeze_suite},
                   {"profile", profile_suite}};
     for (size_t i = 0; argc == 2 && i < sizeof suites / sizeof *suites; i++) {
         if (strcmp(argv[1], suites[i].name) != 0)

@@ -56,7 +56,8 @@ static sn_status open_and_read(const char *path, sn_error *error) {
 }
 
 START_TEST(a_run_leaves_whole_files_only) {
-    static const char *const names[] = {"config.json", "metrics.jsonl", "last.h5", "best.h5"};
+    static const char *const names[] = {"config.json", "metrics.jsonl", "layers.csv", "last.h5",
+                                        "best.h5"};
     sn_train_config config;
     sn_error error;
     char path[SN_RUN_PATH_SIZE];

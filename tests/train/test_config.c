@@ -52,7 +52,9 @@ START_TEST(json_keeps_every_option) {
     sn_error error;
     configure(&config, "quant", "signed-binary-centered", "delta-ratio", "0.123456789012345",
               "seed", "9007199254740991", "lr", "0.3", "plain-momentum", "true", "data-dir",
-              "a \"quoted\" folder", "schedule", "step", NULL);
+              "a \"quoted\" folder", "schedule", "step", "layer", "conv1=binary", "layer",
+              "layer1.*=ternary,delta=0.5", NULL);
+    ck_assert_str_eq(config.layers, "conv1=binary layer1.*=ternary,delta=0.5");
     char *text;
     ck_assert_int_eq(sn_config_to_json(&config, &input, &text, NULL), SN_OK);
     if (sn_config_from_json(text, "test", &read, &input_read, &error) != SN_OK)

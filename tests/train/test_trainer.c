@@ -83,39 +83,46 @@ START_TEST(the_same_seed_gives_the_same_run) {
 }
 END_TEST
 
-static const char *const optimizers[] = {"sgd", "adamw"};
+static const struct {
+    const char *optimizer, *ema;
+} resumes[] = {{"sgd", "0"}, {"adamw", "0"}, {"sgd", "0.9"}};
 
 /* Stops a run of four epochs, by count of epochs or in the middle of one, and continues it. */
-static void check_resume(const char *optimizer, const char *stop_after, uint64_t steps) {
+static void check_resume(int kind, const char *stop_after, uint64_t steps) {
+    const char *optimizer = resumes[kind].optimizer, *ema = resumes[kind].ema;
     char whole[SN_RUN_PATH_SIZE], parts[SN_RUN_PATH_SIZE];
     sn_train_config config;
     test_run one, first, second;
-    configure(&config, "epochs", "4", "optimizer", optimizer, "out", in_folder(whole, "whole"),
-              NULL);
+    configure(&config, "epochs", "4", "optimizer", optimizer, "ema", ema, "out",
+              in_folder(whole, "whole"), NULL);
     must_run(&config, 0, &one);
 
-    configure(&config, "epochs", "4", "optimizer", optimizer, "out", in_folder(parts, "parts"),
-              "stop-after", stop_after, NULL);
+    configure(&config, "epochs", "4", "optimizer", optimizer, "ema", ema, "out",
+              in_folder(parts, "parts"), "stop-after", stop_after, NULL);
     must_run(&config, steps, &first);
     ck_assert_uint_lt(sn_trainer_state(first.trainer)->epoch, 4);
     end_training(&first);
 
-    configure(&config, "epochs", "4", "optimizer", optimizer, "resume", parts, NULL);
+    configure(&config, "epochs", "4", "resume", parts, "optimizer", optimizer, "ema", ema, NULL);
     must_run(&config, 0, &second);
     check_same_parameters(sn_trainer_parameters(one.trainer),
                           sn_trainer_parameters(second.trainer));
     check_same_metrics(whole, parts);
+    char *x = read_text(whole, "layers.csv"), *y = read_text(parts, "layers.csv");
+    ck_assert_str_eq(x, y);
+    free(x);
+    free(y);
     end_training(&one);
     end_training(&second);
 }
 
 START_TEST(two_epochs_and_two_are_four) {
-    check_resume(optimizers[_i], "2", 0);
+    check_resume(_i, "2", 0);
 }
 END_TEST
 
 START_TEST(a_run_stopped_within_an_epoch_continues_with_the_next_step) {
-    check_resume(optimizers[_i], "0", 6); /* an epoch has 4 steps */
+    check_resume(_i, "0", 6); /* an epoch has 4 steps */
 }
 END_TEST
 
@@ -134,10 +141,18 @@ START_TEST(lines_behind_the_checkpoint_are_dropped) {
     FILE *file = fopen(metrics, "a");
     fputs("{\"epoch\": 2, \"loss\": 99}\n{\"epoch\": 3, \"lo", file);
     fclose(file);
+    snprintf(metrics, sizeof metrics, "%s/layers.csv", parts);
+    file = fopen(metrics, "a");
+    fputs("2,layer1.0.conv1,signed-binary,99\n2,la", file);
+    fclose(file);
     configure(&config, "epochs", "2", "resume", parts, NULL);
     must_run(&config, 0, &run);
     end_training(&run);
     check_same_metrics(whole, parts);
+    char *x = read_text(whole, "layers.csv"), *y = read_text(parts, "layers.csv");
+    ck_assert_str_eq(x, y);
+    free(x);
+    free(y);
 }
 END_TEST
 
@@ -195,7 +210,7 @@ START_TEST(fewer_epochs_than_were_run_are_refused) {
 }
 END_TEST
 
-START_TEST(a_damaged_line_of_metrics_is_not_dropped) {
+START_TEST(a_damaged_line_of_a_log_is_not_dropped) {
     char out[SN_RUN_PATH_SIZE], metrics[SN_RUN_PATH_SIZE + 16];
     sn_train_config config;
     test_run run;
@@ -203,11 +218,12 @@ START_TEST(a_damaged_line_of_metrics_is_not_dropped) {
     configure(&config, "epochs", "2", "out", in_folder(out, "run"), "stop-after", "1", NULL);
     must_run(&config, 0, &run);
     end_training(&run);
-    snprintf(metrics, sizeof metrics, "%s/metrics.jsonl", out);
-    ck_assert_int_eq(sn_file_write(metrics, "{\"epoch\": #}\n", 14, NULL), SN_OK);
+    snprintf(metrics, sizeof metrics, "%s/%s", out, _i ? "layers.csv" : "metrics.jsonl");
+    const char *bad = _i ? "epoch,layer\n#,conv\n" : "{\"epoch\": #}\n";
+    ck_assert_int_eq(sn_file_write(metrics, bad, strlen(bad), NULL), SN_OK);
     configure(&config, "epochs", "2", "resume", out, NULL);
     ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_DATA);
-    ck_assert_ptr_nonnull(strstr(error.message, "line 1"));
+    ck_assert_ptr_nonnull(strstr(error.message, _i ? "layers.csv: line 2" : "jsonl: line 1"));
     end_training(&run);
 }
 END_TEST
@@ -278,7 +294,61 @@ START_TEST(training_learns) {
 }
 END_TEST
 
-/* Likewise with every quantizer, and with one of them every rule for the scale. */
+/* The teacher's logits alone teach a student whose labels have no weight, and a run with a teacher
+ * is resumed to the bit. */
+START_TEST(a_teacher_teaches) {
+    char out[SN_RUN_PATH_SIZE], teacher[SN_RUN_PATH_SIZE], path[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run run, parts;
+    configure(&config, "epochs", "40", "quant", "fp32", "threads", "1", "no-augment", "true",
+              "limit-train", "32", "batch", "16", "limit-test", "10", "out",
+              in_folder(out, "teacher"), NULL);
+    must_run(&config, 0, &run);
+    end_training(&run);
+    const char *const student[] = {"whole", "parts"};
+    for (int i = 0; i < 2; i++) {
+        configure(&config, "epochs", "40", "quant", "signed-binary-centered", "estimator", "ste",
+                  "threads", "1", "no-augment", "true", "limit-train", "32", "batch", "16",
+                  "limit-test", "10", "seed", "5", "teacher", in_folder(teacher, "teacher/last.h5"),
+                  "distill-weight", "1", "distill-temperature", "2", "out",
+                  in_folder(out, student[i]), NULL);
+        must_run(&config, i ? 7 : 0, i ? &parts : &run);
+    }
+    end_training(&parts);
+    sn_checkpoint *checkpoint;
+    snprintf(out, sizeof out, "%s/parts/last.h5", folder);
+    ck_assert_int_eq(sn_checkpoint_open(out, &checkpoint, NULL), SN_OK);
+    config = *sn_checkpoint_config(checkpoint);
+    strcpy(config.resume, in_folder(path, "parts"));
+    sn_checkpoint_free(checkpoint);
+    must_run(&config, 0, &parts);
+    check_same_parameters(sn_trainer_parameters(run.trainer), sn_trainer_parameters(parts.trainer));
+    char *text = read_text(folder, "whole/metrics.jsonl");
+    json_t *object = json_loads(strrchr(text, '{'), 0, NULL);
+    ck_assert_double_gt(json_real_value(json_object_get(object, "train_top1")),
+                        30); /* chance: 10 */
+    json_decref(object);
+    free(text);
+    end_training(&run);
+    end_training(&parts);
+}
+END_TEST
+
+START_TEST(a_teacher_that_is_not_there_is_refused) {
+    char out[SN_RUN_PATH_SIZE], none[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run run;
+    sn_error error;
+    configure(&config, "epochs", "1", "teacher", in_folder(none, "none.h5"), "out",
+              in_folder(out, "run"), NULL);
+    ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_IO);
+    ck_assert_ptr_nonnull(strstr(error.message, "--teacher"));
+    ck_assert_int_ne(access(out, F_OK), 0);
+    end_training(&run);
+}
+END_TEST
+
+/* As training_learns, with every quantizer, and with one of them every rule for the scale. */
 START_TEST(every_quantizer_learns) {
     char out[SN_RUN_PATH_SIZE];
     sn_train_config config;
@@ -307,17 +377,19 @@ Suite *trainer_suite(void) {
     tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, the_same_seed_gives_the_same_run);
-    tcase_add_loop_test(tcase, two_epochs_and_two_are_four, 0, 2);
-    tcase_add_loop_test(tcase, a_run_stopped_within_an_epoch_continues_with_the_next_step, 0, 2);
+    tcase_add_loop_test(tcase, two_epochs_and_two_are_four, 0, 3);
+    tcase_add_loop_test(tcase, a_run_stopped_within_an_epoch_continues_with_the_next_step, 0, 3);
     tcase_add_test(tcase, lines_behind_the_checkpoint_are_dropped);
     tcase_add_test(tcase, a_diverging_run_says_so);
     tcase_add_test(tcase, values_that_overflow_are_not_saved);
     tcase_add_test(tcase, fewer_epochs_than_were_run_are_refused);
-    tcase_add_test(tcase, a_damaged_line_of_metrics_is_not_dropped);
+    tcase_add_loop_test(tcase, a_damaged_line_of_a_log_is_not_dropped, 0, 2);
     tcase_add_test(tcase, one_process_at_a_time_trains_a_run);
     tcase_add_test(tcase, a_batch_larger_than_the_data_is_refused);
     tcase_add_test(tcase, runs_without_a_folder_get_free_names);
     tcase_add_test(tcase, training_learns);
+    tcase_add_test(tcase, a_teacher_teaches);
+    tcase_add_test(tcase, a_teacher_that_is_not_there_is_refused);
     tcase_add_loop_test(tcase, every_quantizer_learns, 0, QUANTIZERS + SN_SCALE_MEAN);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -67,6 +67,12 @@ static void count_step(void *context, const sn_step_report *report) {
         run->stop = SIGINT;
 }
 
+static void keep_warning(void *context, const char *text) {
+    test_run *run = context;
+    run->warnings++;
+    snprintf(run->warning, sizeof run->warning, "%s", text);
+}
+
 sn_status run_training(const sn_train_config *config, uint64_t steps, test_run *run,
                        sn_error *error) {
     *run = (test_run){.steps = steps};
@@ -84,7 +90,8 @@ sn_status run_training(const sn_train_config *config, uint64_t steps, test_run *
         sn_trainer_create(config, run->train, run->test, resume, &run->trainer, error);
     sn_checkpoint_free(resume);
     SN_TRY(created);
-    const sn_train_observer observer = {.context = run, .step = count_step};
+    const sn_train_observer observer = {
+        .context = run, .step = count_step, .warning = keep_warning};
     return sn_trainer_run(run->trainer, &observer, &run->stop, error);
 }
 

@@ -17,7 +17,9 @@ typedef struct test_run {
     sn_dataset *train, *test;
     sn_trainer *trainer;
     sig_atomic_t stop;
-    uint64_t steps; /* until stop is set, as Ctrl-C does; 0: never */
+    uint64_t steps;  /* until stop is set, as Ctrl-C does; 0: never */
+    size_t warnings; /* so far, and the last of them */
+    char warning[512];
 } test_run;
 
 /* Runs the configuration, for `steps` steps if not 0; a run in config->resume is continued. To be
@@ -32,9 +34,11 @@ void check_same_parameters(const sn_parameters *a, const sn_parameters *b);
 /* The text of DIR/name; free. */
 char *read_text(const char *folder, const char *name);
 
+struct Suite *averaging_suite(void);
 struct Suite *config_suite(void);
 struct Suite *checkpoint_suite(void);
 struct Suite *trainer_suite(void);
+struct Suite *diagnostics_suite(void);
 struct Suite *freeze_suite(void);
 struct Suite *profile_suite(void);
 

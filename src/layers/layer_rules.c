@@ -1,0 +1,112 @@
+#define _POSIX_C_SOURCE 200809L
+#include "layers/layer_rules.h"
+
+#include "base/option.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+enum { RULE_SIZE = 256 };
+
+#define FIELD(member) .offset = offsetof(sn_quant_options, member)
+
+/* The same ranges as in the options of a network. */
+static const sn_option keys[] = {
+    {"delta", FIELD(delta_ratio), .kind = SN_OPTION_REAL, .minimum = -1, .maximum = 10},
+    {"estimator", FIELD(estimator), .kind = SN_OPTION_CHOICE, .choice_name = sn_estimator_name},
+    {"scale", FIELD(scale_rule), .kind = SN_OPTION_CHOICE, .choice_name = sn_scale_rule_name},
+    {"positive", FIELD(positive_fraction), .kind = SN_OPTION_REAL, .minimum = 0, .maximum = 1},
+};
+
+static const sn_option quantizer_key = {"quant", FIELD(quantizer), .kind = SN_OPTION_CHOICE,
+                                        .choice_name = sn_quantizer_name};
+
+/* Hands an error on with the rule that it is about. */
+static sn_status set(const sn_option *key, const char *value, const char *rule,
+                     sn_quant_options *quant, sn_error *error) {
+    sn_error inner;
+    if (sn_option_set(key, quant, value, &inner) == SN_OK)
+        return SN_OK;
+    return sn_error_set(error, SN_ERROR_ARGUMENT, "--layer '%s': %.600s", rule,
+                        inner.message + strspn(inner.message, "-"));
+}
+
+static sn_status set_key(char *assignment, const char *rule, sn_quant_options *quant,
+                         sn_error *error) {
+    char *value = strchr(assignment, '=');
+    if (value)
+        *value++ = '\0';
+    const sn_option *key = sn_option_find(keys, sizeof keys / sizeof *keys, assignment);
+    SN_RETURN_IF(
+        !value || !key, error, SN_ERROR_ARGUMENT,
+        "--layer '%s': '%s' is not KEY=VALUE with one of delta, estimator, scale, positive", rule,
+        assignment);
+    return set(key, value, rule, quant, error);
+}
+
+static sn_status parse_rule(const char *text, const sn_quant_options *base, sn_layer_rule *rule,
+                            sn_error *error) {
+    char copy[RULE_SIZE], *rest = NULL;
+    strcpy(copy, text);
+    char *quantizer = strchr(copy, '=');
+    SN_RETURN_IF(!quantizer || quantizer == copy, error, SN_ERROR_ARGUMENT,
+                 "--layer '%s': need PATTERN=QUANT[,KEY=VALUE...]", text);
+    *quantizer++ = '\0';
+    SN_RETURN_IF(strlen(copy) >= sizeof rule->pattern, error, SN_ERROR_ARGUMENT,
+                 "--layer '%s': the pattern has more than %d characters", text,
+                 SN_LAYER_PATTERN_SIZE - 1);
+    strcpy(rule->pattern, copy);
+    rule->quant = *base;
+    char *part = strtok_r(quantizer, ",", &rest);
+    SN_TRY(set(&quantizer_key, part ? part : "", text, &rule->quant, error));
+    if (rule->quant.quantizer != base->quantizer) {
+        rule->quant.delta_ratio = -1;
+        rule->quant.estimator = sn_choice_find(sn_estimator_name, "auto");
+    }
+    while ((part = strtok_r(NULL, ",", &rest)) != NULL)
+        SN_TRY(set_key(part, text, &rule->quant, error));
+    sn_error inner;
+    SN_RETURN_IF(sn_quant_resolve(&rule->quant, &inner) != SN_OK, error, SN_ERROR_ARGUMENT,
+                 "--layer '%s': %.600s", text, inner.message + strspn(inner.message, "-"));
+    return SN_OK;
+}
+
+sn_status sn_layer_rules_parse(const char *text, const sn_quant_options *base,
+                               sn_layer_rules *rules, sn_error *error) {
+    *rules = (sn_layer_rules){.count = 0};
+    const char *next = text ? text : "";
+    while (*(next += strspn(next, " "))) {
+        char rule[RULE_SIZE];
+        const size_t length = strcspn(next, " ");
+        SN_RETURN_IF(length >= sizeof rule, error, SN_ERROR_ARGUMENT,
+                     "--layer: a rule of %zu characters; at most %d fit", length, RULE_SIZE - 1);
+        SN_RETURN_IF(rules->count == SN_LAYER_RULES, error, SN_ERROR_ARGUMENT,
+                     "--layer: more than %d rules", SN_LAYER_RULES);
+        memcpy(rule, next, length);
+        rule[length] = '\0';
+        SN_TRY(parse_rule(rule, base, &rules->rules[rules->count++], error));
+        next += length;
+    }
+    return SN_OK;
+}
+
+const sn_quant_options *sn_layer_rules_find(sn_layer_rules *rules, const char *layer) {
+    const sn_quant_options *found = NULL;
+    for (size_t i = 0; i < rules->count; i++) {
+        sn_layer_rule *rule = &rules->rules[i];
+        if (fnmatch(rule->pattern, layer, 0) != 0)
+            continue;
+        rule->matched = true;
+        found = &rule->quant;
+    }
+    return found;
+}
+
+sn_status sn_layer_rules_check(const sn_layer_rules *rules, sn_error *error) {
+    for (size_t i = 0; i < rules->count; i++)
+        SN_RETURN_IF(!rules->rules[i].matched, error, SN_ERROR_ARGUMENT,
+                     "--layer '%s=...': no convolution has such a name; ./train --summary lists "
+                     "them",
+                     rules->rules[i].pattern);
+    return SN_OK;
+}

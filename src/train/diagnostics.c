@@ -1,0 +1,216 @@
+#include "train/diagnostics.h"
+
+#include "base/memory.h"
+#include "layers/quantize.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double least_density = 0.02, most_density = 0.98;
+
+typedef struct watched {
+    const sn_node *node; /* of the quantizer */
+    int8_t *levels;      /* of the last epoch */
+    sn_layer_report report;
+    size_t dead_before; /* at the measurement before */
+    bool was_outside;   /* likewise: its density */
+    bool measured;
+} watched;
+
+struct sn_diagnostics {
+    watched *layers;
+    size_t count;
+    sn_region *regions; /* workspace: of one layer */
+    int8_t *fresh;      /* likewise */
+    float *filter;      /* likewise: of one filter */
+    size_t memory;
+    bool known; /* whether levels are */
+};
+
+static size_t weights_of(const sn_node *node) {
+    return sn_shape_count(&node->output->shape);
+}
+
+static bool is_quantizer(const sn_node *node) {
+    return node->op == &sn_op_quantize;
+}
+
+static void describe(watched *l, const sn_node *node) {
+    const sn_quant_options *options = (const void *)node->attributes;
+    const sn_quantizer *quantizer = sn_quantizer_at(options->quantizer);
+    l->node = node;
+    l->report.quantizer = quantizer->name;
+    l->report.zero_free = quantizer->zero_free;
+    l->report.filters = node->output->shape.size[0];
+    snprintf(l->report.name, sizeof l->report.name, "%s", node->input[0]->parameter->name);
+    char *leaf = strrchr(l->report.name, '.');
+    if (leaf)
+        *leaf = '\0';
+}
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static bool allocate(sn_diagnostics *d, const sn_graph *training) {
+    size_t most_filters = 0, most_weights = 0, most_in_filter = 0;
+    bool complete = true;
+    for (size_t i = 0; i < sn_graph_node_count(training); i++)
+        d->count += is_quantizer(sn_graph_node(training, i));
+    d->layers = calloc(d->count + 1, sizeof *d->layers);
+    for (size_t i = 0, k = 0; d->layers && i < sn_graph_node_count(training); i++) {
+        const sn_node *node = sn_graph_node(training, i);
+        if (!is_quantizer(node))
+            continue;
+        describe(&d->layers[k], node);
+        d->layers[k].levels = sn_alloc(weights_of(node));
+        complete = complete && d->layers[k++].levels;
+        d->memory += weights_of(node);
+        most_filters = larger(most_filters, node->output->shape.size[0]);
+        most_weights = larger(most_weights, weights_of(node));
+        most_in_filter = larger(most_in_filter, weights_of(node) / node->output->shape.size[0]);
+    }
+    d->regions = sn_alloc_array(most_filters, sizeof *d->regions);
+    d->fresh = sn_alloc(most_weights);
+    d->filter = sn_alloc_array(most_in_filter, sizeof *d->filter);
+    d->memory += most_weights;
+    return complete && d->layers && d->regions && d->fresh && d->filter;
+}
+
+sn_status sn_diagnostics_create(const sn_graph *training, sn_diagnostics **diagnostics,
+                                sn_error *error) {
+    sn_diagnostics *made = calloc(1, sizeof *made);
+    if (!made || !allocate(made, training)) {
+        sn_diagnostics_free(made);
+        return sn_error_set(error, SN_ERROR_MEMORY, "out of memory for diagnostics");
+    }
+    *diagnostics = made;
+    return SN_OK;
+}
+
+void sn_diagnostics_free(sn_diagnostics *diagnostics) {
+    if (!diagnostics)
+        return;
+    for (size_t i = 0; diagnostics->layers && i < diagnostics->count; i++)
+        sn_free(diagnostics->layers[i].levels);
+    sn_free(diagnostics->regions);
+    sn_free(diagnostics->fresh);
+    sn_free(diagnostics->filter);
+    free(diagnostics->layers);
+    free(diagnostics);
+}
+
+void sn_diagnostics_mark(sn_diagnostics *diagnostics) {
+    for (size_t i = 0; i < diagnostics->count; i++)
+        sn_quantize_levels(diagnostics->layers[i].node, diagnostics->layers[i].levels,
+                           diagnostics->filter);
+    diagnostics->known = true;
+}
+
+static void measure_weights(sn_diagnostics *d, watched *l) {
+    sn_layer_report *r = &l->report;
+    const size_t filters = r->filters, weights = weights_of(l->node);
+    size_t effectual = 0, changed = 0;
+    r->dead = r->full = 0;
+    r->alpha = r->delta = 0;
+    sn_quantize_now(l->node, d->regions, NULL, NULL);
+    for (size_t k = 0; k < filters; k++) {
+        const sn_region *region = &d->regions[k];
+        effectual += region->effectual;
+        r->dead += region->effectual == 0;
+        r->full += region->effectual == weights / filters;
+        r->alpha += (double)region->scale / (double)filters;
+        r->delta += fabs((double)region->threshold) / (double)filters;
+    }
+    r->density = (double)effectual / (double)weights;
+    sn_quantize_levels(l->node, d->fresh, d->filter);
+    for (size_t i = 0; i < weights; i++)
+        changed += d->fresh[i] != l->levels[i];
+    r->flips = d->known ? (double)changed / (double)weights : (double)NAN;
+}
+
+static void measure_latent(watched *l, double progress) {
+    const sn_tensor *latent = l->node->input[0];
+    const size_t weights = weights_of(l->node);
+    double sum = 0, squares = 0, gradients = 0;
+    for (size_t i = 0; i < weights; i++)
+        sum += (double)latent->value[i];
+    for (size_t i = 0; i < weights; i++) {
+        const double beyond = (double)latent->value[i] - sum / (double)weights;
+        squares += beyond * beyond;
+        gradients += (double)latent->gradient[i] * (double)latent->gradient[i];
+    }
+    l->report.sigma = sqrt(squares / (double)weights);
+    l->report.gradient_norm = sqrt(gradients);
+    l->report.suppressed = sn_gradient_suppressed(l->node, progress);
+}
+
+static bool is_outside(const sn_layer_report *report) {
+    return !report->zero_free &&
+           (report->density < least_density || report->density > most_density);
+}
+
+void sn_diagnostics_measure(sn_diagnostics *diagnostics, double progress) {
+    for (size_t i = 0; i < diagnostics->count; i++) {
+        watched *l = &diagnostics->layers[i];
+        l->dead_before = l->report.dead;
+        l->was_outside = l->measured && is_outside(&l->report);
+        l->measured = true;
+        /* As in that backward: the step has moved the weights since. */
+        measure_latent(l, progress);
+        measure_weights(diagnostics, l);
+    }
+}
+
+size_t sn_diagnostics_count(const sn_diagnostics *diagnostics) {
+    return diagnostics->count;
+}
+
+const sn_layer_report *sn_diagnostics_at(const sn_diagnostics *diagnostics, size_t layer) {
+    return &diagnostics->layers[layer].report;
+}
+
+int8_t *sn_diagnostics_levels(sn_diagnostics *diagnostics, size_t layer, sn_shape *shape) {
+    *shape = diagnostics->layers[layer].node->output->shape;
+    return diagnostics->layers[layer].levels;
+}
+
+void sn_diagnostics_levels_known(sn_diagnostics *diagnostics) {
+    diagnostics->known = true;
+}
+
+size_t sn_diagnostics_memory(const sn_diagnostics *diagnostics) {
+    return diagnostics->memory;
+}
+
+bool sn_diagnostics_warning(const sn_diagnostics *diagnostics, size_t layer,
+                            char text[SN_WARNING_SIZE]) {
+    const struct watched *l = &diagnostics->layers[layer];
+    const sn_layer_report *r = &l->report;
+    const bool left = is_outside(r) && !l->was_outside, died = r->dead > l->dead_before;
+    int used = 0;
+    if (left)
+        used = snprintf(text, SN_WARNING_SIZE, "%s: density %.3g is outside of %g .. %g", r->name,
+                        r->density, least_density, most_density);
+    if (died)
+        snprintf(text + used, SN_WARNING_SIZE - (size_t)used,
+                 "%s%sdead filters, without an effectual weight: %zu of %zu",
+                 left ? ", and " : r->name, left ? "" : ": ", r->dead, r->filters);
+    return left || died;
+}
+
+const char sn_diagnostics_heading[] = "epoch,layer,quant,density,dead_filters,full_filters,flips,"
+                                      "alpha,delta,latent_sigma,gradient_norm,suppressed";
+
+void sn_diagnostics_line(const sn_layer_report *report, uint64_t epoch,
+                         char text[SN_DIAGNOSTICS_LINE_SIZE]) {
+    const sn_layer_report *r = report;
+    char flips[32] = ""; /* empty: unknown */
+    if (!isnan(r->flips))
+        snprintf(flips, sizeof flips, "%.9g", r->flips);
+    snprintf(text, SN_DIAGNOSTICS_LINE_SIZE, "%llu,%s,%s,%.9g,%zu,%zu,%s,%.9g,%.9g,%.9g,%.9g,%.9g",
+             (unsigned long long)epoch, r->name, r->quantizer, r->density, r->dead, r->full, flips,
+             r->alpha, r->delta, r->sigma, r->gradient_norm, r->suppressed);
+}
