@@ -20,16 +20,17 @@ typedef struct freeze_case {
     const char *arch, *quant, *activation;
     size_t size;
     double width;
+    int scale_rule;
 } freeze_case;
 
 static const freeze_case cases[] = {
-    {"resnet20", "fp32", "relu", 32, 0.5},
-    {"resnet20", "signed-binary", "relu", 32, 0.5},
-    {"resnet20", "signed-binary-centered", "relu", 32, 1},
-    {"resnet20", "signed-binary", "prelu", 32, 0.25},
-    {"resnet32", "signed-binary-centered", "hardtanh", 28, 0.3},
-    {"resnet18", "signed-binary-centered", "relu", 32, 0.25},
-    {"resnet18", "signed-binary", "prelu", 96, 0.25},
+    {"resnet20", "fp32", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN},
+    {"resnet20", "signed-binary", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN},
+    {"resnet20", "signed-binary-centered", "relu", 32, 1, SN_SCALE_FILTER_MEAN},
+    {"resnet20", "signed-binary", "prelu", 32, 0.25, SN_SCALE_FILTER_MEAN},
+    {"resnet32", "signed-binary-centered", "hardtanh", 28, 0.3, SN_SCALE_FILTER_MEAN},
+    {"resnet18", "signed-binary-centered", "relu", 32, 0.25, SN_SCALE_FILTER_MEAN},
+    {"resnet18", "signed-binary", "prelu", 96, 0.25, SN_SCALE_FILTER_MEAN},
 };
 
 enum { CASES = sizeof cases / sizeof *cases };
@@ -45,6 +46,7 @@ static sn_network_options options_of(const freeze_case *c) {
                   .activation = sn_choice_find(sn_activation_name, c->activation),
                   .quant = {.quantizer = sn_choice_find(sn_quantizer_name, c->quant),
                             .delta_ratio = 0.05,
+                            .scale_rule = c->scale_rule,
                             .positive_fraction = 0.5}},
         .mode = SN_GRAPH_EVAL,
         .batch = IMAGES,
@@ -127,7 +129,17 @@ END_TEST
 
 START_TEST(every_quantizer_freezes) {
     for (int i = 0; sn_quantizer_name(i); i++) {
-        const freeze_case c = {"resnet20", sn_quantizer_name(i), "relu", 32, 0.5};
+        const freeze_case c = {"resnet20", sn_quantizer_name(i), "relu", 32, 0.5, 0};
+        check_frozen(&c);
+    }
+}
+END_TEST
+
+/* A layer's mean and learned scales are no matter of one filter alone. */
+START_TEST(every_scale_freezes) {
+    static const char *const quantizers[] = {"signed-binary-centered", "ternary", "denseshift"};
+    for (int rule = 0; rule < SN_SCALE_MEAN; rule++) {
+        const freeze_case c = {"resnet20", quantizers[_i], "relu", 32, 0.5, rule};
         check_frozen(&c);
     }
 }
@@ -211,6 +223,7 @@ Suite *freeze_suite(void) {
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, frozen_logits_match, 0, CASES);
     tcase_add_test(tcase, every_quantizer_freezes);
+    tcase_add_loop_test(tcase, every_scale_freezes, 0, 3);
     tcase_add_test(tcase, shortcuts_are_residuals);
     tcase_add_test(tcase, one_bit_weights_take_one_bit);
     suite_add_tcase(suite, tcase);
