@@ -54,6 +54,11 @@ static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, prepared
     return used;
 }
 
+/* Chunks whose staged bands are kept at a time, see staged_chunk. */
+static uint32_t staged_chunks(const sn_infer_conv *conv) {
+    return conv->stage.to.columns == 1 ? 1 : conv->chunks;
+}
+
 /* One thread's workspace. The second of two is of a tile's lower half, for integers. */
 typedef struct workspace {
     void *staged;
@@ -69,7 +74,7 @@ static uint64_t carve_work(const sn_infer_layer *layer, unsigned char *base, wor
     const uint64_t channel = conv->stage.channel * vector, row = conv->rows * vector;
     const uint64_t sums = (uint64_t)conv->groups * (conv->group + conv->extra) * row;
     uint64_t used = 0;
-    work->staged = take(base, &used, layer->in.channels * channel);
+    work->staged = take(base, &used, (uint64_t)staged_chunks(conv) * conv->chunk * channel);
     work->sums = take(base, &used, sums);
     for (int half = 0; half < 1 + conv->integers; half++) {
         work->floats[half] = take(base, &used, conv->integers ? conv->chunk * channel : 0);
@@ -253,18 +258,59 @@ static size_t sum_vectors(const sn_infer_conv *conv, const block *b) {
     return (size_t)(b->end_group - b->first_group) * (conv->group + conv->extra) * conv->rows;
 }
 
-static void sum_block(const sn_infer_layer *layer, const workspace *work, const block *b) {
+/* Where a chunk's band lies. A layer with one column of blocks needs a chunk only while it is added
+ * up, so all take the same place, and stay in the first-level cache. */
+static unsigned char *staged_chunk(const sn_infer_layer *layer, const workspace *work,
+                                   uint32_t chunk) {
+    const sn_infer_conv *conv = &layer->conv;
+    const size_t vector = conv->stage.to.lanes * sizeof(float);
+    const uint32_t place = staged_chunks(conv) == 1 ? 0 : chunk;
+    return (unsigned char *)work->staged +
+           (size_t)place * conv->chunk * conv->stage.channel * vector;
+}
+
+/* A chunk's band, as floats or integers, and what it adds to the column sums. */
+static void stage_chunk(const sn_infer_layer *layer, const sn_infer_task *task,
+                        const workspace *work, uint32_t chunk, uint32_t first_row) {
+    const sn_infer_conv *conv = &layer->conv;
+    const sn_infer_stage *stage = &conv->stage;
+    const sn_infer_isa_ops *isa = layer->isa;
+    const sn_infer_rounding rounding =
+        layer->input_scale != 0 ? sn_infer_rounding_of(layer) : (sn_infer_rounding){0};
+    const uint32_t first = chunk * conv->chunk, vectors = stage->channel;
+    const uint32_t channels = sn_infer_chunk_end(layer, chunk) - first;
+    const size_t in = (size_t)sn_infer_tiles_vectors(&stage->from) * stage->from.lanes;
+    void *staged = staged_chunk(layer, work, chunk);
+    if (!conv->integers) {
+        isa->stage(stage, task->a + first * in, channels, first_row, staged);
+        if (layer->input_scale != 0)
+            isa->round_floats(&rounding, (size_t)channels * vectors, staged);
+        if (conv->box)
+            isa->sum_channels(staged, channels, vectors, work->column_sums[0]);
+        return;
+    }
+    for (uint32_t half = 0; half < 2; half++)
+        isa->stage(stage, task->a + first * in, channels, first_row + half * conv->half,
+                   work->floats[half]);
+    isa->narrow(&rounding, (size_t)channels * vectors, work->floats[0], work->floats[1], staged);
+    if (conv->box)
+        isa->sum_short_channels(staged, channels, vectors, work->column_sums[0],
+                                work->column_sums[1]);
+}
+
+static void sum_block(const sn_infer_layer *layer, const sn_infer_task *task, const workspace *work,
+                      const block *b) {
     const sn_infer_conv *conv = &layer->conv;
     const size_t vector = conv->stage.to.lanes * sizeof(float);
     const size_t at = (size_t)b->column * conv->stage.pitch * vector;
-    const size_t chunk_bytes = (size_t)conv->chunk * conv->stage.channel * vector;
     const size_t sums = sum_vectors(conv, b);
     memset(work->sums, 0, sums * vector);
     for (int half = 0; conv->integers && half < 2; half++)
         memset(work->wide[half], 0, sums * vector);
     for (uint32_t chunk = 0; chunk < conv->chunks; chunk++) {
-        const unsigned char *base = (const unsigned char *)work->staged + chunk * chunk_bytes + at;
-        sum_chunk(layer, b, chunk, base, work->sums);
+        if (staged_chunks(conv) == 1 && conv->chunks > 1)
+            stage_chunk(layer, task, work, chunk, b->first_row);
+        sum_chunk(layer, b, chunk, staged_chunk(layer, work, chunk) + at, work->sums);
         if (conv->integers)
             layer->isa->widen(work->sums, sums, work->wide[0], work->wide[1]);
     }
@@ -317,7 +363,7 @@ static void run_block(const sn_infer_layer *layer, const sn_infer_task *task, co
                       const block *b) {
     const sn_infer_conv *conv = &layer->conv;
     const uint32_t rows = conv->stage.to.rows;
-    sum_block(layer, work, b);
+    sum_block(layer, task, work, b);
     if (!conv->integers) {
         finish_block(layer, task, work, b, 0, b->first_row, rows);
         return;
@@ -327,46 +373,13 @@ static void run_block(const sn_infer_layer *layer, const sn_infer_task *task, co
         finish_block(layer, task, work, b, 1, conv->half + b->first_row, rows);
 }
 
-static void stage_floats(const sn_infer_layer *layer, const sn_infer_task *task,
-                         const workspace *work, uint32_t first_row) {
-    const sn_infer_conv *conv = &layer->conv;
-    const uint32_t channels = layer->in.channels, vectors = conv->stage.channel;
-    layer->isa->stage(&conv->stage, task->a, channels, first_row, work->staged);
-    if (layer->input_scale != 0) {
-        const sn_infer_rounding rounding = sn_infer_rounding_of(layer);
-        layer->isa->round_floats(&rounding, (size_t)channels * vectors, work->staged);
-    }
-    if (conv->box)
-        layer->isa->sum_channels(work->staged, channels, vectors, work->column_sums[0]);
-}
-
-static void stage_integers(const sn_infer_layer *layer, const sn_infer_task *task,
-                           const workspace *work, uint32_t first_row) {
-    const sn_infer_conv *conv = &layer->conv;
-    const sn_infer_stage *stage = &conv->stage;
-    const sn_infer_rounding rounding = sn_infer_rounding_of(layer);
-    const size_t in = (size_t)sn_infer_tiles_vectors(&stage->from) * stage->from.lanes;
-    const size_t channel_bytes = (size_t)stage->channel * stage->to.lanes * sizeof(float);
-    for (uint32_t chunk = 0; chunk < conv->chunks; chunk++) {
-        const uint32_t first = chunk * conv->chunk;
-        const uint32_t channels = sn_infer_chunk_end(layer, chunk) - first;
-        for (uint32_t half = 0; half < 2; half++)
-            layer->isa->stage(stage, task->a + first * in, channels, first_row + half * conv->half,
-                              work->floats[half]);
-        layer->isa->narrow(&rounding, (size_t)channels * stage->channel, work->floats[0],
-                           work->floats[1], (unsigned char *)work->staged + first * channel_bytes);
-    }
-    if (conv->box)
-        layer->isa->sum_short_channels(work->staged, layer->in.channels, stage->channel,
-                                       work->column_sums[0], work->column_sums[1]);
-}
-
 /* Threads take bands; where there are fewer bands than threads, several share one by taking some of
  * its filters each. */
 static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
     const sn_infer_conv *conv = &layer->conv;
     const uint32_t wanted = (task->threads + conv->bands - 1) / conv->bands;
     const uint32_t slices = wanted < conv->groups ? wanted : conv->groups;
+    const size_t band_bytes = (size_t)conv->stage.channel * conv->stage.to.lanes * sizeof(float);
     workspace work;
     carve_work(layer, task->work, &work);
     for (uint32_t unit = task->thread; unit < conv->bands * slices; unit += task->threads) {
@@ -374,7 +387,11 @@ static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
         block b = {.first_row = unit / slices * conv->rows,
                    .first_group = (uint32_t)((uint64_t)conv->groups * slice / slices),
                    .end_group = (uint32_t)((uint64_t)conv->groups * (slice + 1) / slices)};
-        (conv->integers ? stage_integers : stage_floats)(layer, task, &work, b.first_row);
+        for (int half = 0; conv->box && half < 1 + conv->integers; half++)
+            memset(work.column_sums[half], 0, band_bytes);
+        if (staged_chunks(conv) == conv->chunks)
+            for (uint32_t chunk = 0; chunk < conv->chunks; chunk++)
+                stage_chunk(layer, task, &work, chunk, b.first_row);
         for (b.column = 0; b.column < conv->stage.to.columns; b.column++)
             run_block(layer, task, &work, &b);
     }

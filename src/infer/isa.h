@@ -81,6 +81,7 @@ typedef struct sn_infer_isa_ops {
                    const float *second, void *to);
     /* Adds sums to first and second, and clears them. */
     void (*widen)(void *sums, size_t vectors, float *first, float *second);
+    /* See sum_channels. */
     void (*sum_short_channels)(const void *from, uint32_t channels, uint32_t vectors, float *first,
                                float *second);
     void (*round_floats)(const sn_infer_rounding *rounding, size_t vectors, float *values);
@@ -88,6 +89,7 @@ typedef struct sn_infer_isa_ops {
     /* `channels` channels from from[][tile] to staged[][stage->channel]. */
     void (*stage)(const sn_infer_stage *stage, const float *from, uint32_t channels,
                   uint32_t first_row, float *staged);
+    /* to[vectors] += the sum over channels. */
     void (*sum_channels)(const float *from, uint32_t channels, uint32_t vectors, float *to);
     void (*finish)(const sn_infer_finish *job);
     void (*add)(const sn_infer_add *job);

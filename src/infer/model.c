@@ -1,5 +1,6 @@
 #include "infer/model.h"
 #include "infer/guard.h"
+#include "infer/overlap.h"
 #include "infer/reader.h"
 
 static const char *const status_texts[SN_INFER_STATUS_COUNT] = {
@@ -27,7 +28,8 @@ typedef struct survey {
     sn_infer_options options;
     const sn_infer_isa_ops *isa;
     sn_infer_info info;
-    uint64_t slot_elements[SN_INFER_MAX_SLOTS]; /* the most that each slot holds */
+    uint64_t slot_bytes[SN_INFER_MAX_SLOTS]; /* the most that each slot holds */
+    sn_infer_overlap overlap;
     uint64_t model_bytes, work_bytes;
 } survey;
 
@@ -36,9 +38,11 @@ static uint64_t model_head_bytes(uint32_t layer_count) {
 }
 
 static void hold(survey *s, uint32_t slot, sn_infer_shape shape) {
-    const uint64_t elements = sn_infer_slot_elements(shape, s->isa->lanes);
-    if (elements > s->slot_elements[slot])
-        s->slot_elements[slot] = elements;
+    const uint64_t bytes =
+        sn_infer_align_up(sn_infer_slot_elements(shape, s->isa->lanes) * sizeof(float));
+    if (bytes > s->slot_bytes[slot])
+        s->slot_bytes[slot] = bytes;
+    sn_infer_overlap_write(&s->overlap, slot, bytes);
 }
 
 static sn_infer_status survey_begin(survey *s, const void *packed, size_t bytes,
@@ -71,6 +75,10 @@ static sn_infer_status survey_next(survey *s, sn_infer_layer *layer) {
     need.work = sn_infer_align_up(need.work);
     s->work_bytes = need.work > s->work_bytes ? need.work : s->work_bytes;
     hold(s, layer->output, layer->out);
+    sn_infer_overlap_read(&s->overlap, layer->input_a);
+    if (layer->residual || layer->opcode == SN_INFER_OP_SUM)
+        sn_infer_overlap_read(&s->overlap, layer->input_b);
+    sn_infer_overlap_begin(&s->overlap, layer->output);
     s->info.weight_bytes += (size_t)layer->payload_bytes;
     if (layer->weight_kind > SN_INFER_WEIGHTS_FP32) {
         s->info.quantized_weights += layer->out.channels * layer->weights_per_filter;
@@ -81,17 +89,29 @@ static sn_infer_status survey_next(survey *s, sn_infer_layer *layer) {
     return SN_INFER_OK;
 }
 
-/* Slots one after the other, then the threads' workspaces. Returns the whole size. */
+/* Slots one after the other, but for those that fit behind what another holds while they are
+ * needed; then the threads' workspaces. Returns the whole size. */
 static uint64_t lay_out_scratch(const survey *s, sn_infer_model *model) {
+    const uint32_t count = s->reader.header.slot_count;
     uint64_t used = 0;
-    for (uint32_t slot = 0; slot < s->reader.header.slot_count; slot++) {
-        const uint64_t bytes = s->slot_elements[slot] * sizeof(float);
+    for (uint32_t slot = 0; slot < count; slot++) {
+        if (sn_infer_overlap_host(&s->overlap, s->slot_bytes, count, slot, NULL) >= 0)
+            continue;
         used += SN_INFER_SLOT_MARGIN;
         if (model) {
             model->slot_start[slot] = (size_t)used;
-            model->slot_bytes[slot] = (size_t)bytes;
+            model->slot_bytes[slot] = (size_t)s->slot_bytes[slot];
         }
-        used += sn_infer_align_up(bytes) + SN_INFER_SLOT_MARGIN + SN_INFER_REDZONE;
+        used += s->slot_bytes[slot] + SN_INFER_SLOT_MARGIN + SN_INFER_REDZONE;
+    }
+    for (uint32_t slot = 0; model && slot < count; slot++) {
+        uint64_t behind;
+        const int host = sn_infer_overlap_host(&s->overlap, s->slot_bytes, count, slot, &behind);
+        model->slot_inside[slot] = host >= 0;
+        if (host < 0)
+            continue;
+        model->slot_start[slot] = model->slot_start[host] + (size_t)behind;
+        model->slot_bytes[slot] = (size_t)s->slot_bytes[slot];
     }
     if (model) {
         model->work_start = (size_t)used;
@@ -105,6 +125,7 @@ static sn_infer_status survey_end(survey *s) {
     const sn_infer_status status = sn_infer_reader_end(reader);
     if (status != SN_INFER_OK)
         return status;
+    sn_infer_overlap_read(&s->overlap, reader->header.output_slot);
     const uint64_t scratch_bytes = lay_out_scratch(s, NULL);
     if (s->model_bytes > SIZE_MAX || scratch_bytes > SIZE_MAX)
         return SN_INFER_UNSUPPORTED;

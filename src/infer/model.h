@@ -12,6 +12,7 @@ struct sn_infer_model {
     uint32_t layer_count, slot_count, output_slot, threads;
     size_t slot_start[SN_INFER_MAX_SLOTS]; /* bytes into scratch */
     size_t slot_bytes[SN_INFER_MAX_SLOTS];
+    bool slot_inside[SN_INFER_MAX_SLOTS]; /* of another, overlap.h */
     sn_infer_shape output;
     size_t work_start, work_bytes; /* the rest of scratch: workspace of each thread */
     sn_infer_layer layers[];

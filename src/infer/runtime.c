@@ -4,10 +4,11 @@
 /* Poisons what lies between the slots and workspaces. */
 static void guard_scratch(const sn_infer_model *model, unsigned char *scratch) {
 #ifdef SN_INFER_HAS_ASAN
-    for (uint32_t slot = 0; slot < model->slot_count; slot++) {
-        const uint64_t bytes = sn_infer_align_up(model->slot_bytes[slot]) + SN_INFER_SLOT_MARGIN;
-        sn_infer_guard(scratch + model->slot_start[slot] + bytes, SN_INFER_REDZONE);
-    }
+    for (uint32_t slot = 0; slot < model->slot_count; slot++)
+        if (!model->slot_inside[slot])
+            sn_infer_guard(scratch + model->slot_start[slot] + model->slot_bytes[slot] +
+                               SN_INFER_SLOT_MARGIN,
+                           SN_INFER_REDZONE);
     for (uint32_t i = 0; i < model->threads; i++)
         sn_infer_guard(scratch + model->work_start + (i + 1) * model->work_bytes - SN_INFER_REDZONE,
                        SN_INFER_REDZONE);
