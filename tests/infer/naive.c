@@ -328,6 +328,13 @@ static void run_in_turn(void *state, void (*task)(void *argument, int index), vo
         task(argument, i);
 }
 
+/* Check writes to a file at every assertion, which takes longer than a small network. */
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            ck_abort_msg("%s: not so: %s", what, #condition);                                      \
+    } while (0)
+
 /* The form and the sizes of groups that a convolution of few-bit weights must get when asked for
  * options->form and options->group: what is asked for, or dense where these weights lack it. */
 static void check_form(const sn_infer_layer_info *layer, const sn_infer_options *options,
@@ -349,11 +356,11 @@ static void check_form(const sn_infer_layer_info *layer, const sn_infer_options 
         form = SN_INFER_FORM_DENSE;
         least = most = 1;
     }
-    ck_assert_msg((form == SN_INFER_FORM_AUTO ? layer->form != form : layer->form == form) &&
-                      layer->group >= least && layer->group <= most,
-                  "%s: %s weights: %s in groups of %d, not %s in groups of %d to %d", what,
-                  layer->weights, sn_infer_form_name(layer->form), layer->group,
-                  sn_infer_form_name(form), least, most);
+    const bool right = form == SN_INFER_FORM_AUTO ? layer->form != form : layer->form == form;
+    if (!right || layer->group < least || layer->group > most)
+        ck_abort_msg("%s: %s weights: %s in groups of %d, not %s in groups of %d to %d", what,
+                     layer->weights, sn_infer_form_name(layer->form), layer->group,
+                     sn_infer_form_name(form), least, most);
 }
 
 /* A form that silently becomes another would be compared with itself. */
@@ -365,7 +372,7 @@ static void check_forms(const sn_infer_model *model, const sn_infer_info *info,
         if (strcmp(layer.opcode, "convolution") == 0 && strcmp(layer.weights, "fp32") != 0)
             check_form(&layer, options, what);
         else
-            ck_assert_int_eq(layer.form, SN_INFER_FORM_AUTO);
+            REQUIRE(layer.form == SN_INFER_FORM_AUTO);
     }
 }
 
@@ -373,9 +380,9 @@ static void check_forms(const sn_infer_model *model, const sn_infer_info *info,
 static void check_run(const twin *t, const twin_value *expected, const void *packed, size_t bytes,
                       const sn_infer_options *options, double tolerance, const char *what) {
     sn_infer_info info;
-    ck_assert_int_eq(sn_infer_inspect(packed, bytes, options, &info), SN_INFER_OK);
-    ck_assert_uint_eq(info.packed_bytes, bytes);
-    ck_assert_uint_eq((size_t)info.classes, elements(expected));
+    REQUIRE(sn_infer_inspect(packed, bytes, options, &info) == SN_INFER_OK);
+    REQUIRE(info.packed_bytes == bytes);
+    REQUIRE((size_t)info.classes == elements(expected));
 
     /* What was in memory before must not matter. */
     unsigned char *memory = sn_alloc(info.model_memory), *scratch = sn_alloc(info.scratch_memory);
@@ -383,18 +390,16 @@ static void check_run(const twin *t, const twin_value *expected, const void *pac
     memset(scratch, 0xff, info.scratch_memory);
     float *logits = sn_alloc_array((size_t)info.classes, sizeof *logits);
     const sn_infer_model *model = NULL;
-    ck_assert_int_eq(sn_infer_open(packed, bytes, options, memory, info.model_memory, &model),
-                     SN_INFER_OK);
+    REQUIRE(sn_infer_open(packed, bytes, options, memory, info.model_memory, &model) ==
+            SN_INFER_OK);
     check_forms(model, &info, options, what);
     int threads = options->threads;
     const sn_infer_pool pool = {&threads, threads, run_in_turn};
     for (int repeat = 0; repeat < 2; repeat++) {
-        ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory,
-                                      threads > 1 ? &pool : NULL, t->image, logits),
-                         SN_INFER_OK);
+        REQUIRE(sn_infer_run(model, scratch, info.scratch_memory, threads > 1 ? &pool : NULL,
+                             t->image, logits) == SN_INFER_OK);
         for (size_t i = 0; i < (size_t)info.classes; i++) {
             const double want = expected->data[i], got = (double)logits[i];
-            /* Check writes a file at every assertion, which takes longer than the network. */
             if (!(fabs(got - want) <= tolerance * (1 + fabs(want))))
                 ck_abort_msg(
                     "%s: %s, %s, group %d, %d threads: element %zu of %d x %d x %d is %.9g, "
@@ -414,7 +419,7 @@ void twin_check(twin *t, sn_packer_value output, double tolerance, const char *w
     void *packed = twin_pack(t, output, &bytes);
     const twin_value *expected = &t->values[output];
     sn_infer_info info;
-    ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_OK);
+    REQUIRE(sn_infer_inspect(packed, bytes, NULL, &info) == SN_INFER_OK);
     for (int isa = SN_INFER_ISA_PORTABLE; isa < SN_INFER_ISA_COUNT; isa++) {
         if (!sn_infer_isa_available((sn_infer_isa)isa))
             continue;
