@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "infer_pool.h"
+#include "infer/threads.h"
 
 #include <string.h>
 
@@ -20,8 +20,7 @@ typedef struct ours {
     void *memory;
     const sn_infer_model *model;
     sn_infer_info info;
-    bench_pool *pool;
-    sn_infer_pool interface;
+    sn_infer_pool pool;
     thread_state *threads;    /* [setup.threads] */
     float **images, **logits; /* [setup.batch] */
 } ours;
@@ -38,7 +37,7 @@ static void destroy(void *self) {
         if (o->logits)
             sn_free(o->logits[i]);
     }
-    bench_pool_free(o->pool);
+    sn_infer_threads_free(&o->pool);
     sn_free(o->threads);
     sn_free(o->images);
     sn_free(o->logits);
@@ -83,9 +82,9 @@ static sn_status run(void *self, double *seconds, sn_error *error) {
         memset(o->threads[t].seconds, 0, (size_t)o->info.layers * sizeof(double));
     const double start = sn_clock_seconds();
     if (spreads_one_image(o))
-        run_image(o, &o->threads[0], &o->interface, 0);
+        run_image(o, &o->threads[0], &o->pool, 0);
     else
-        o->interface.run(o->interface.state, run_share, o);
+        o->pool.run(o->pool.state, run_share, o);
     const double whole = sn_clock_seconds() - start;
     for (int t = 0; t < o->setup.threads; t++)
         SN_RETURN_IF(o->threads[t].status != SN_INFER_OK, error, SN_ERROR_INTERNAL, "signet: %s",
@@ -119,10 +118,8 @@ static sn_status open_model(ours *o, sn_error *error) {
 
 static bool make_threads(ours *o) {
     o->threads = sn_alloc_array((size_t)o->setup.threads, sizeof *o->threads);
-    o->pool = bench_pool_create(o->setup.threads);
-    if (!o->threads || !o->pool)
+    if (!o->threads || !sn_infer_threads_create(o->setup.threads, &o->pool))
         return false;
-    o->interface = bench_pool_interface(o->pool);
     for (int t = 0; t < o->setup.threads; t++) {
         o->threads[t].scratch = sn_alloc(o->info.scratch_memory);
         o->threads[t].seconds = sn_alloc_array((size_t)o->info.layers, sizeof(double));

@@ -21,6 +21,7 @@ typedef struct twin {
     float *image; /* random, [C][H][W] */
     twin_value values[TWIN_MAX_VALUES];
     int count;
+    bool ternary; /* some of its weights are */
 } twin;
 
 typedef struct twin_conv {
@@ -52,7 +53,8 @@ sn_packer_value twin_add_pool(twin *t, sn_packer_value input, bool max, int kern
 sn_packer_value twin_add_global_pool(twin *t, sn_packer_value input);
 
 /* Packs, runs with memory of exactly the announced sizes, and compares each logit with the double:
- * |difference| <= tolerance * (1 + |expected|). Fails the Check test otherwise. */
+ * |difference| <= tolerance * (1 + |expected|). On every isa and in every form, which must be the
+ * one that was asked for wherever the weights have it. Fails the Check test otherwise. */
 void twin_check(twin *t, sn_packer_value output, double tolerance, const char *what);
 
 /* The packed bytes (sn_free). */

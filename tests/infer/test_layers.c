@@ -70,12 +70,12 @@ START_TEST(conv_signed_binary_centered) {
 }
 END_TEST
 
-/* The layers of the usual networks, whose block widths differ. */
+/* The pictures of the usual networks, whose block widths differ. */
 START_TEST(conv_network_shapes) {
     static const int shapes[][4] = {/* channels, side, filters, stride */
-                                    {16, 32, 16, 1}, {16, 32, 32, 2}, {32, 16, 32, 1},
-                                    {64, 8, 64, 1},  {8, 56, 8, 1},   {12, 28, 6, 2},
-                                    {20, 14, 9, 1},  {40, 7, 24, 1}};
+                                    {6, 32, 5, 1},   {5, 32, 8, 2}, {16, 16, 6, 1}, {32, 8, 17, 1},
+                                    {3, 56, 6, 1},   {6, 28, 6, 2}, {20, 14, 9, 1}, {40, 7, 13, 1},
+                                    {200, 5, 10, 1}, {100, 9, 5, 2}};
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (int kind = 0; kind < 3; kind++) {
             const twin_conv conv = {.filters = shapes[s][2],

@@ -1,0 +1,368 @@
+/* Convolutions that round their input to integers, to the bit. Scales are powers of two, densities
+ * and biases quarters: then no float is ever rounded but the input, whatever the order of sums. */
+#include "base/memory.h"
+#include "infer/model.h"
+#include "naive.h"
+#include "suites.h"
+
+#include <math.h>
+
+typedef enum kind { FULL, BITS, CENTRED_BITS, BINARY, TERNARY, KINDS } kind;
+
+static const char *const kind_names[KINDS] = {"fp32", "signed-binary", "centred", "binary",
+                                              "ternary"};
+
+/* What the input is filled with. */
+typedef enum filling { DRAWN, HALVES, HIGHEST, BEYOND } filling;
+
+typedef struct shape {
+    int channels, height, width, filters, kernel, stride, padding;
+} shape;
+
+typedef struct layer_case {
+    kind kind;
+    shape shape;
+    bool is_signed;
+    filling filling;
+    int quarters; /* of the weights that are effectual; -1: drawn for each filter */
+    sn_packer_activation activation;
+    bool residual; /* the input, which has the output's shape */
+} layer_case;
+
+/* One layer, its input, and what must come out. */
+typedef struct network {
+    void *packed;
+    size_t bytes, outputs;
+    float *image;
+    double *expected;
+} network;
+
+static const float input_scale = 0.5F;
+
+static void fill_image(const layer_case *c, sn_rng *rng, float *image, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        /* In eighths of a step, from below the range to above it. */
+        const double eighths = (double)sn_rng_below(rng, 2400) - (c->is_signed ? 1200 : 150);
+        double steps = eighths / 8;
+        if (c->filling == HALVES)
+            steps = floor(steps) + 0.5;
+        else if (c->filling == HIGHEST)
+            steps = c->is_signed ? (i % 7 ? -127 : 127) : 255;
+        else if (c->filling == BEYOND)
+            steps = i % 3 == 0 ? 1e30 : i % 3 == 1 ? -1e30 : (double)(i % 300);
+        image[i] = (float)(steps * (double)input_scale);
+    }
+}
+
+static int64_t rounded(const layer_case *c, float value) {
+    const double low = c->is_signed ? -127 : 0, high = c->is_signed ? 127 : 255;
+    return (int64_t)rint(fmin(fmax((double)value / (double)input_scale, low), high));
+}
+
+/* Four times the filter's weights; of bits exactly `quarters` quarters are set. */
+static void draw_filter(const layer_case *c, sn_rng *rng, int k, size_t count, int8_t *codes) {
+    const int drawn = (int)sn_rng_below(rng, 5), quarters = c->quarters < 0 ? drawn : c->quarters;
+    size_t left = count * (size_t)quarters / 4;
+    for (size_t i = 0; i < count; i++) {
+        const bool set = sn_rng_below(rng, (uint32_t)(count - i)) < left;
+        left -= set;
+        codes[i] = (int8_t)set;
+        if (c->kind == BINARY)
+            codes[i] = set ? 1 : -1;
+        else if ((c->kind == TERNARY || c->kind == FULL) && set && c->quarters < 0)
+            codes[i] = sn_rng_below(rng, 2) ? 1 : -1;
+        else if ((c->kind == TERNARY || c->kind == FULL) && set)
+            codes[i] = k % 2 ? -1 : 1;
+    }
+}
+
+typedef struct parameters {
+    int8_t *codes, *sign; /* [filters][count], [filters] */
+    float *scale, *bias, *slope;
+} parameters;
+
+static double activated(const layer_case *c, double value, double slope) {
+    switch (c->activation) {
+    case SN_PACKER_RELU:
+        return fmax(value, 0);
+    case SN_PACKER_HARDTANH:
+        return fmin(fmax(value, -1), 1);
+    case SN_PACKER_PRELU:
+        return value < 0 ? slope * value : value;
+    default:
+        return value;
+    }
+}
+
+/* The sum of inputs that a filter sees at one place, times its codes; *box: times 1. */
+static int64_t window_sum(const layer_case *c, const int64_t *q, const int8_t *codes, int y, int x,
+                          int64_t *box) {
+    const shape *s = &c->shape;
+    int64_t sum = 0;
+    *box = 0;
+    for (int i = 0; i < s->channels; i++)
+        for (int r = 0; r < s->kernel; r++)
+            for (int t = 0; t < s->kernel; t++, codes++) {
+                const int py = y * s->stride + r - s->padding, px = x * s->stride + t - s->padding;
+                if (py < 0 || py >= s->height || px < 0 || px >= s->width)
+                    continue;
+                const int64_t value = q[((size_t)i * s->height + py) * s->width + px];
+                sum += *codes * value;
+                *box += value;
+            }
+    return sum;
+}
+
+static void compute(const layer_case *c, const parameters *p, network *n) {
+    const shape *s = &c->shape;
+    const size_t pixels = (size_t)s->channels * s->height * s->width;
+    const size_t count = (size_t)s->channels * s->kernel * s->kernel;
+    const int height = (s->height + 2 * s->padding - s->kernel) / s->stride + 1;
+    const int width = (s->width + 2 * s->padding - s->kernel) / s->stride + 1;
+    int64_t *q = sn_alloc_array(pixels, sizeof *q);
+    for (size_t i = 0; i < pixels; i++)
+        q[i] = rounded(c, n->image[i]);
+    n->outputs = (size_t)s->filters * height * width;
+    n->expected = sn_alloc_array(n->outputs, sizeof *n->expected);
+    double *to = n->expected;
+    for (int k = 0; k < s->filters; k++) {
+        const int8_t *codes = p->codes + k * count;
+        int64_t set = 0, box;
+        for (size_t i = 0; i < count; i++)
+            set += codes[i];
+        for (int y = 0; y < height; y++)
+            for (int x = 0; x < width; x++, to++) {
+                int64_t four = 4 * window_sum(c, q, codes, y, x, &box);
+                if (c->kind == CENTRED_BITS)
+                    four -= 4 * set / (int64_t)count * box;
+                if (c->kind == BITS || c->kind == CENTRED_BITS)
+                    four *= p->sign[k];
+                const double value = (double)p->scale[k] * (double)input_scale * (double)four / 4 +
+                                     (double)p->bias[k];
+                const double shortcut = c->residual ? (double)n->image[to - n->expected] : 0;
+                *to = activated(c, value + shortcut, (double)p->slope[k]);
+            }
+    }
+    sn_free(q);
+}
+
+static sn_status add_layer(const layer_case *c, const parameters *p, sn_packer *packer,
+                           sn_packer_value *value, sn_error *error) {
+    const shape *s = &c->shape;
+    const size_t count = (size_t)s->channels * s->kernel * s->kernel * s->filters;
+    const sn_packer_conv conv = {.filters = s->filters,
+                                 .kernel_height = s->kernel,
+                                 .kernel_width = s->kernel,
+                                 .stride = s->stride,
+                                 .padding = s->padding,
+                                 .input_scale = input_scale,
+                                 .input_signed = c->is_signed};
+    const sn_packer_value input = *value;
+    const sn_packer_epilogue end = {.scale = p->scale,
+                                    .bias = p->bias,
+                                    .activation = c->activation,
+                                    .slope = c->activation == SN_PACKER_PRELU ? p->slope : NULL,
+                                    .residual = c->residual ? &input : NULL};
+    if (c->kind == BINARY)
+        return sn_packer_add_conv_binary(packer, input, &conv, p->codes, &end, value, error);
+    if (c->kind == TERNARY)
+        return sn_packer_add_conv_ternary(packer, input, &conv, p->codes, &end, value, error);
+    if (c->kind == FULL) {
+        float *weights = sn_alloc_array(count, sizeof *weights);
+        for (size_t i = 0; i < count; i++)
+            weights[i] = p->codes[i];
+        const sn_status status =
+            sn_packer_add_conv_fp32(packer, input, &conv, weights, &end, value, error);
+        sn_free(weights);
+        return status;
+    }
+    uint8_t *mask = sn_alloc(count);
+    for (size_t i = 0; i < count; i++)
+        mask[i] = p->codes[i] != 0;
+    const sn_packer_signed_binary bits = {mask, p->sign, c->kind == CENTRED_BITS};
+    const sn_status status =
+        sn_packer_add_conv_signed_binary(packer, input, &conv, &bits, &end, value, error);
+    sn_free(mask);
+    return status;
+}
+
+static network make_network(const layer_case *c, uint64_t seed) {
+    const shape *s = &c->shape;
+    const size_t filters = (size_t)s->filters, pixels = (size_t)s->channels * s->height * s->width;
+    const size_t count = (size_t)s->channels * s->kernel * s->kernel;
+    network n = {.image = sn_alloc_array(pixels, sizeof *n.image)};
+    parameters p = {.codes = sn_alloc(filters * count),
+                    .sign = sn_alloc(filters),
+                    .scale = sn_alloc_array(filters, sizeof(float)),
+                    .bias = sn_alloc_array(filters, sizeof(float)),
+                    .slope = sn_alloc_array(filters, sizeof(float))};
+    sn_rng rng;
+    sn_rng_init(&rng, seed, SN_RNG_TEST, 0);
+    fill_image(c, &rng, n.image, pixels);
+    for (size_t k = 0; k < filters; k++) {
+        draw_filter(c, &rng, (int)k, count, p.codes + k * count);
+        p.sign[k] = sn_rng_below(&rng, 2) ? 1 : -1;
+        p.scale[k] = ldexpf(1, -(int)sn_rng_below(&rng, 3));
+        p.bias[k] = (float)sn_rng_below(&rng, 200) / 4 - 25;
+        p.slope[k] = ldexpf(1, -(int)sn_rng_below(&rng, 2));
+    }
+    compute(c, &p, &n);
+    sn_packer *packer;
+    sn_packer_value value;
+    sn_error error = {0};
+    sn_status status = sn_packer_create(s->channels, s->height, s->width, &packer, &value, &error);
+    if (status == SN_OK)
+        status = add_layer(c, &p, packer, &value, &error);
+    if (status == SN_OK)
+        status = sn_packer_finish(packer, value, &n.packed, &n.bytes, &error);
+    ck_assert_msg(status == SN_OK, "%s", error.message);
+    sn_packer_free(packer);
+    sn_free(p.codes);
+    sn_free(p.sign);
+    sn_free(p.scale);
+    sn_free(p.bias);
+    sn_free(p.slope);
+    return n;
+}
+
+/* Copies are free, so half as many additions win; or they are all that counts, and floats do. */
+static const sn_infer_costs for_integers = {.add = 1, .list = 1e-6F, .transition = 1e-6F},
+                            for_floats = {.add = 1e-6F, .stage = 1};
+
+/* Whether integers were used. */
+static bool run_and_compare(const layer_case *c, const network *n, const sn_infer_options *options,
+                            const char *what) {
+    sn_infer_info info;
+    const sn_infer_model *model;
+    if (sn_infer_inspect(n->packed, n->bytes, options, &info) != SN_INFER_OK)
+        ck_abort_msg("%s: refused", what);
+    unsigned char *memory = sn_alloc(info.model_memory), *scratch = sn_alloc(info.scratch_memory);
+    memset(memory, 0xff, info.model_memory);
+    memset(scratch, 0xff, info.scratch_memory);
+    float *out = sn_alloc_array(n->outputs, sizeof *out);
+    if (sn_infer_open(n->packed, n->bytes, options, memory, info.model_memory, &model) !=
+            SN_INFER_OK ||
+        (size_t)info.classes != n->outputs ||
+        sn_infer_run(model, scratch, info.scratch_memory, NULL, n->image, out) != SN_INFER_OK)
+        ck_abort_msg("%s: does not run", what);
+    const bool integers = model->layers[0].conv.integers;
+    for (size_t i = 0; i < n->outputs; i++)
+        if ((double)out[i] != n->expected[i])
+            ck_abort_msg("%s, %s, %d x %d x %d, kernel %d, stride %d, padding %d, %s, form %s, "
+                         "group %d, %s, %s: element %zu is %.9g, not %.9g",
+                         what, kind_names[c->kind], c->shape.channels, c->shape.height,
+                         c->shape.width, c->shape.kernel, c->shape.stride, c->shape.padding,
+                         sn_infer_isa_name(options->isa), sn_infer_form_name(options->form),
+                         options->group, integers ? "integers" : "floats",
+                         c->is_signed ? "signed" : "unsigned", i, (double)out[i], n->expected[i]);
+    sn_free(memory);
+    sn_free(scratch);
+    sn_free(out);
+    return integers;
+}
+
+/* How many runs could have used integers and how many did. */
+static struct { int possible, integers; } runs;
+
+/* Runs the layer in all ways; unless `able` never with integers. */
+static void check_case(const layer_case *c, bool able, const char *what) {
+    network n = make_network(c, (uint64_t)c->shape.filters);
+    const int most = c->kind == TERNARY ? 4 : 8;
+    for (int isa = SN_INFER_ISA_PORTABLE; isa < SN_INFER_ISA_COUNT; isa++)
+        for (int form = 1; form < SN_INFER_FORM_COUNT; form++)
+            for (int group = 2; group <= most; group++) {
+                sn_infer_options options = {.isa = (sn_infer_isa)isa,
+                                            .form = (sn_infer_form)form,
+                                            .group = group,
+                                            .costs = &for_integers};
+                if (!sn_infer_isa_available((sn_infer_isa)isa) ||
+                    (form <= SN_INFER_FORM_SPARSE && group > 2))
+                    continue;
+                const bool integers = run_and_compare(c, &n, &options, what);
+                const bool possible = c->kind != FULL && sn_infer_isa_find(options.isa)->narrow &&
+                                      form != SN_INFER_FORM_DENSE &&
+                                      form != SN_INFER_FORM_COMPLEMENT;
+                if (integers && (!able || !possible))
+                    ck_abort_msg("%s: integers where they cannot be", what);
+                runs.possible += possible;
+                runs.integers += integers;
+                options.costs = &for_floats;
+                if (run_and_compare(c, &n, &options, what))
+                    ck_abort_msg("%s: integers although floats cost less", what);
+            }
+    sn_free(n.packed);
+    sn_free(n.image);
+    sn_free(n.expected);
+}
+
+/* Every kind, signed and not, with each filling and activation. */
+static void check_shape(const shape *s, bool able, const char *what) {
+    int turn = 0;
+    for (int k = 0; k < KINDS; k++)
+        for (int is_signed = 0; is_signed < 2; is_signed++)
+            for (int fill = DRAWN; fill <= BEYOND; fill++, turn++) {
+                layer_case c = {.kind = (kind)k,
+                                .shape = *s,
+                                .is_signed = is_signed,
+                                .filling = (filling)fill,
+                                .quarters = -1,
+                                .activation = (sn_packer_activation)((turn + turn / 4) % 4)};
+                c.residual = s->filters == s->channels && s->stride == 1 && fill != BEYOND &&
+                             s->kernel == 2 * s->padding + 1;
+                check_case(&c, able, what);
+            }
+}
+
+START_TEST(exact) {
+    static const shape shapes[] = {{4, 8, 8, 5, 3, 1, 1},   {8, 7, 5, 8, 3, 1, 1},
+                                   {4, 9, 13, 3, 3, 2, 1},  {8, 16, 16, 9, 1, 1, 0},
+                                   {12, 6, 6, 7, 1, 2, 0},  {4, 11, 6, 4, 5, 1, 2},
+                                   {4, 33, 31, 2, 3, 1, 1}, {4, 9, 9, 3, 2, 1, 3}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        check_shape(&shapes[i], true, "exact");
+    ck_assert_int_gt(runs.integers, runs.possible / 2);
+}
+END_TEST
+
+/* Every weight effectual and every input the highest: what 16 bits hold is used up. */
+START_TEST(sums_at_their_limit) {
+    static const shape shapes[] = {{40, 8, 8, 5, 3, 1, 1},
+                                   {400, 8, 8, 2, 1, 1, 0},
+                                   {128, 8, 8, 1, 1, 1, 0},
+                                   {129, 8, 8, 1, 1, 1, 0},
+                                   {2, 24, 24, 3, 11, 1, 0}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int k = BITS; k < KINDS; k++)
+            for (int is_signed = 0; is_signed < 2; is_signed++) {
+                const layer_case c = {.kind = (kind)k,
+                                      .shape = shapes[i],
+                                      .is_signed = is_signed,
+                                      .filling = HIGHEST,
+                                      .quarters = 4};
+                check_case(&c, true, "limit");
+            }
+    ck_assert_int_gt(runs.integers, runs.possible / 2);
+}
+END_TEST
+
+/* One row of outputs, which has no lower half; windows whose sum may exceed 16 bits. */
+START_TEST(floats_stand_in) {
+    static const shape flat = {4, 1, 1, 5, 1, 1, 0}, wide = {4, 14, 14, 3, 12, 1, 0};
+    check_shape(&flat, false, "floats stand in");
+    for (int k = 0; k < KINDS; k++) {
+        const layer_case c = {.kind = (kind)k, .shape = wide, .filling = HIGHEST, .quarters = 4};
+        check_case(&c, false, "floats stand in");
+    }
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("infer integers");
+    TCase *tests = tcase_create("to the bit");
+    tcase_set_timeout(tests, 300);
+    tcase_add_test(tests, exact);
+    tcase_add_test(tests, sums_at_their_limit);
+    tcase_add_test(tests, floats_stand_in);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite, CK_FORK_GETENV);
+}
