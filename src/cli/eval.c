@@ -34,13 +34,16 @@ enum { EVALUATE = 1, EXPORT = 2, PLAN = 4, COST = 8, CALIBRATE = 16, RUN = EVALU
 /* Which costs of steps the planner has. */
 enum { COSTS_AUTO, COSTS_BUILTIN, COSTS_MEASURED };
 
+/* What convolutions with one-bit or ternary weights read. */
+enum { ACT_FP32, ACT_INT8 };
+
 typedef struct eval_options {
     int dataset; /* 0: the one it was trained on, else 1 + index */
     char data_dir[SN_OPTION_TEXT_SIZE];
     char predictions[SN_OPTION_TEXT_SIZE];
     char export[SN_OPTION_TEXT_SIZE], export_c[SN_OPTION_TEXT_SIZE];
-    uint64_t limit_test, parity, threads;
-    int isa, form, costs;
+    uint64_t limit_test, parity, threads, calibrate;
+    int isa, form, costs, act;
     bool plan, compare_forms, cost;
     bool json;
 } eval_options;
@@ -52,6 +55,11 @@ static const char *dataset_choice(int index) {
 static const char *costs_choice(int index) {
     static const char *const names[] = {"auto", "builtin", "measured"};
     return index >= 0 && index <= COSTS_MEASURED ? names[index] : NULL;
+}
+
+static const char *act_choice(int index) {
+    static const char *const names[] = {"fp32", "int8"};
+    return index >= 0 && index <= ACT_INT8 ? names[index] : NULL;
 }
 
 static const sn_option table[] = {
@@ -70,6 +78,13 @@ static const sn_option table[] = {
     {"export-c", .offset = offsetof(eval_options, export_c), .tag = EXPORT, .kind = SN_OPTION_TEXT,
      .value_name = "NAME.h", .group = "Export",
      .help = "write it as a C array, with a program that runs it in NAME_example.c, and exit"},
+    {"act", .offset = offsetof(eval_options, act), .tag = RUN | EXPORT, .kind = SN_OPTION_CHOICE,
+     .value_name = "NAME", .choice_name = act_choice, .fallback = "fp32", .group = "Activations",
+     .help = "what a checkpoint's convolutions of one-bit or ternary weights read; int8: integers "
+             "of 8 bits, whose steps training images decide"},
+    {"calibrate", .offset = offsetof(eval_options, calibrate), .tag = CALIBRATE,
+     .kind = SN_OPTION_COUNT, .value_name = "N", .minimum = 1, .maximum = 1e9, .fallback = "500",
+     .group = "Activations", .help = "with --act int8: the number of those images"},
     {"plan", .offset = offsetof(eval_options, plan), .tag = PLAN, .kind = SN_OPTION_FLAG,
      .group = "Looks",
      .help = "print how each convolution is computed, what it was predicted to take and takes"},
@@ -207,15 +222,35 @@ static sn_status infer_options(const eval_options *options, int threads, sn_infe
     return SN_OK;
 }
 
+/* Opens one split of the data set that goes with the network. */
+static sn_status open_data(const eval_options *options, const sn_subject *subject, sn_split split,
+                           uint64_t limit, int *index, sn_dataset **dataset, sn_error *error) {
+    char directory[SN_OPTION_TEXT_SIZE];
+    SN_TRY(find_dataset(options, subject, index, error));
+    SN_TRY(find_data(options, subject, *index, directory, error));
+    return sn_dataset_open(*index, split, directory, (size_t)limit, dataset, error);
+}
+
+/* Gives the subject activations of eight bits. */
+static sn_status calibrate(const eval_options *options, sn_subject *subject, sn_error *error) {
+    int index;
+    sn_dataset *dataset = NULL;
+    sn_status status = sn_subject_can_calibrate(subject, error);
+    if (status == SN_OK)
+        status = open_data(options, subject, SN_SPLIT_TRAIN, options->calibrate, &index, &dataset,
+                           error);
+    if (status == SN_OK)
+        status = sn_subject_calibrate(subject, dataset, (size_t)options->calibrate,
+                                      thread_count(options), error);
+    sn_dataset_free(dataset);
+    return status;
+}
+
 static sn_status evaluate(const eval_options *options, const sn_subject *subject,
                           sn_dataset **dataset, sn_error *error) {
     int index;
     sn_infer_costs costs;
-    char directory[SN_OPTION_TEXT_SIZE];
-    SN_TRY(find_dataset(options, subject, &index, error));
-    SN_TRY(find_data(options, subject, index, directory, error));
-    SN_TRY(sn_dataset_open(index, SN_SPLIT_TEST, directory, (size_t)options->limit_test, dataset,
-                           error));
+    SN_TRY(open_data(options, subject, SN_SPLIT_TEST, options->limit_test, &index, dataset, error));
     sn_progress progress = {0};
     sn_evaluate_options settings = {.threads = thread_count(options),
                                     .parity_images = (size_t)options->parity,
@@ -283,12 +318,13 @@ static sn_status check_action(const eval_options *options, sn_error *error) {
     const int wanted = options->plan + options->cost + is_exporting(options);
     SN_RETURN_IF(wanted > 1, error, SN_ERROR_ARGUMENT,
                  "--plan, --cost and --export are different things to do; give one of them");
-    SN_RETURN_IF(options->compare_forms && !options->plan, error, SN_ERROR_ARGUMENT,
-                 "--compare-forms has no effect without --plan");
     return SN_OK;
 }
 
 static sn_status refuse_option(const sn_option *option, int action, sn_error *error) {
+    SN_RETURN_IF(option->tag == PLAN || option->tag == CALIBRATE, error, SN_ERROR_ARGUMENT,
+                 "--%s has no effect without %s", option->name,
+                 option->tag == PLAN ? "--plan" : "--act int8");
     static const char *const reasons[] = {
         [EXPORT] = "--export: that writes the model and evaluates nothing",
         [PLAN] = "--plan: that times layers and evaluates nothing",
@@ -308,8 +344,9 @@ static sn_status check_given(const eval_options *options, const bool *given, sn_
                      "--%s needs the name of a file", option->name);
     }
     SN_TRY(check_action(options, error));
-    for (size_t i = 0; i < OPTION_COUNT && action != EVALUATE; i++)
-        if (given[i] && !(table[i].tag & action))
+    const int effective = action | (options->act == ACT_INT8 ? CALIBRATE : 0);
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (given[i] && !(table[i].tag & effective))
             return refuse_option(&table[i], action, error);
     const sn_infer_isa isa = (sn_infer_isa)options->isa;
     if (isa == SN_INFER_ISA_AUTO || sn_infer_isa_available(isa))
@@ -356,6 +393,8 @@ static sn_status eval(const char *path, const eval_options *options, const bool 
     sn_status status = sn_subject_open(path, thread_count(options), &subject, error);
     if (status == SN_OK)
         status = check_parity(options, given, &subject, error);
+    if (status == SN_OK && options->act == ACT_INT8)
+        status = calibrate(options, &subject, error);
     if (status == SN_OK)
         status = act(options, &subject, &dataset, error);
     sn_dataset_free(dataset);
