@@ -8,6 +8,9 @@
 #include "cli/export.h"
 #include "cli/failure.h"
 #include "cli/report.h"
+#include "cli/runner.h"
+#include "cli/show_cost.h"
+#include "cli/show_plan.h"
 
 #include <errno.h>
 #include <omp.h>
@@ -20,17 +23,28 @@ static const char usage[] =
     "usage: eval CHECKPOINT|MODEL.sgn [OPTION...]\n"
     "\n"
     "Runs the test images through the inference library and prints accuracy, speed and size. The\n"
-    "network in a checkpoint is frozen first, and the training graph runs the first images too, "
-    "for\n"
-    "parity. With --export or --export-c it writes the frozen network to files instead.";
+    "network in a checkpoint is frozen first, and the training graph runs the first images too,\n"
+    "for parity. With --export or --export-c it writes the frozen network to files instead; --plan "
+    "and\n"
+    "--cost print how its layers are computed and what they cost, and need no data.";
+
+/* What the program does; as bits, in an option's tag: where the option has an effect. */
+enum { EVALUATE = 1, EXPORT = 2, PLAN = 4, COST = 8, CALIBRATE = 16, RUN = EVALUATE | PLAN | COST };
+
+/* Which costs of steps the planner has. */
+enum { COSTS_AUTO, COSTS_BUILTIN, COSTS_MEASURED };
+
+/* What convolutions with one-bit or ternary weights read. */
+enum { ACT_FP32, ACT_INT8 };
 
 typedef struct eval_options {
     int dataset; /* 0: the one it was trained on, else 1 + index */
     char data_dir[SN_OPTION_TEXT_SIZE];
     char predictions[SN_OPTION_TEXT_SIZE];
     char export[SN_OPTION_TEXT_SIZE], export_c[SN_OPTION_TEXT_SIZE];
-    uint64_t limit_test, parity, threads;
-    int isa, form;
+    uint64_t limit_test, parity, threads, calibrate;
+    int isa, form, costs, act;
+    bool plan, compare_forms, cost;
     bool json;
 } eval_options;
 
@@ -38,46 +52,85 @@ static const char *dataset_choice(int index) {
     return index == 0 ? "as-trained" : sn_dataset_name(index - 1);
 }
 
+static const char *costs_choice(int index) {
+    static const char *const names[] = {"auto", "builtin", "measured"};
+    return index >= 0 && index <= COSTS_MEASURED ? names[index] : NULL;
+}
+
+static const char *act_choice(int index) {
+    static const char *const names[] = {"fp32", "int8"};
+    return index >= 0 && index <= ACT_INT8 ? names[index] : NULL;
+}
+
 static const sn_option table[] = {
-    {"dataset", .offset = offsetof(eval_options, dataset), .kind = SN_OPTION_CHOICE,
-     .value_name = "NAME", .choice_name = dataset_choice, .fallback = "as-trained", .group = "Data",
-     .help = "data set whose test images are used"},
-    {"data-dir", .offset = offsetof(eval_options, data_dir), .kind = SN_OPTION_TEXT,
-     .value_name = "DIR", .group = "Data",
+    {"dataset", .offset = offsetof(eval_options, dataset), .tag = EVALUATE | CALIBRATE,
+     .kind = SN_OPTION_CHOICE, .value_name = "NAME", .choice_name = dataset_choice,
+     .fallback = "as-trained", .group = "Data", .help = "data set whose test images are used"},
+    {"data-dir", .offset = offsetof(eval_options, data_dir), .tag = EVALUATE | CALIBRATE,
+     .kind = SN_OPTION_TEXT, .value_name = "DIR", .group = "Data",
      .help = "where its files are; otherwise as in training, $SIGNET_DATA, then data/"},
-    {"limit-test", .offset = offsetof(eval_options, limit_test), .kind = SN_OPTION_COUNT,
-     .value_name = "N", .maximum = 1e9, .fallback = "0", .group = "Data",
+    {"limit-test", .offset = offsetof(eval_options, limit_test), .tag = EVALUATE,
+     .kind = SN_OPTION_COUNT, .value_name = "N", .maximum = 1e9, .fallback = "0", .group = "Data",
      .help = "use only the first N test images; 0: all"},
-    {"export", .offset = offsetof(eval_options, export), .kind = SN_OPTION_TEXT,
+    {"export", .offset = offsetof(eval_options, export), .tag = EXPORT, .kind = SN_OPTION_TEXT,
      .value_name = "FILE.sgn", .group = "Export",
      .help = "write the packed model to a file, print its size and exit; needs no data"},
-    {"export-c", .offset = offsetof(eval_options, export_c), .kind = SN_OPTION_TEXT,
+    {"export-c", .offset = offsetof(eval_options, export_c), .tag = EXPORT, .kind = SN_OPTION_TEXT,
      .value_name = "NAME.h", .group = "Export",
      .help = "write it as a C array, with a program that runs it in NAME_example.c, and exit"},
-    {"json", .offset = offsetof(eval_options, json), .kind = SN_OPTION_FLAG, .group = "Output",
-     .help = "print one JSON object instead of text"},
-    {"predictions", .offset = offsetof(eval_options, predictions), .kind = SN_OPTION_TEXT,
-     .value_name = "FILE.csv", .group = "Output",
+    {"act", .offset = offsetof(eval_options, act), .tag = RUN | EXPORT, .kind = SN_OPTION_CHOICE,
+     .value_name = "NAME", .choice_name = act_choice, .fallback = "fp32", .group = "Activations",
+     .help = "what a checkpoint's convolutions of one-bit or ternary weights read; int8: integers "
+             "of 8 bits, whose steps training images decide"},
+    {"calibrate", .offset = offsetof(eval_options, calibrate), .tag = CALIBRATE,
+     .kind = SN_OPTION_COUNT, .value_name = "N", .minimum = 1, .maximum = 1e9, .fallback = "500",
+     .group = "Activations", .help = "with --act int8: the number of those images"},
+    {"plan", .offset = offsetof(eval_options, plan), .tag = PLAN, .kind = SN_OPTION_FLAG,
+     .group = "Looks",
+     .help = "print how each convolution is computed, what it was predicted to take and takes"},
+    {"compare-forms", .offset = offsetof(eval_options, compare_forms), .tag = PLAN,
+     .kind = SN_OPTION_FLAG, .group = "Looks",
+     .help = "with --plan: time every form of every layer"},
+    {"cost", .offset = offsetof(eval_options, cost), .tag = COST, .kind = SN_OPTION_FLAG,
+     .group = "Looks",
+     .help = "print operations, bytes and energy of an image with each kind of weights"},
+    {"json", .offset = offsetof(eval_options, json), .tag = RUN | EXPORT, .kind = SN_OPTION_FLAG,
+     .group = "Output", .help = "print one JSON object instead of text"},
+    {"predictions", .offset = offsetof(eval_options, predictions), .tag = EVALUATE,
+     .kind = SN_OPTION_TEXT, .value_name = "FILE.csv", .group = "Output",
      .help = "write a line for each image: index, label, prediction, logits"},
-    {"parity", .offset = offsetof(eval_options, parity), .kind = SN_OPTION_COUNT, .value_name = "N",
-     .maximum = 1e9, .fallback = "1000", .group = "Execution",
+    {"parity", .offset = offsetof(eval_options, parity), .tag = EVALUATE, .kind = SN_OPTION_COUNT,
+     .value_name = "N", .maximum = 1e9, .fallback = "1000", .group = "Execution",
      .help = "compare with a checkpoint's training graph on the first N images"},
-    {"isa", .offset = offsetof(eval_options, isa), .kind = SN_OPTION_CHOICE, .value_name = "NAME",
-     .choice_name = sn_infer_isa_name, .fallback = "auto", .group = "Execution",
+    {"isa", .offset = offsetof(eval_options, isa), .tag = RUN, .kind = SN_OPTION_CHOICE,
+     .value_name = "NAME", .choice_name = sn_infer_isa_name, .fallback = "auto",
+     .group = "Execution",
      .help =
          "instructions of the inference kernels; otherwise $SN_ISA, then the fastest there are"},
-    {"form", .offset = offsetof(eval_options, form), .kind = SN_OPTION_CHOICE, .value_name = "NAME",
-     .choice_name = sn_infer_form_name, .fallback = "auto", .group = "Execution",
-     .help = "how layers with one-bit or ternary weights are computed"},
-    {"threads", .offset = offsetof(eval_options, threads), .kind = SN_OPTION_COUNT,
-     .value_name = "N", .maximum = 1024, .fallback = "0", .group = "Execution",
-     .help = "threads; 0: one for each processor"},
+    {"form", .offset = offsetof(eval_options, form), .tag = RUN, .kind = SN_OPTION_CHOICE,
+     .value_name = "NAME", .choice_name = sn_infer_form_name, .fallback = "auto",
+     .group = "Execution", .help = "how layers with one-bit or ternary weights are computed"},
+    {"threads", .offset = offsetof(eval_options, threads), .tag = EVALUATE | PLAN | CALIBRATE,
+     .kind = SN_OPTION_COUNT, .value_name = "N", .maximum = 1024, .fallback = "0",
+     .group = "Execution",
+     .help = "threads; 0: one for each processor. With --plan: those that share an image; 0: one"},
+    {"costs", .offset = offsetof(eval_options, costs), .tag = RUN, .kind = SN_OPTION_CHOICE,
+     .value_name = "NAME", .choice_name = costs_choice, .fallback = "auto", .group = "Execution",
+     .help = "what the planner takes the kernels' steps to cost; measured: here and now, which may "
+             "come out otherwise the next time; auto: measured with --plan, otherwise builtin"},
 };
 
 enum { OPTION_COUNT = sizeof table / sizeof *table, TEMPORARY_SIZE = SN_OPTION_TEXT_SIZE + 8 };
 
+/* What each form of the layers is run for, and the model to measure its energy. */
+static const double plan_seconds = 0.3, energy_seconds = 1;
+
 static bool is_exporting(const eval_options *options) {
     return options->export[0] || options->export_c[0];
+}
+
+static int action_of(const eval_options *options) {
+    return options->plan ? PLAN : options->cost ? COST : is_exporting(options) ? EXPORT : EVALUATE;
 }
 
 static int thread_count(const eval_options *options) {
@@ -154,20 +207,55 @@ static sn_status find_data(const eval_options *options, const sn_subject *subjec
     return sn_cli_find_data(dataset, given, directory, error);
 }
 
+/* How the library is to run a model; *costs is what the result may point to. */
+static sn_status infer_options(const eval_options *options, int threads, sn_infer_costs *costs,
+                               sn_infer_options *infer, sn_error *error) {
+    const bool measured =
+        options->costs == COSTS_MEASURED || (options->costs == COSTS_AUTO && options->plan);
+    *infer = (sn_infer_options){.isa = (sn_infer_isa)options->isa,
+                                .form = (sn_infer_form)options->form,
+                                .threads = threads};
+    if (!measured)
+        return SN_OK;
+    SN_TRY(sn_runner_measure_costs(infer->isa, costs, error));
+    infer->costs = costs;
+    return SN_OK;
+}
+
+/* Opens one split of the data set that goes with the network. */
+static sn_status open_data(const eval_options *options, const sn_subject *subject, sn_split split,
+                           uint64_t limit, int *index, sn_dataset **dataset, sn_error *error) {
+    char directory[SN_OPTION_TEXT_SIZE];
+    SN_TRY(find_dataset(options, subject, index, error));
+    SN_TRY(find_data(options, subject, *index, directory, error));
+    return sn_dataset_open(*index, split, directory, (size_t)limit, dataset, error);
+}
+
+/* Gives the subject activations of eight bits. */
+static sn_status calibrate(const eval_options *options, sn_subject *subject, sn_error *error) {
+    int index;
+    sn_dataset *dataset = NULL;
+    sn_status status = sn_subject_can_calibrate(subject, error);
+    if (status == SN_OK)
+        status = open_data(options, subject, SN_SPLIT_TRAIN, options->calibrate, &index, &dataset,
+                           error);
+    if (status == SN_OK)
+        status = sn_subject_calibrate(subject, dataset, (size_t)options->calibrate,
+                                      thread_count(options), error);
+    sn_dataset_free(dataset);
+    return status;
+}
+
 static sn_status evaluate(const eval_options *options, const sn_subject *subject,
                           sn_dataset **dataset, sn_error *error) {
     int index;
-    char directory[SN_OPTION_TEXT_SIZE];
-    SN_TRY(find_dataset(options, subject, &index, error));
-    SN_TRY(find_data(options, subject, index, directory, error));
-    SN_TRY(sn_dataset_open(index, SN_SPLIT_TEST, directory, (size_t)options->limit_test, dataset,
-                           error));
+    sn_infer_costs costs;
+    SN_TRY(open_data(options, subject, SN_SPLIT_TEST, options->limit_test, &index, dataset, error));
     sn_progress progress = {0};
-    sn_evaluate_options settings = {
-        .threads = thread_count(options),
-        .infer = {.isa = (sn_infer_isa)options->isa, .form = (sn_infer_form)options->form},
-        .parity_images = (size_t)options->parity,
-        .progress = &progress};
+    sn_evaluate_options settings = {.threads = thread_count(options),
+                                    .parity_images = (size_t)options->parity,
+                                    .progress = &progress};
+    SN_TRY(infer_options(options, 1, &costs, &settings.infer, error));
     sn_evaluate_result result;
     if (options->predictions[0])
         SN_TRY(evaluate_with_predictions(subject, *dataset, options->predictions, &settings,
@@ -196,31 +284,78 @@ static sn_status export(const eval_options *options, const sn_subject *subject, 
     return sn_report_export(subject, &exported, options->json, error);
 }
 
+static sn_status show_plan(const eval_options *options, const sn_subject *subject,
+                           sn_error *error) {
+    const int threads = options->threads ? (int)options->threads : 1;
+    sn_infer_costs costs;
+    sn_show_plan_options settings = {
+        .json = options->json, .compare_forms = options->compare_forms, .seconds = plan_seconds};
+    SN_TRY(infer_options(options, threads, &costs, &settings.infer, error));
+    return sn_show_plan(subject, &settings, error);
+}
+
+static sn_status show_cost(const eval_options *options, const sn_subject *subject,
+                           sn_error *error) {
+    sn_infer_costs costs;
+    sn_infer_options infer;
+    sn_runner runner;
+    SN_TRY(infer_options(options, 1, &costs, &infer, error));
+    sn_status status =
+        sn_runner_open(subject->packed, subject->packed_bytes, &infer, &runner, error);
+    if (status == SN_OK)
+        status =
+            sn_show_cost(runner.model, &runner.info,
+                         &(sn_show_cost_options){.json = options->json, .seconds = energy_seconds},
+                         stdout, error);
+    sn_runner_close(&runner);
+    return status;
+}
+
 /* ---- the program ---- */
 
-static bool is_option(const sn_option *option, const char *name) {
-    return strcmp(option->name, name) == 0;
+/* What the options ask for, as bits; several things at once are a mistake. */
+static sn_status check_action(const eval_options *options, sn_error *error) {
+    const int wanted = options->plan + options->cost + is_exporting(options);
+    SN_RETURN_IF(wanted > 1, error, SN_ERROR_ARGUMENT,
+                 "--plan, --cost and --export are different things to do; give one of them");
+    return SN_OK;
+}
+
+static sn_status refuse_option(const sn_option *option, int action, sn_error *error) {
+    SN_RETURN_IF(option->tag == PLAN || option->tag == CALIBRATE, error, SN_ERROR_ARGUMENT,
+                 "--%s has no effect without %s", option->name,
+                 option->tag == PLAN ? "--plan" : "--act int8");
+    static const char *const reasons[] = {
+        [EXPORT] = "--export: that writes the model and evaluates nothing",
+        [PLAN] = "--plan: that times layers and evaluates nothing",
+        [COST] = "--cost: that counts and evaluates nothing"};
+    return sn_error_set(error, SN_ERROR_ARGUMENT, "--%s has no effect with %s", option->name,
+                        reasons[action]);
 }
 
 /* Options that would have no effect, or an empty one, are mistakes. */
 static sn_status check_given(const eval_options *options, const bool *given, sn_error *error) {
+    const int action = action_of(options);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const sn_option *option = &table[i];
-        const bool is_export = is_option(option, "export") || is_option(option, "export-c");
         char text[SN_OPTION_TEXT_SIZE];
         sn_option_format(option, options, text);
-        SN_RETURN_IF(given[i] && is_export && !text[0], error, SN_ERROR_ARGUMENT,
+        SN_RETURN_IF(given[i] && option->tag == EXPORT && !text[0], error, SN_ERROR_ARGUMENT,
                      "--%s needs the name of a file", option->name);
-        SN_RETURN_IF(
-            is_exporting(options) && given[i] && !is_export && !is_option(option, "json"), error,
-            SN_ERROR_ARGUMENT,
-            "--%s has no effect with --export: that writes the model and evaluates nothing",
-            option->name);
     }
+    SN_TRY(check_action(options, error));
+    const int effective = action | (options->act == ACT_INT8 ? CALIBRATE : 0);
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (given[i] && !(table[i].tag & effective))
+            return refuse_option(&table[i], action, error);
     const sn_infer_isa isa = (sn_infer_isa)options->isa;
     if (isa == SN_INFER_ISA_AUTO || sn_infer_isa_available(isa))
         return SN_OK;
     return refuse_isa(isa, error);
+}
+
+static bool is_option(const sn_option *option, const char *name) {
+    return strcmp(option->name, name) == 0;
 }
 
 /* A model file has nothing to compare with. */
@@ -236,6 +371,20 @@ static sn_status check_parity(const eval_options *options, const bool *given,
     return SN_OK;
 }
 
+static sn_status act(const eval_options *options, const sn_subject *subject, sn_dataset **dataset,
+                     sn_error *error) {
+    switch (action_of(options)) {
+    case EXPORT:
+        return export(options, subject, error);
+    case PLAN:
+        return show_plan(options, subject, error);
+    case COST:
+        return show_cost(options, subject, error);
+    default:
+        return evaluate(options, subject, dataset, error);
+    }
+}
+
 static sn_status eval(const char *path, const eval_options *options, const bool *given,
                       sn_error *error) {
     sn_dataset *dataset = NULL;
@@ -244,9 +393,10 @@ static sn_status eval(const char *path, const eval_options *options, const bool 
     sn_status status = sn_subject_open(path, thread_count(options), &subject, error);
     if (status == SN_OK)
         status = check_parity(options, given, &subject, error);
+    if (status == SN_OK && options->act == ACT_INT8)
+        status = calibrate(options, &subject, error);
     if (status == SN_OK)
-        status = is_exporting(options) ? export(options, &subject, error)
-                                       : evaluate(options, &subject, &dataset, error);
+        status = act(options, &subject, &dataset, error);
     sn_dataset_free(dataset);
     sn_subject_close(&subject);
     return status;

@@ -2,7 +2,6 @@
 
 #include "infer/labels.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 static double density(const sn_infer_info *model) {
@@ -53,8 +52,8 @@ static json_t *describe_subject(const sn_subject *s) {
                      "quant", sn_quantizer_name(config->quant.quantizer));
 }
 
-/* Prints and releases both, members of the second after those of the first. */
-static sn_status print_objects(json_t *object, json_t *more, const char *path, sn_error *error) {
+sn_status sn_report_object(const sn_subject *subject, json_t *more, sn_error *error) {
+    json_t *object = describe_subject(subject);
     const bool made = object && more && json_object_update(object, more) == 0;
     if (made) {
         json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
@@ -63,7 +62,7 @@ static sn_status print_objects(json_t *object, json_t *more, const char *path, s
     json_decref(object);
     json_decref(more);
     SN_RETURN_IF(!made, error, SN_ERROR_DATA, "%s: cannot write its name as JSON (not UTF-8?)",
-                 path);
+                 subject->path);
     return SN_OK;
 }
 
@@ -82,7 +81,7 @@ sn_status sn_report_json(const sn_subject *subject, int dataset, const sn_evalua
         "parity_images", (json_int_t)r->parity_images, "parity_max_abs",
         compared ? json_real(r->parity_max_abs) : json_null(), "parity_mismatches",
         compared ? json_integer((json_int_t)r->parity_mismatches) : json_null());
-    return print_objects(describe_subject(subject), results, subject->path, error);
+    return sn_report_object(subject, results, error);
 }
 
 sn_status sn_report_export(const sn_subject *subject, const sn_exported *exported, bool json,
@@ -92,7 +91,7 @@ sn_status sn_report_export(const sn_subject *subject, const sn_exported *exporte
                                   "export_c", exported->header, "example", exported->example,
                                   "packed_bytes", (json_int_t)subject->packed_bytes, "weight_bytes",
                                   (json_int_t)subject->info.weight_bytes);
-        return print_objects(describe_subject(subject), files, subject->path, error);
+        return sn_report_object(subject, files, error);
     }
     if (exported->model)
         printf("%s: %zu bytes\n", exported->model, subject->packed_bytes);

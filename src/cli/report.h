@@ -4,12 +4,18 @@
 
 #include "cli/evaluate.h"
 
+#include <jansson.h>
+
 /* Results on stdout, as text or as one JSON object. dataset: index of sn_dataset_name.
  * SN_ERROR_DATA for a path that JSON cannot hold. */
 void sn_report_text(const sn_subject *subject, int dataset, const sn_evaluate_options *options,
                     const sn_evaluate_result *result);
 sn_status sn_report_json(const sn_subject *subject, int dataset, const sn_evaluate_options *options,
                          const sn_evaluate_result *result, sn_error *error);
+
+/* Prints one JSON object: what the path names, and the members of `more`, which it releases.
+ * SN_ERROR_DATA for a path that JSON cannot hold. */
+sn_status sn_report_object(const sn_subject *subject, json_t *more, sn_error *error);
 
 /* What was exported: paths, NULL for what was not. */
 typedef struct sn_exported {

@@ -1,13 +1,16 @@
 #include "cli/subject.h"
 
+#include "autograd/op.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "infer/format.h"
 #include "infer/labels.h"
-#include "train/freeze.h"
+#include "train/calibrate.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { CALIBRATION_BATCH = 16 }; /* images at once; the inputs of all layers are kept */
 
 /* Whether the file is meant to be a model: what it is called, or how it begins. */
 static bool is_model_file(const char *path) {
@@ -74,25 +77,34 @@ static sn_status read_model(sn_subject *s, sn_error *error) {
     return SN_OK;
 }
 
-static sn_status freeze_checkpoint(sn_subject *s, int threads, sn_error *error) {
-    SN_TRY(sn_checkpoint_open(s->path, &s->checkpoint, error));
-    s->input = *sn_checkpoint_input(s->checkpoint);
-    s->normalised = true;
-    const sn_network_options network = {
-        .model = sn_config_model(sn_checkpoint_config(s->checkpoint), &s->input),
-        .mode = SN_GRAPH_EVAL,
-        .batch = SN_SUBJECT_BATCH,
-        .threads = threads};
-    SN_TRY(sn_parameters_create(&s->parameters, error));
-    SN_TRY(sn_network_create(&network, s->parameters, &s->network, error));
-    SN_TRY(sn_checkpoint_read_parameters(s->checkpoint, s->parameters, error));
-    SN_TRY(sn_freeze(&s->network, sn_checkpoint_labels(s->checkpoint), &s->packed, &s->packed_bytes,
-                     error));
+/* An eval network for the checkpoint's parameters. */
+static sn_network_options network_options(const sn_subject *s, size_t batch, int threads) {
+    return (sn_network_options){.model =
+                                    sn_config_model(sn_checkpoint_config(s->checkpoint), &s->input),
+                                .mode = SN_GRAPH_EVAL,
+                                .batch = batch,
+                                .threads = threads};
+}
+
+static sn_status inspect_frozen(sn_subject *s, sn_error *error) {
     const sn_infer_options options = {.isa = SN_INFER_ISA_PORTABLE};
     const sn_infer_status status = sn_infer_inspect(s->packed, s->packed_bytes, &options, &s->info);
     SN_RETURN_IF(status != SN_INFER_OK, error, SN_ERROR_INTERNAL, "packed model: %s",
                  sn_infer_status_text(status));
     return SN_OK;
+}
+
+static sn_status freeze_checkpoint(sn_subject *s, int threads, sn_error *error) {
+    SN_TRY(sn_checkpoint_open(s->path, &s->checkpoint, error));
+    s->input = *sn_checkpoint_input(s->checkpoint);
+    s->normalised = true;
+    const sn_network_options network = network_options(s, SN_SUBJECT_BATCH, threads);
+    SN_TRY(sn_parameters_create(&s->parameters, error));
+    SN_TRY(sn_network_create(&network, s->parameters, &s->network, error));
+    SN_TRY(sn_checkpoint_read_parameters(s->checkpoint, s->parameters, error));
+    SN_TRY(sn_freeze(&s->network, sn_checkpoint_labels(s->checkpoint), &s->packed, &s->packed_bytes,
+                     error));
+    return inspect_frozen(s, error);
 }
 
 sn_status sn_subject_open(const char *path, int threads, sn_subject *subject, sn_error *error) {
@@ -106,6 +118,50 @@ void sn_subject_close(sn_subject *subject) {
     sn_network_free(&subject->network);
     sn_parameters_free(subject->parameters);
     sn_checkpoint_free(subject->checkpoint);
+}
+
+static sn_status freeze_rounded(sn_subject *s, const sn_network *network, const sn_dataset *dataset,
+                                size_t images, sn_error *error) {
+    void *packed = NULL;
+    size_t bytes = 0;
+    sn_input_step *steps =
+        sn_alloc_array(sn_graph_node_count(network->graph), sizeof(sn_input_step));
+    SN_RETURN_IF(!steps, error, SN_ERROR_MEMORY, "out of memory for calibration");
+    sn_status status = sn_calibrate(network, dataset, &s->input.statistics, images, steps, error);
+    if (status == SN_OK)
+        status = sn_freeze_integers(network, sn_checkpoint_labels(s->checkpoint), steps, &packed,
+                                    &bytes, error);
+    sn_free(steps);
+    SN_TRY(status);
+    sn_free(s->packed);
+    s->packed = packed;
+    s->packed_bytes = bytes;
+    return inspect_frozen(s, error);
+}
+
+sn_status sn_subject_can_calibrate(const sn_subject *subject, sn_error *error) {
+    SN_RETURN_IF(!subject->checkpoint, error, SN_ERROR_ARGUMENT,
+                 "--act int8: %s is a model file, whose activations are settled; give its "
+                 "checkpoint instead",
+                 subject->path);
+    SN_RETURN_IF(subject->info.quantized_weights == 0, error, SN_ERROR_ARGUMENT,
+                 "--act int8: %s has no convolutions with one-bit or ternary weights",
+                 subject->path);
+    return SN_OK;
+}
+
+sn_status sn_subject_calibrate(sn_subject *subject, const sn_dataset *dataset, size_t images,
+                               int threads, sn_error *error) {
+    sn_network network = {0};
+    SN_TRY(sn_subject_can_calibrate(subject, error));
+    SN_TRY(sn_subject_check(subject, dataset, error));
+    sn_network_options options = network_options(subject, CALIBRATION_BATCH, threads);
+    options.keep_inputs = true;
+    sn_status status = sn_network_create(&options, subject->parameters, &network, error);
+    if (status == SN_OK)
+        status = freeze_rounded(subject, &network, dataset, images, error);
+    sn_network_free(&network);
+    return status;
 }
 
 int sn_subject_dataset(const sn_subject *subject) {

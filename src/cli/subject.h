@@ -25,6 +25,15 @@ typedef struct sn_subject {
 sn_status sn_subject_open(const char *path, int threads, sn_subject *subject, sn_error *error);
 void sn_subject_close(sn_subject *subject);
 
+/* SN_ERROR_ARGUMENT for a model file, which has no network to calibrate, and for a network without
+ * convolutions with one-bit or ternary weights. */
+sn_status sn_subject_can_calibrate(const sn_subject *subject, sn_error *error);
+
+/* Freezes a checkpoint again, with activations of eight bits before those convolutions. Their steps
+ * are taken from the first `images` images of `dataset`, which should be training images. */
+sn_status sn_subject_calibrate(sn_subject *subject, const sn_dataset *dataset, size_t images,
+                               int threads, sn_error *error);
+
 /* The index of the data set that it was trained on; -1 when it does not say or is not known. */
 int sn_subject_dataset(const sn_subject *subject);
 

@@ -21,6 +21,7 @@ typedef struct freezer {
     bool *taken;         /* by node: part of an instruction already */
     bool *folded;        /* by node: a batch-norm of which only sum and activation are left */
     float *scale, *bias; /* workspace for one layer's epilogue */
+    const sn_input_step *steps; /* by node; or NULL: all inputs stay as they are */
 } freezer;
 
 static void map_value(freezer *f, const sn_tensor *tensor, sn_packer_value value) {
@@ -176,8 +177,8 @@ static void take_codes(const sn_region *regions, const float *quantized, size_t 
         codes->weights[i] = quantized[i] > 0 ? 1 : binary || quantized[i] < 0 ? -1 : 0;
 }
 
-/* Encodes all filters and multiplies f->scale by their alpha, which weights of another code contain.
- * free_codes whatever comes out. */
+/* Encodes all filters and multiplies f->scale by their alpha, which weights of another code
+ * contain. free_codes whatever comes out. */
 static sn_status encode(freezer *f, const sn_node *quantize, weight_codes *codes, sn_error *error) {
     const sn_quant_options *options = (const void *)quantize->attributes;
     const size_t filters = quantize->output->shape.size[0];
@@ -214,11 +215,15 @@ static sn_status pack_conv(freezer *f, const sn_node *node, sn_packer_value inpu
                            sn_packer_value *output, sn_error *error) {
     const sn_conv2d_attributes *attributes = (const void *)node->attributes;
     const size_t *size = node->input[1]->shape.size;
+    const bool rounded = f->steps && codes->code != SN_CODE_FULL && codes->code != SN_CODE_OTHER;
+    const sn_input_step step = rounded ? f->steps[node->index] : (sn_input_step){0};
     const sn_packer_conv conv = {.filters = (int)size[0],
                                  .kernel_height = (int)size[2],
                                  .kernel_width = (int)size[3],
                                  .stride = attributes->stride,
-                                 .padding = attributes->padding};
+                                 .padding = attributes->padding,
+                                 .input_scale = step.step,
+                                 .input_signed = step.is_signed};
     switch (codes->code) {
     case SN_CODE_SIGNED_BINARY:
     case SN_CODE_SIGNED_BINARY_CENTERED: {
@@ -381,12 +386,14 @@ static size_t most_filters(const sn_graph *graph) {
     return most;
 }
 
-sn_status sn_freeze(const sn_network *network, const sn_labels *labels, void **packed,
-                    size_t *bytes, sn_error *error) {
+sn_status sn_freeze_integers(const sn_network *network, const sn_labels *labels,
+                             const sn_input_step *steps, void **packed, size_t *bytes,
+                             sn_error *error) {
     const size_t nodes = sn_graph_node_count(network->graph);
     const size_t filters = most_filters(network->graph);
     freezer f = {.graph = network->graph,
                  .node_count = nodes,
+                 .steps = steps,
                  .tensors = calloc(nodes + 1, sizeof(sn_tensor *)),
                  .values = calloc(nodes + 1, sizeof(sn_packer_value)),
                  .taken = calloc(nodes, sizeof(bool)),
@@ -406,4 +413,9 @@ sn_status sn_freeze(const sn_network *network, const sn_labels *labels, void **p
     free(f.scale);
     free(f.bias);
     return status;
+}
+
+sn_status sn_freeze(const sn_network *network, const sn_labels *labels, void **packed,
+                    size_t *bytes, sn_error *error) {
+    return sn_freeze_integers(network, labels, NULL, packed, bytes, error);
 }

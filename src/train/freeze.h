@@ -12,4 +12,17 @@
 sn_status sn_freeze(const sn_network *network, const sn_labels *labels, void **packed,
                     size_t *bytes, sn_error *error);
 
+/* How a convolution's input is rounded to integers: q = round(x / step), held to 0 .. 255, or to
+ * -127 .. 127 when it is signed. Step 0: not at all. */
+typedef struct sn_input_step {
+    float step;
+    bool is_signed;
+} sn_input_step;
+
+/* Likewise, with steps[nodes of the network's graph], of which those of convolutions with one-bit
+ * and ternary weights are used. calibrate.h finds them. */
+sn_status sn_freeze_integers(const sn_network *network, const sn_labels *labels,
+                             const sn_input_step *steps, void **packed, size_t *bytes,
+                             sn_error *error);
+
 #endif

@@ -1,5 +1,7 @@
 #include "train/network.h"
 
+#include "autograd/op.h"
+
 #include <math.h>
 
 static sn_status add_loss(const sn_network_options *options, sn_network *network, sn_error *error) {
@@ -14,6 +16,12 @@ static sn_status add_loss(const sn_network_options *options, sn_network *network
                            &network->loss, error);
 }
 
+static void keep_inputs(sn_graph *graph) {
+    for (size_t i = 0; i < sn_graph_node_count(graph); i++)
+        if (sn_op_is_conv2d(sn_graph_node(graph, i)->op))
+            sn_tensor_keep(sn_graph_node(graph, i)->input[0]);
+}
+
 sn_status sn_network_create(const sn_network_options *options, sn_parameters *parameters,
                             sn_network *network, sn_error *error) {
     const sn_model_options *model = &options->model;
@@ -25,6 +33,8 @@ sn_status sn_network_create(const sn_network_options *options, sn_parameters *pa
         graph, sn_shape_4(options->batch, model->channels, model->height, model->image_width),
         &network->images, error));
     SN_TRY(sn_model_build(model, graph, network->images, &network->logits, error));
+    if (options->keep_inputs)
+        keep_inputs(graph);
     if (options->mode == SN_GRAPH_EVAL)
         return sn_graph_plan(graph, network->logits, error);
     sn_tensor_keep(network->logits);

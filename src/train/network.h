@@ -15,6 +15,7 @@ typedef struct sn_network_options {
     double temperature, teacher_weight;
     sn_engine engine;
     sn_precision precision;
+    bool keep_inputs; /* of convolutions: can be read after a forward (calibrate.h) */
 } sn_network_options;
 
 typedef struct sn_network {
