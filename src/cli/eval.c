@@ -74,7 +74,8 @@ static const sn_option table[] = {
      .help = "use only the first N test images; 0: all"},
     {"export", .offset = offsetof(eval_options, export), .tag = EXPORT, .kind = SN_OPTION_TEXT,
      .value_name = "FILE.sgn", .group = "Export",
-     .help = "write the packed model to a file, print its size and exit; needs no data"},
+     .help = "write the packed model to a file, print its size and exit; needs no data with fp32 "
+             "activations"},
     {"export-c", .offset = offsetof(eval_options, export_c), .tag = EXPORT, .kind = SN_OPTION_TEXT,
      .value_name = "NAME.h", .group = "Export",
      .help = "write it as a C array, with a program that runs it in NAME_example.c, and exit"},
@@ -333,6 +334,12 @@ static sn_status refuse_option(const sn_option *option, int action, sn_error *er
                         reasons[action]);
 }
 
+/* --plan=false and the like are no mistake. */
+static bool is_off(const sn_option *option, const eval_options *options) {
+    return option->kind == SN_OPTION_FLAG &&
+           !*(const bool *)(const void *)((const char *)options + option->offset);
+}
+
 /* Options that would have no effect, or an empty one, are mistakes. */
 static sn_status check_given(const eval_options *options, const bool *given, sn_error *error) {
     const int action = action_of(options);
@@ -346,7 +353,7 @@ static sn_status check_given(const eval_options *options, const bool *given, sn_
     SN_TRY(check_action(options, error));
     const int effective = action | (options->act == ACT_INT8 ? CALIBRATE : 0);
     for (size_t i = 0; i < OPTION_COUNT; i++)
-        if (given[i] && !(table[i].tag & effective))
+        if (given[i] && !(table[i].tag & effective) && !is_off(&table[i], options))
             return refuse_option(&table[i], action, error);
     const sn_infer_isa isa = (sn_infer_isa)options->isa;
     if (isa == SN_INFER_ISA_AUTO || sn_infer_isa_available(isa))

@@ -74,6 +74,8 @@ done
 cmp plan-1.txt plan-2.txt || die 'two plans with built-in costs differ'
 "$eval" fp32/best.h5 --limit-test 20 --costs measured >/dev/null || die '--costs of an evaluation'
 
+"$eval" fp32/best.h5 --limit-test 20 --plan=false --cost=false | grep -q top-1 || die '--plan=false'
+
 # ---- what it costs ----
 "$eval" model.sgn --cost >cost.txt 2>cost.err
 [[ ! -s cost.err ]] || die "stderr is not empty: $(cat cost.err)"
