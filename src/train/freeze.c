@@ -176,8 +176,8 @@ static void take_codes(const sn_region *regions, const float *quantized, size_t 
         codes->weights[i] = quantized[i] > 0 ? 1 : binary || quantized[i] < 0 ? -1 : 0;
 }
 
-/* Encodes all filters and multiplies f->scale by their alpha, which weights of another code contain.
- * free_codes whatever comes out. */
+/* Encodes all filters and multiplies f->scale by their alpha, which weights of another code
+ * contain. free_codes whatever comes out. */
 static sn_status encode(freezer *f, const sn_node *quantize, weight_codes *codes, sn_error *error) {
     const sn_quant_options *options = (const void *)quantize->attributes;
     const size_t filters = quantize->output->shape.size[0];
