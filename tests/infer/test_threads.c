@@ -1,5 +1,6 @@
 /* The pool of POSIX threads: every index once, whatever the machine is busy with; and networks that
  * give the same bits on any number of threads. */
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
 #include "base/memory.h"
 #include "infer/threads.h"
 #include "naive.h"
