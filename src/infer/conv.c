@@ -24,12 +24,6 @@ typedef struct prepared_parts {
     uint16_t *offsets;
 } prepared_parts;
 
-static void *take(unsigned char *base, uint64_t *used, uint64_t bytes) {
-    void *part = base && bytes ? base + *used : NULL;
-    *used += sn_infer_align_up(bytes);
-    return part;
-}
-
 /* Where they lie in a block at `base`; returns the block's size. */
 static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, prepared_parts *parts) {
     const sn_infer_conv *conv = &layer->conv;
@@ -37,20 +31,21 @@ static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, prepared
     const uint64_t filters = (uint64_t)layer->out.channels * sizeof(float);
     const uint64_t programs = dense ? 0 : (uint64_t)conv->chunks * conv->groups;
     uint64_t used = 0;
-    parts->stage = take(base, &used, sn_infer_stage_bytes(&conv->stage));
-    parts->gain = take(base, &used, filters);
-    parts->bias = take(base, &used, filters);
-    parts->share = take(base, &used, conv->box ? filters : 0);
-    parts->slope = take(base, &used, layer->packed_slope ? filters : 0);
-    parts->box_program = take(base, &used, conv->box ? 2 * sizeof(uint64_t) : 0);
+    parts->stage = sn_infer_take(base, &used, sn_infer_stage_bytes(&conv->stage));
+    parts->gain = sn_infer_take(base, &used, filters);
+    parts->bias = sn_infer_take(base, &used, filters);
+    parts->share = sn_infer_take(base, &used, conv->box ? filters : 0);
+    parts->slope = sn_infer_take(base, &used, layer->packed_slope ? filters : 0);
+    parts->box_program = sn_infer_take(base, &used, conv->box ? 2 * sizeof(uint64_t) : 0);
     /* A walk reads a word ahead. */
-    parts->program = take(base, &used, dense ? 0 : (conv->words + 1) * sizeof(uint64_t));
-    parts->program_offsets = take(base, &used, dense ? 0 : conv->additions * sizeof(uint16_t));
-    parts->program_start = take(base, &used, programs * sizeof(sn_infer_program_start));
-    parts->weights =
-        take(base, &used,
-             dense ? layer->weights_per_filter * conv->groups * conv->group * sizeof(float) : 0);
-    parts->offsets = take(base, &used, (dense ? conv->chunk : 1) * taps_of(layer) * 2);
+    parts->program = sn_infer_take(base, &used, dense ? 0 : (conv->words + 1) * sizeof(uint64_t));
+    parts->program_offsets =
+        sn_infer_take(base, &used, dense ? 0 : conv->additions * sizeof(uint16_t));
+    parts->program_start = sn_infer_take(base, &used, programs * sizeof(sn_infer_program_start));
+    parts->weights = sn_infer_take(
+        base, &used,
+        dense ? layer->weights_per_filter * conv->groups * conv->group * sizeof(float) : 0);
+    parts->offsets = sn_infer_take(base, &used, (dense ? conv->chunk : 1) * taps_of(layer) * 2);
     return used;
 }
 
@@ -74,20 +69,26 @@ static uint64_t carve_work(const sn_infer_layer *layer, unsigned char *base, wor
     const uint64_t channel = conv->stage.channel * vector, row = conv->rows * vector;
     const uint64_t sums = (uint64_t)conv->groups * (conv->group + conv->extra) * row;
     uint64_t used = 0;
-    work->staged = take(base, &used, (uint64_t)staged_chunks(conv) * conv->chunk * channel);
-    work->sums = take(base, &used, sums);
+    work->staged =
+        sn_infer_take(base, &used, (uint64_t)staged_chunks(conv) * conv->chunk * channel);
+    work->sums = sn_infer_take(base, &used, sums);
     for (int half = 0; half < 1 + conv->integers; half++) {
-        work->floats[half] = take(base, &used, conv->integers ? conv->chunk * channel : 0);
-        work->wide[half] = take(base, &used, conv->integers ? sums : 0);
-        work->column_sums[half] = take(base, &used, conv->box ? channel : 0);
-        work->box[half] = take(base, &used, conv->box ? row : 0);
+        work->floats[half] = sn_infer_take(base, &used, conv->integers ? conv->chunk * channel : 0);
+        work->wide[half] = sn_infer_take(base, &used, conv->integers ? sums : 0);
+        work->column_sums[half] = sn_infer_take(base, &used, conv->box ? channel : 0);
+        work->box[half] = sn_infer_take(base, &used, conv->box ? row : 0);
     }
     return used;
 }
 
 static bool plan(sn_infer_layer *layer, const sn_infer_options *options, sn_infer_need *need) {
+    const sn_infer_kernel *tiles = layer->isa->tile_conv;
     prepared_parts parts;
     workspace work;
+    if (tiles && tiles->accepts(layer) && tiles->plan(layer, options, need)) {
+        layer->kernel = tiles;
+        return true;
+    }
     if (!sn_infer_plan_conv(layer, options))
         return false;
     need->prepared = carve(layer, NULL, &parts);
@@ -96,22 +97,6 @@ static bool plan(sn_infer_layer *layer, const sn_infer_options *options, sn_infe
 }
 
 /* ---- preparing ---- */
-
-static void prepare_terms(const sn_infer_layer *layer, const prepared_parts *parts) {
-    const uint32_t filters = layer->out.channels;
-    sn_infer_load_words(parts->gain, layer->packed_scale, filters);
-    sn_infer_load_words(parts->bias, layer->packed_bias, filters);
-    for (uint32_t k = 0; layer->input_scale != 0 && k < filters; k++)
-        parts->gain[k] *= layer->input_scale;
-    if (parts->slope)
-        sn_infer_load_words(parts->slope, layer->packed_slope, filters);
-    for (uint32_t k = 0; layer->weight_kind != SN_INFER_WEIGHTS_FP32 && k < filters; k++) {
-        const sn_infer_terms terms = sn_infer_plan_terms(layer, k);
-        parts->gain[k] *= terms.gain;
-        if (parts->share)
-            parts->share[k] = terms.share;
-    }
-}
 
 static void prepare_programs(const sn_infer_layer *layer, const prepared_parts *parts) {
     const sn_infer_conv *conv = &layer->conv;
@@ -129,22 +114,11 @@ static void prepare_programs(const sn_infer_layer *layer, const prepared_parts *
 
 /* Weight i of filter k without its scale. */
 static float weight_value(const sn_infer_layer *layer, uint32_t k, uint64_t i, float mean) {
-    const uint64_t row = sn_infer_mask_bytes(layer->weights_per_filter);
-    float value = 0;
-    switch (layer->weight_kind) {
-    case SN_INFER_WEIGHTS_FP32:
-        sn_infer_load_words(&value, layer->packed_weights + 4 * (k * layer->weights_per_filter + i),
-                            1);
-        return value;
-    case SN_INFER_WEIGHTS_SIGNED_BINARY:
-        return (float)sn_infer_bit(layer->packed_weights + k * row, i) - mean;
-    case SN_INFER_WEIGHTS_BINARY:
-        return sn_infer_bit(layer->packed_weights + k * row, i) ? 1.0f : -1.0f;
-    default: /* ternary */
-        if (!sn_infer_bit(layer->packed_weights + k * row, i))
-            return 0;
-        return sn_infer_bit(layer->packed_signs + k * row, i) ? -1.0f : 1.0f;
-    }
+    float value;
+    if (layer->weight_kind != SN_INFER_WEIGHTS_FP32)
+        return (float)sn_infer_digit(layer, k, i) - mean;
+    sn_infer_load_words(&value, layer->packed_weights + 4 * (k * layer->weights_per_filter + i), 1);
+    return value;
 }
 
 static void prepare_dense(const sn_infer_layer *layer, const prepared_parts *parts) {
@@ -153,10 +127,7 @@ static void prepare_dense(const sn_infer_layer *layer, const prepared_parts *par
     memset(parts->weights, 0,
            (size_t)layer->weights_per_filter * conv->groups * conv->group * sizeof(float));
     for (uint32_t k = 0; k < layer->out.channels; k++) {
-        const float mean =
-            layer->centered
-                ? (float)((double)sn_infer_effectual(layer, k) / (double)layer->weights_per_filter)
-                : 0.0f;
+        const float mean = layer->centered ? sn_infer_density(layer, k) : 0.0f;
         for (uint32_t chunk = 0; chunk < conv->chunks; chunk++) {
             const uint64_t first = (uint64_t)chunk * conv->chunk * taps;
             const uint64_t count = sn_infer_chunk_end(layer, chunk) * taps - first;
@@ -182,7 +153,7 @@ static void prepare(sn_infer_layer *layer, void *prepared) {
     prepared_parts parts;
     carve(layer, prepared, &parts);
     sn_infer_stage_prepare(layer, &conv->stage, parts.stage);
-    prepare_terms(layer, &parts);
+    sn_infer_prepare_terms(layer, parts.gain, parts.bias, parts.share, parts.slope);
     prepare_offsets(layer, parts.offsets);
     if (parts.box_program) {
         parts.box_program[0] = sn_infer_sums_single((uint32_t)taps_of(layer));

@@ -1,5 +1,6 @@
 /* Which instruction sets there are, here and now. */
 #include "infer/isa.h"
+#include "infer/amx_tile.h"
 
 const uint32_t sn_infer_block_rows[SN_INFER_ROW_CHOICES] = {1, 2, 4, 7, 8};
 
@@ -16,13 +17,16 @@ const uint32_t sn_infer_block_rows[SN_INFER_ROW_CHOICES] = {1, 2, 4, 7, 8};
 
 extern const sn_infer_isa_ops sn_infer_isa_portable;
 #if HAS_X86
-extern const sn_infer_isa_ops sn_infer_isa_avx2, sn_infer_isa_avx512;
+extern const sn_infer_isa_ops sn_infer_isa_avx2, sn_infer_isa_avx512, sn_infer_isa_amx;
 
 static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
 static bool has_avx512(void) {
+#ifdef SN_INFER_EMULATE_TILES
+    return true; /* isa_avx512.c is not what its name says then */
+#endif
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
 }
@@ -62,13 +66,18 @@ const sn_infer_isa_ops *sn_infer_isa_find(sn_infer_isa isa) {
         return has_avx2() ? &sn_infer_isa_avx2 : NULL;
     case SN_INFER_ISA_AVX512:
         return has_avx512() ? &sn_infer_isa_avx512 : NULL;
+#if SN_INFER_HAS_TILES
+    case SN_INFER_ISA_AMX:
+        return has_avx512() && sn_infer_tiles_available() ? &sn_infer_isa_amx : NULL;
+#endif
 #endif
 #if HAS_ARM
     case SN_INFER_ISA_NEON:
         return &sn_infer_isa_neon;
 #endif
     case SN_INFER_ISA_AUTO:
-        /* The fastest come last. */
+        /* The fastest come last; but for AMX, which has run in emulation only so far, and for which
+         * the kernel would have to be asked. */
         for (int i = SN_INFER_ISA_NEON; i > SN_INFER_ISA_AUTO; i--)
             if (sn_infer_isa_find((sn_infer_isa)i))
                 return sn_infer_isa_find((sn_infer_isa)i);

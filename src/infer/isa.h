@@ -95,6 +95,8 @@ typedef struct sn_infer_isa_ops {
     void (*add)(const sn_infer_add *job);
     void (*pool)(const sn_infer_pool_window *job);
     float (*dot)(const float *a, const float *b, size_t count);
+    /* Runs those convolutions that it accepts and plans in place of the usual kernel; or NULL. */
+    const sn_infer_kernel *tile_conv;
 } sn_infer_isa_ops;
 
 /* NULL when this build or processor does not have it. AUTO: the fastest. */

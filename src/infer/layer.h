@@ -40,8 +40,10 @@ typedef struct sn_infer_conv {
     uint32_t bands;
     uint32_t group, groups, extra; /* filters of a group; sums that it keeps besides theirs */
     uint32_t chunk, chunks;        /* input channels */
-    bool inverts; /* filters with more set bits than others add up the inputs of the others */
-    bool box;     /* outputs need the sum of all that is under the window */
+    bool inverts;   /* filters with more set bits than others add up the inputs of the others */
+    bool tiles;     /* by conv_amx.c: dense, but centred weights stay bits */
+    uint32_t steps; /* of its sums, a tile each */
+    bool box;       /* outputs need the sum of all that is under the window */
     uint64_t words, additions, transitions, patterns; /* of all programs */
     sn_infer_costs costs;
     double predicted_ns;
@@ -144,7 +146,18 @@ static inline bool sn_infer_bit(const unsigned char *bits, uint64_t index) {
     return bits[index / 8] >> (index % 8) & 1;
 }
 
+/* Hands out blocks of memory one after the other, from `base` on; NULL where there is none, or base
+ * is NULL and only the size is wanted. */
+static inline void *sn_infer_take(unsigned char *base, uint64_t *used, uint64_t bytes) {
+    void *part = base && bytes ? base + *used : NULL;
+    *used += sn_infer_align_up(bytes);
+    return part;
+}
+
 /* Set bits of filter k. */
 uint64_t sn_infer_effectual(const sn_infer_layer *layer, uint32_t k);
+
+/* Weight i of filter k without its scale, -1, 0 or 1; not of fp32 weights. */
+int sn_infer_digit(const sn_infer_layer *layer, uint32_t k, uint64_t i);
 
 #endif

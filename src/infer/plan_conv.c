@@ -20,6 +20,23 @@ uint64_t sn_infer_effectual(const sn_infer_layer *layer, uint32_t k) {
     return count;
 }
 
+int sn_infer_digit(const sn_infer_layer *layer, uint32_t k, uint64_t i) {
+    const uint64_t row = k * sn_infer_mask_bytes(layer->weights_per_filter);
+    const bool set = sn_infer_bit(layer->packed_weights + row, i);
+    switch (layer->weight_kind) {
+    case SN_INFER_WEIGHTS_BINARY:
+        return set ? 1 : -1;
+    case SN_INFER_WEIGHTS_TERNARY:
+        return set && sn_infer_bit(layer->packed_signs + row, i) ? -1 : set;
+    default: /* signed-binary */
+        return set;
+    }
+}
+
+float sn_infer_density(const sn_infer_layer *layer, uint32_t k) {
+    return (float)((double)sn_infer_effectual(layer, k) / (double)layer->weights_per_filter);
+}
+
 bool sn_infer_plan_bands(sn_infer_layer *layer, uint32_t tile_rows) {
     sn_infer_conv *conv = &layer->conv;
     uint32_t least = UINT32_MAX;
@@ -108,18 +125,36 @@ sn_infer_terms sn_infer_plan_terms(const sn_infer_layer *layer, uint32_t k) {
     if (layer->weight_kind == SN_INFER_WEIGHTS_SIGNED_BINARY &&
         sn_infer_bit(layer->packed_signs, k))
         terms.gain = -1;
+    if (layer->conv.tiles && layer->centered)
+        terms.share = -sn_infer_density(layer, k);
     if (layer->conv.form == SN_INFER_FORM_DENSE || is_ternary(layer))
         return terms; /* weights as they are */
     if (layer->weight_kind == SN_INFER_WEIGHTS_BINARY)
         terms = (sn_infer_terms){2, -0.5f};
     else if (layer->centered)
-        terms.share =
-            -(float)((double)sn_infer_effectual(layer, k) / (double)layer->weights_per_filter);
+        terms.share = -sn_infer_density(layer, k);
     if (layer->conv.form == SN_INFER_FORM_COMPLEMENT)
         terms.share += 0.5f;
     else if (inverted_filters(layer, k, 1))
         terms = (sn_infer_terms){-terms.gain, -(1 + terms.share)};
     return terms;
+}
+
+void sn_infer_prepare_terms(const sn_infer_layer *layer, float *gain, float *bias, float *share,
+                            float *slope) {
+    const uint32_t filters = layer->out.channels;
+    sn_infer_load_words(gain, layer->packed_scale, filters);
+    sn_infer_load_words(bias, layer->packed_bias, filters);
+    for (uint32_t k = 0; layer->input_scale != 0 && k < filters; k++)
+        gain[k] *= layer->input_scale;
+    if (slope)
+        sn_infer_load_words(slope, layer->packed_slope, filters);
+    for (uint32_t k = 0; layer->weight_kind != SN_INFER_WEIGHTS_FP32 && k < filters; k++) {
+        const sn_infer_terms terms = sn_infer_plan_terms(layer, k);
+        gain[k] *= terms.gain;
+        if (share)
+            share[k] = terms.share;
+    }
 }
 
 /* Inverting filters pays when the box sum is needed anyway, or saves more additions than that

@@ -35,4 +35,11 @@ typedef struct sn_infer_terms {
 
 sn_infer_terms sn_infer_plan_terms(const sn_infer_layer *layer, uint32_t k);
 
+/* What sn_infer_finish takes, [K] each; share, slope: or NULL. */
+void sn_infer_prepare_terms(const sn_infer_layer *layer, float *gain, float *bias, float *share,
+                            float *slope);
+
+/* The share of a filter's bits that are set. */
+float sn_infer_density(const sn_infer_layer *layer, uint32_t k);
+
 #endif

@@ -34,12 +34,12 @@ typedef enum sn_infer_status {
 
 /* Which instructions the kernels use. All give the same sums up to the rounding of float32. */
 typedef enum sn_infer_isa {
-    SN_INFER_ISA_AUTO = 0, /* the fastest that this processor has */
+    SN_INFER_ISA_AUTO = 0, /* the fastest that this processor has, but for AMX */
     SN_INFER_ISA_PORTABLE, /* C alone */
     SN_INFER_ISA_AVX2,
     SN_INFER_ISA_AVX512,
     SN_INFER_ISA_NEON,
-    SN_INFER_ISA_AMX, /* integer layers by tiles, all else by AVX-512 */
+    SN_INFER_ISA_AMX, /* integer layers by tiles, all else by AVX-512; AUTO does not choose it */
     SN_INFER_ISA_COUNT
 } sn_infer_isa;
 

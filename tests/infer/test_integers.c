@@ -229,6 +229,18 @@ static network make_network(const layer_case *c, uint64_t seed) {
 static const sn_infer_costs for_integers = {.add = 1, .list = 1e-6F, .transition = 1e-6F},
                             for_floats = {.add = 1e-6F, .stage = 1};
 
+/* Threads one after the other, in reverse. */
+static void run_in_turn(void *state, void (*task)(void *argument, int index), void *argument) {
+    for (int i = *(const int *)state; i-- > 0;)
+        task(argument, i);
+}
+
+/* AMX multiplies, where it is not asked for another form. */
+static bool wants_tiles(const layer_case *c, const sn_infer_options *options) {
+    return options->isa == SN_INFER_ISA_AMX && c->kind != FULL &&
+           options->form <= SN_INFER_FORM_DENSE;
+}
+
 /* Whether integers were used. */
 static bool run_and_compare(const layer_case *c, const network *n, const sn_infer_options *options,
                             const char *what) {
@@ -240,12 +252,16 @@ static bool run_and_compare(const layer_case *c, const network *n, const sn_infe
     memset(memory, 0xff, info.model_memory);
     memset(scratch, 0xff, info.scratch_memory);
     float *out = sn_alloc_array(n->outputs, sizeof *out);
+    int threads = options->threads;
+    const sn_infer_pool pool = {&threads, threads, run_in_turn};
     if (sn_infer_open(n->packed, n->bytes, options, memory, info.model_memory, &model) !=
             SN_INFER_OK ||
         (size_t)info.classes != n->outputs ||
-        sn_infer_run(model, scratch, info.scratch_memory, NULL, n->image, out) != SN_INFER_OK)
+        sn_infer_run(model, scratch, info.scratch_memory, &pool, n->image, out) != SN_INFER_OK)
         ck_abort_msg("%s: does not run", what);
     const bool integers = model->layers[0].conv.integers;
+    if (model->layers[0].conv.tiles != wants_tiles(c, options))
+        ck_abort_msg("%s: tiles are used where they should not, or the other way", what);
     for (size_t i = 0; i < n->outputs; i++)
         if ((double)out[i] != n->expected[i])
             ck_abort_msg("%s, %s, %d x %d x %d, kernel %d, stride %d, padding %d, %s, form %s, "
@@ -274,6 +290,7 @@ static void check_case(const layer_case *c, bool able, const char *what) {
                 sn_infer_options options = {.isa = (sn_infer_isa)isa,
                                             .form = (sn_infer_form)form,
                                             .group = group,
+                                            .threads = 1 + (form + group) % 3,
                                             .costs = &for_integers};
                 if (!sn_infer_isa_available((sn_infer_isa)isa) ||
                     (form <= SN_INFER_FORM_SPARSE && group > 2))
@@ -356,6 +373,45 @@ START_TEST(floats_stand_in) {
 }
 END_TEST
 
+/* Multiplied by weights: numbers of channels, filters and taps about those that a tile of AMX
+ * takes, with one group of filters and several, bands of one row and more. */
+START_TEST(multiplied) {
+    static const shape shapes[] = {
+        {3, 13, 10, 5, 3, 1, 1},   {3, 40, 9, 33, 5, 2, 2},  {16, 8, 8, 16, 3, 1, 1},
+        {16, 17, 17, 33, 3, 2, 1}, {33, 9, 9, 33, 3, 1, 1},  {64, 8, 8, 16, 3, 1, 1},
+        {64, 7, 7, 49, 1, 1, 0},   {64, 14, 6, 33, 1, 2, 0}, {65, 5, 5, 64, 3, 3, 1},
+        {100, 6, 6, 100, 1, 1, 0}, {100, 7, 9, 17, 5, 1, 2}, {21, 16, 16, 15, 4, 3, 0},
+        {128, 1, 1, 40, 1, 1, 0},  {16, 30, 3, 7, 7, 1, 3},  {2, 20, 20, 4, 3, 4, 2}};
+#ifdef SN_INFER_EMULATE_TILES
+    ck_assert(sn_infer_isa_available(SN_INFER_ISA_AMX));
+#endif
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int turn = 0; turn < 2 * 4 * (KINDS - 1); turn++) {
+            layer_case c = {.kind = (kind)(BITS + turn / 8),
+                            .shape = shapes[i],
+                            .is_signed = turn % 2,
+                            .filling = (filling)(turn / 2 % 4),
+                            .quarters = -1,
+                            .activation = (sn_packer_activation)((turn / 2 + i) % 4)};
+            c.residual =
+                c.shape.filters == c.shape.channels && c.shape.stride == 1 && c.filling != BEYOND;
+            if (c.kind == CENTRED_BITS && c.shape.channels * c.shape.kernel * c.shape.kernel % 4)
+                continue; /* has no quarters */
+            network n = make_network(&c, (uint64_t)turn);
+            for (int isa = SN_INFER_ISA_PORTABLE; isa < SN_INFER_ISA_COUNT; isa++) {
+                const sn_infer_options options = {.isa = (sn_infer_isa)isa,
+                                                  .form = SN_INFER_FORM_DENSE,
+                                                  .threads = 1 + (turn + isa) % 5};
+                if (sn_infer_isa_available(options.isa))
+                    run_and_compare(&c, &n, &options, "multiplied");
+            }
+            sn_free(n.packed);
+            sn_free(n.image);
+            sn_free(n.expected);
+        }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("infer integers");
     TCase *tests = tcase_create("to the bit");
@@ -363,6 +419,7 @@ int main(void) {
     tcase_add_test(tests, exact);
     tcase_add_test(tests, sums_at_their_limit);
     tcase_add_test(tests, floats_stand_in);
+    tcase_add_test(tests, multiplied);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
 }
