@@ -145,6 +145,37 @@ START_TEST(every_scale_freezes) {
 }
 END_TEST
 
+/* What the README says of sizes, for masks as dense as trained ones are at most. */
+START_TEST(resnet20_is_small) {
+    const freeze_case c = {"resnet20", "signed-binary-centered", "relu", 32,
+                           1,          SN_SCALE_FILTER_MEAN};
+    const sn_network_options options = options_of(&c);
+    sn_parameters *parameters;
+    sn_network network;
+    void *packed;
+    size_t bytes;
+    ck_assert_int_eq(sn_parameters_create(&parameters, NULL), SN_OK);
+    ck_assert_int_eq(sn_network_create(&options, parameters, &network, NULL), SN_OK);
+    randomise(parameters);
+    ck_assert_int_eq(sn_freeze(&network, NULL, &packed, &bytes, NULL), SN_OK);
+    ck_assert_uint_lt(bytes, 60000);
+    for (int isa = SN_INFER_ISA_PORTABLE; isa <= SN_INFER_ISA_AVX2; isa++) {
+        const sn_infer_options how = {.isa = (sn_infer_isa)isa};
+        sn_infer_info info;
+        if (!sn_infer_isa_available(how.isa))
+            continue;
+        ck_assert_int_eq(sn_infer_inspect(packed, bytes, &how, &info), SN_INFER_OK);
+        ck_assert_uint_gt(info.effectual_weights, info.quantized_weights * 2 / 5);
+#ifndef __SANITIZE_ADDRESS__ /* gaps between blocks cost memory there */
+        ck_assert_uint_lt(info.model_memory + info.scratch_memory, 400000);
+#endif
+    }
+    sn_free(packed);
+    sn_network_free(&network);
+    sn_parameters_free(parameters);
+}
+END_TEST
+
 /* Shortcuts cost no instruction: 19 convolutions, 2 of them shortcuts, a mean and the classifier;
  * and no slot beyond the two that convolutions alone need and one for a shortcut that is computed.
  */
@@ -223,6 +254,7 @@ Suite *freeze_suite(void) {
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, frozen_logits_match, 0, CASES);
     tcase_add_test(tcase, every_quantizer_freezes);
+    tcase_add_test(tcase, resnet20_is_small);
     tcase_add_loop_test(tcase, every_scale_freezes, 0, 3);
     tcase_add_test(tcase, shortcuts_are_residuals);
     tcase_add_test(tcase, one_bit_weights_take_one_bit);
