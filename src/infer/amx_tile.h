@@ -18,6 +18,8 @@
 
 #ifdef SN_INFER_EMULATE_TILES
 #define SN_INFER_HAS_TILES 1
+#elif !__STDC_HOSTED__ /* nobody to ask */
+#define SN_INFER_HAS_TILES 0
 #elif defined(__x86_64__) && defined(__LP64__) && defined(__linux__) && defined(__clang__)
 #define SN_INFER_HAS_TILES (__clang_major__ >= 12)
 #elif defined(__x86_64__) && defined(__LP64__) && defined(__linux__) && defined(__GNUC__)
