@@ -344,20 +344,17 @@ static void run_block(const sn_infer_layer *layer, const sn_infer_task *task, co
         finish_block(layer, task, work, b, 1, conv->half + b->first_row, rows);
 }
 
-/* Threads take bands; where there are fewer bands than threads, several share one by taking some of
- * its filters each. */
 static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
     const sn_infer_conv *conv = &layer->conv;
-    const uint32_t wanted = (task->threads + conv->bands - 1) / conv->bands;
-    const uint32_t slices = wanted < conv->groups ? wanted : conv->groups;
     const size_t band_bytes = (size_t)conv->stage.channel * conv->stage.to.lanes * sizeof(float);
     workspace work;
     carve_work(layer, task->work, &work);
-    for (uint32_t unit = task->thread; unit < conv->bands * slices; unit += task->threads) {
-        const uint32_t slice = unit % slices;
-        block b = {.first_row = unit / slices * conv->rows,
-                   .first_group = (uint32_t)((uint64_t)conv->groups * slice / slices),
-                   .end_group = (uint32_t)((uint64_t)conv->groups * (slice + 1) / slices)};
+    for (uint32_t i = task->thread; i < sn_infer_unit_count(conv, task->threads);
+         i += task->threads) {
+        const sn_infer_unit unit = sn_infer_unit_at(conv, task->threads, i);
+        block b = {.first_row = unit.first_row,
+                   .first_group = unit.first_group,
+                   .end_group = unit.end_group};
         for (int half = 0; conv->box && half < 1 + conv->integers; half++)
             memset(work.column_sums[half], 0, band_bytes);
         if (staged_chunks(conv) == conv->chunks)

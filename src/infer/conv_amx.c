@@ -356,22 +356,20 @@ static void run_pair(const share *s, uint32_t group, uint32_t column) {
     });
 }
 
-/* Threads take bands, or some of a band's groups, as in conv.c. */
 SN_TILE_TARGET static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
     const sn_infer_conv *conv = &layer->conv;
-    const uint32_t wanted = (task->threads + conv->bands - 1) / conv->bands;
-    const uint32_t slices = wanted < conv->groups ? wanted : conv->groups;
     share s = {.layer = layer, .task = task};
     carve(layer, layer->prepared, &s.parts);
     carve_work(layer, task->work, &s.work);
     sn_tile_begin();
-    for (uint32_t unit = task->thread; unit < conv->bands * slices; unit += task->threads) {
-        const uint32_t slice = unit % slices;
-        s.first_row = unit / slices * conv->rows;
+    for (uint32_t i = task->thread; i < sn_infer_unit_count(conv, task->threads);
+         i += task->threads) {
+        const sn_infer_unit unit = sn_infer_unit_at(conv, task->threads, i);
+        s.first_row = unit.first_row;
         const uint32_t left = conv->stage.to.rows - s.first_row;
         s.rows = left < conv->rows ? left : conv->rows;
-        s.first_group = (uint32_t)((uint64_t)conv->groups * slice / slices);
-        s.end_group = (uint32_t)((uint64_t)conv->groups * (slice + 1) / slices);
+        s.first_group = unit.first_group;
+        s.end_group = unit.end_group;
         stage_band(&s);
         if (conv->box)
             sum_boxes(&s);

@@ -14,15 +14,11 @@ static bool accepts(const sn_infer_layer *layer) {
 /* Where the parts lie in a block at `base`; returns the block's size. */
 static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, linear_weights *parts) {
     const uint64_t filters = layer->out.channels * sizeof(float);
-    const uint64_t bytes[4] = {filters * layer->weights_per_filter, filters, filters,
-                               layer->packed_slope ? filters : 0};
-    float *starts[4];
     uint64_t used = 0;
-    for (int i = 0; i < 4; i++) {
-        starts[i] = base && bytes[i] ? (float *)(void *)(base + used) : NULL;
-        used += sn_infer_align_up(bytes[i]);
-    }
-    *parts = (linear_weights){starts[0], starts[1], starts[2], starts[3]};
+    parts->weights = sn_infer_take(base, &used, filters * layer->weights_per_filter);
+    parts->scale = sn_infer_take(base, &used, filters);
+    parts->bias = sn_infer_take(base, &used, filters);
+    parts->slope = sn_infer_take(base, &used, layer->packed_slope ? filters : 0);
     return used;
 }
 

@@ -360,3 +360,22 @@ bool sn_infer_plan_conv(sn_infer_layer *layer, const sn_infer_options *options) 
     *conv = best;
     return true;
 }
+
+/* Parts of a band that different threads take. */
+static uint32_t slices_of(const sn_infer_conv *conv, uint32_t threads) {
+    const uint32_t wanted = divide_up(threads, conv->bands);
+    return wanted < conv->groups ? wanted : conv->groups;
+}
+
+uint32_t sn_infer_unit_count(const sn_infer_conv *conv, uint32_t threads) {
+    return conv->bands * slices_of(conv, threads);
+}
+
+sn_infer_unit sn_infer_unit_at(const sn_infer_conv *conv, uint32_t threads, uint32_t index) {
+    const uint32_t slices = slices_of(conv, threads), slice = index % slices;
+    return (sn_infer_unit){
+        .first_row = index / slices * conv->rows,
+        .first_group = (uint32_t)((uint64_t)conv->groups * slice / slices),
+        .end_group = (uint32_t)((uint64_t)conv->groups * (slice + 1) / slices),
+    };
+}

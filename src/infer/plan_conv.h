@@ -42,4 +42,13 @@ void sn_infer_prepare_terms(const sn_infer_layer *layer, float *gain, float *bia
 /* The share of a filter's bits that are set. */
 float sn_infer_density(const sn_infer_layer *layer, uint32_t k);
 
+/* What a thread takes at a time: a band; or, where there are fewer bands than threads, some of a
+ * band's groups of filters. Thread t takes units t, t + threads, ... */
+typedef struct sn_infer_unit {
+    uint32_t first_row, first_group, end_group;
+} sn_infer_unit;
+
+uint32_t sn_infer_unit_count(const sn_infer_conv *conv, uint32_t threads);
+sn_infer_unit sn_infer_unit_at(const sn_infer_conv *conv, uint32_t threads, uint32_t index);
+
 #endif

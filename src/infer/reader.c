@@ -314,10 +314,7 @@ sn_infer_status sn_infer_reader_next(sn_infer_reader *reader, sn_infer_layer *la
     layer->kernel = sn_infer_kernel_find(layer);
     RETURN_IF(!layer->kernel, SN_INFER_UNSUPPORTED);
 
-    const uint64_t elements = sn_infer_shape_elements(layer->out);
     reader->shapes[record.output] = layer->out;
-    if (elements > reader->slot_elements[record.output])
-        reader->slot_elements[record.output] = elements;
     return SN_INFER_OK;
 }
 
