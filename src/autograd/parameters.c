@@ -17,7 +17,11 @@ struct sn_parameters {
 };
 
 bool sn_role_is_trained(sn_role role) {
-    return role != SN_ROLE_RUNNING_MEAN && role != SN_ROLE_RUNNING_VARIANCE;
+    return role < SN_ROLE_RUNNING_MEAN;
+}
+
+bool sn_role_is_statistic(sn_role role) {
+    return role == SN_ROLE_RUNNING_MEAN || role == SN_ROLE_RUNNING_VARIANCE;
 }
 
 sn_status sn_parameters_create(sn_parameters **parameters, sn_error *error) {

@@ -101,11 +101,14 @@ static sn_status set_count(const sn_option *option, uint64_t *field, const char 
                            sn_error *error) {
     const uint64_t minimum = count_limit(option->minimum);
     const uint64_t maximum = count_limit(option->maximum);
-    uint64_t value;
-    SN_RETURN_IF(!parse_count(text, &value) || value < minimum || value > maximum, error,
-                 SN_ERROR_ARGUMENT,
-                 "--%s: '%.*s' is not a whole number from %" PRIu64 " to %" PRIu64, option->name,
-                 SHOWN, text, minimum, maximum);
+    const char *zero = option->zero_name;
+    uint64_t value = 0;
+    const bool valid = (zero && strcmp(text, zero) == 0) ||
+                       (parse_count(text, &value) && value >= minimum && value <= maximum);
+    SN_RETURN_IF(!valid, error, SN_ERROR_ARGUMENT,
+                 "--%s: '%.*s' is %s%s%s a whole number from %" PRIu64 " to %" PRIu64, option->name,
+                 SHOWN, text, zero ? "neither " : "not", zero ? zero : "", zero ? " nor" : "",
+                 minimum, maximum);
     *field = value;
     return SN_OK;
 }
@@ -241,7 +244,10 @@ void sn_option_format(const sn_option *option, const void *object, char text[SN_
         snprintf(text, SN_OPTION_TEXT_SIZE, "%s", *(const bool *)field ? "true" : "false");
         return;
     case SN_OPTION_COUNT:
-        snprintf(text, SN_OPTION_TEXT_SIZE, "%" PRIu64, *(const uint64_t *)field);
+        if (option->zero_name && *(const uint64_t *)field == 0)
+            snprintf(text, SN_OPTION_TEXT_SIZE, "%s", option->zero_name);
+        else
+            snprintf(text, SN_OPTION_TEXT_SIZE, "%" PRIu64, *(const uint64_t *)field);
         return;
     case SN_OPTION_REAL:
         real_to_text(*(const double *)field, text, SN_OPTION_TEXT_SIZE);

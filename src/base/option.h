@@ -32,7 +32,8 @@ typedef struct sn_option {
     sn_option_kind kind;
     size_t offset; /* of the field in the object */
     double minimum, maximum;
-    int tag; /* free for whoever owns the table */
+    const char *zero_name; /* of counts: what 0 is called as well, and shown as; NULL: 0 */
+    int tag;               /* free for whoever owns the table */
 } sn_option;
 
 /* Sets every field of the object to its default. Fails only on a table with a bad default. */

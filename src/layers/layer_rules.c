@@ -16,6 +16,9 @@ static const sn_option keys[] = {
     {"estimator", FIELD(estimator), .kind = SN_OPTION_CHOICE, .choice_name = sn_estimator_name},
     {"scale", FIELD(scale_rule), .kind = SN_OPTION_CHOICE, .choice_name = sn_scale_rule_name},
     {"positive", FIELD(positive_fraction), .kind = SN_OPTION_REAL, .minimum = 0, .maximum = 1},
+    {"region", FIELD(region_channels), .kind = SN_OPTION_COUNT, .zero_name = "filter",
+     .maximum = SN_REGION_MAX_CHANNELS},
+    {"signs", FIELD(sign_rule), .kind = SN_OPTION_CHOICE, .choice_name = sn_sign_rule_name},
 };
 
 static const sn_option quantizer_key = {"quant", FIELD(quantizer), .kind = SN_OPTION_CHOICE,
@@ -37,10 +40,11 @@ static sn_status set_key(char *assignment, const char *rule, sn_quant_options *q
     if (value)
         *value++ = '\0';
     const sn_option *key = sn_option_find(keys, sizeof keys / sizeof *keys, assignment);
-    SN_RETURN_IF(
-        !value || !key, error, SN_ERROR_ARGUMENT,
-        "--layer '%s': '%s' is not KEY=VALUE with one of delta, estimator, scale, positive", rule,
-        assignment);
+    SN_RETURN_IF(!value || !key, error, SN_ERROR_ARGUMENT,
+                 "--layer '%s': '%s' is not KEY=VALUE with one of delta, estimator, scale, "
+                 "positive, region, "
+                 "signs",
+                 rule, assignment);
     return set(key, value, rule, quant, error);
 }
 
@@ -62,6 +66,10 @@ static sn_status parse_rule(const char *text, const sn_quant_options *base, sn_l
     if (rule->quant.quantizer != base->quantizer) {
         rule->quant.delta_ratio = -1;
         rule->quant.estimator = sn_choice_find(sn_estimator_name, "auto");
+    }
+    if (!sn_quantizer_at(rule->quant.quantizer)->sign_evidence) {
+        rule->quant.region_channels = 0;
+        rule->quant.sign_rule = SN_SIGNS_FIXED;
     }
     while ((part = strtok_r(NULL, ",", &rest)) != NULL)
         SN_TRY(set_key(part, text, &rule->quant, error));

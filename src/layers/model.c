@@ -89,6 +89,8 @@ sn_status sn_model_build(const sn_model_options *options, sn_graph *graph, sn_te
     SN_RETURN_IF(!sn_arch_name(options->arch), error, SN_ERROR_ARGUMENT, "unknown architecture %d",
                  options->arch);
     const arch *a = &archs[options->arch];
+    sn_quant_options resolved = options->quant; /* also where nothing would be quantized */
+    SN_TRY(sn_quant_resolve(&resolved, error));
     sn_layer_rules rules;
     SN_TRY(sn_layer_rules_parse(options->layer_rules, &options->quant, &rules, error));
     const sn_builder builder = {graph, &options->quant, &rules, options->activation};

@@ -32,12 +32,20 @@ static sn_status quantize(const sn_builder *builder, const sn_quant_options *qua
                           const char *name, double deviation, sn_tensor *latent, sn_tensor **weight,
                           sn_error *error) {
     const double mean_of_normal = 0.7978845608; /* sqrt(2 / pi) */
-    sn_tensor *theta = NULL;
+    const size_t filters = sn_tensor_shape(latent)->size[0];
+    const sn_shape regions =
+        sn_shape_2(filters, sn_regions_per_filter(quant, sn_tensor_shape(latent)));
+    sn_quantize_operands operands = {.latent = latent};
     if (quant->scale_rule == SN_SCALE_LEARNED)
-        SN_TRY(parameter(builder, name, "weight_scale",
-                         sn_shape_1(sn_tensor_shape(latent)->size[0]), SN_ROLE_SCALE,
-                         constant(log(mean_of_normal * deviation)), &theta, error));
-    return sn_quantize(builder->graph, latent, theta, quant, weight, error);
+        SN_TRY(parameter(builder, name, "weight_scale", sn_shape_1(filters), SN_ROLE_SCALE,
+                         constant(log(mean_of_normal * deviation)), &operands.theta, error));
+    if (quant->sign_rule != SN_SIGNS_FIXED)
+        SN_TRY(parameter(builder, name, "weight_sign", regions, SN_ROLE_SIGN, constant(1),
+                         &operands.signs, error));
+    if (quant->sign_rule == SN_SIGNS_LEARNED)
+        SN_TRY(parameter(builder, name, "weight_sign_evidence", regions, SN_ROLE_SIGN_EVIDENCE,
+                         constant(0), &operands.evidence, error));
+    return sn_quantize(builder->graph, &operands, quant, weight, error);
 }
 
 sn_status sn_module_conv(const sn_builder *builder, const char *name,

@@ -8,12 +8,14 @@
 _Static_assert(sizeof(sn_quant_options) <= SN_MAX_ATTRIBUTES_SIZE, "attributes fit into a node");
 
 enum { LATENT, THETA };
+enum { SIGNS, EVIDENCE };
 
 static const sn_quant_options *options_of(const sn_node *node) {
     return (const void *)node->attributes;
 }
 
-/* Latent weights by filter. */
+/* ---- filters and their regions ---- */
+
 static size_t filters_of(const sn_node *node) {
     return node->input[LATENT]->shape.size[0];
 }
@@ -22,9 +24,75 @@ static size_t filter_size(const sn_node *node) {
     return sn_shape_count(&node->input[LATENT]->shape) / filters_of(node);
 }
 
+static size_t region_channels(const sn_quant_options *options, const sn_shape *latent) {
+    const uint64_t asked = options->region_channels;
+    return asked == 0 || asked > latent->size[1] ? latent->size[1] : (size_t)asked;
+}
+
+size_t sn_regions_per_filter(const sn_quant_options *options, const sn_shape *latent) {
+    const size_t channels = region_channels(options, latent);
+    return (latent->size[1] + channels - 1) / channels;
+}
+
+/* P. */
+static size_t parts_of(const sn_node *node) {
+    return sn_regions_per_filter(options_of(node), &node->input[LATENT]->shape);
+}
+
+static size_t regions_in(const sn_node *node) {
+    return filters_of(node) * parts_of(node);
+}
+
+sn_region_span sn_quantize_span(const sn_node *node, size_t index) {
+    const sn_shape *latent = &node->input[LATENT]->shape;
+    const size_t parts = parts_of(node), taps = latent->size[2] * latent->size[3];
+    const size_t size = region_channels(options_of(node), latent) * taps;
+    const size_t before = index % parts * size, left = filter_size(node) - before;
+    return (sn_region_span){index / parts * filter_size(node) + before, left < size ? left : size};
+}
+
+static float sign_of(const sn_node *node, size_t index) {
+    if (node->state[SIGNS])
+        return node->state[SIGNS]->value[index];
+    return sn_region_sign(index, regions_in(node), options_of(node)->positive_fraction);
+}
+
+void sn_quantize_initialise_signs(const sn_graph *graph) {
+    for (size_t i = 0; i < sn_graph_node_count(graph); i++) {
+        const sn_node *node = sn_graph_node(graph, i);
+        if (node->op != &sn_op_quantize || !node->state[SIGNS])
+            continue;
+        for (size_t r = 0; r < regions_in(node); r++) {
+            const sn_region_span span = sn_quantize_span(node, r);
+            double sum = 0;
+            for (size_t j = span.first; j < span.first + span.count; j++)
+                sum += (double)node->input[LATENT]->value[j];
+            node->state[SIGNS]->value[r] = sum >= 0 ? 1 : -1;
+        }
+    }
+}
+
+/* ---- the op ---- */
+
+/* A buffer of [K][P], or none. */
+static sn_status check_buffer(const sn_node *node, int which, bool wanted, const char *name,
+                              sn_error *error) {
+    const sn_tensor *buffer = node->state[which];
+    char text[SN_SHAPE_TEXT_SIZE];
+    SN_RETURN_IF(wanted != (buffer != NULL), error, SN_ERROR_ARGUMENT,
+                 "quantize: --signs %s and a buffer of %s do not go together",
+                 sn_sign_rule_name(options_of(node)->sign_rule), name);
+    SN_RETURN_IF(buffer && (buffer->shape.rank != 2 || buffer->shape.size[0] != filters_of(node) ||
+                            buffer->shape.size[1] != parts_of(node)),
+                 error, SN_ERROR_ARGUMENT, "quantize: %s %s; need one for each region", name,
+                 sn_shape_text(&buffer->shape, text));
+    return SN_OK;
+}
+
 static sn_status quantize_shape(sn_node *node, const sn_run *run, sn_error *error) {
     (void)run;
     const sn_shape *latent = &node->input[LATENT]->shape;
+    const int sign_rule = options_of(node)->sign_rule;
     char text[SN_SHAPE_TEXT_SIZE];
     SN_RETURN_IF(latent->rank != 4, error, SN_ERROR_ARGUMENT,
                  "quantize: weight %s; need [K, C, R, S]", sn_shape_text(latent, text));
@@ -35,24 +103,26 @@ static sn_status quantize_shape(sn_node *node, const sn_run *run, sn_error *erro
     SN_RETURN_IF(theta && (theta->shape.rank != 1 || theta->shape.size[0] != latent->size[0]),
                  error, SN_ERROR_ARGUMENT, "quantize: scales %s; need one for each filter",
                  sn_shape_text(&theta->shape, text));
+    SN_TRY(check_buffer(node, SIGNS, sign_rule != SN_SIGNS_FIXED, "signs", error));
+    SN_TRY(check_buffer(node, EVIDENCE, sign_rule == SN_SIGNS_LEARNED, "evidence", error));
     node->output->shape = *latent;
     if (learned)
         node->backward_reads |= SN_READS_OUTPUT;
     return SN_OK;
 }
 
-/* node->own: a region for each filter, then for each the sum of |dWq| in the latest backward. */
+/* node->own: all regions, then for each the sum of |dWq| in the latest backward. */
 static sn_region *regions_of(const sn_node *node) {
     return node->own;
 }
 
 static double *gradient_sums_of(const sn_node *node) {
-    return (void *)(regions_of(node) + filters_of(node));
+    return (void *)(regions_of(node) + regions_in(node));
 }
 
 static sn_status quantize_plan(sn_node *node, const sn_run *run, sn_error *error) {
     (void)run;
-    node->own = sn_alloc_array(filters_of(node), sizeof(sn_region) + sizeof(double));
+    node->own = sn_alloc_array(regions_in(node), sizeof(sn_region) + sizeof(double));
     SN_RETURN_IF(!node->own, error, SN_ERROR_MEMORY, "out of memory for the regions of a weight");
     return SN_OK;
 }
@@ -61,35 +131,41 @@ static void quantize_release(sn_node *node) {
     sn_free(node->own);
 }
 
-/* Quantizes one filter by itself. */
-static void quantize_filter(const sn_node *node, size_t filter, sn_region *region, float *weight,
-                            uint8_t *mask) {
-    const sn_quant_options *options = options_of(node);
-    const size_t count = filter_size(node);
-    *region =
-        (sn_region){.sign = sn_region_sign(filter, filters_of(node), options->positive_fraction)};
+/* Quantizes one region by itself; `weight` and `mask` are those of the region. */
+static void quantize_region(const sn_node *node, const sn_quant_options *options, size_t index,
+                            sn_region *region, float *weight, uint8_t *mask) {
+    const sn_region_span span = sn_quantize_span(node, index);
+    *region = (sn_region){.sign = sign_of(node, index)};
     sn_quantizer_at(options->quantizer)
-        ->quantize(options, node->input[LATENT]->value + filter * count, count, region, weight,
+        ->quantize(options, node->input[LATENT]->value + span.first, span.count, region, weight,
                    mask);
 }
 
 /* Every thread measures the whole layer: cheaper than to wait for each other. */
 static float layer_scale(const sn_node *node) {
     double magnitude = 0, levels = 0;
-    for (size_t k = 0; k < filters_of(node); k++) {
+    for (size_t i = 0; i < regions_in(node); i++) {
         sn_region region;
-        quantize_filter(node, k, &region, NULL, NULL);
+        quantize_region(node, options_of(node), i, &region, NULL, NULL);
         magnitude += region.magnitude;
         levels += region.levels;
     }
     return levels > 0 ? (float)(magnitude / levels) : 0;
 }
 
-static void scale_filter(const sn_node *node, size_t filter, float of_layer, sn_region *region,
-                         float *weight) {
-    const bool learned = options_of(node)->scale_rule == SN_SCALE_LEARNED;
-    const float scale = learned ? expf(node->input[THETA]->value[filter]) : of_layer;
-    region->scale = scale;
+static float filter_scale(const sn_node *node, const sn_region *regions) {
+    double magnitude = 0, levels = 0;
+    for (size_t p = 0; p < parts_of(node); p++) {
+        magnitude += regions[p].magnitude;
+        levels += regions[p].levels;
+    }
+    return levels > 0 ? (float)(magnitude / levels) : 0;
+}
+
+/* Gives the regions of a filter their scale, and multiplies its weights. */
+static void scale_filter(const sn_node *node, float scale, sn_region *regions, float *weight) {
+    for (size_t p = 0; p < parts_of(node); p++)
+        regions[p].scale = scale;
     const size_t count = weight ? filter_size(node) : 0;
     for (size_t i = 0; i < count; i++)
         weight[i] *= scale;
@@ -98,14 +174,27 @@ static void scale_filter(const sn_node *node, size_t filter, float of_layer, sn_
 /* Filters [first, last); `weight` and `mask` are those of the whole layer or NULL. */
 static void quantize_filters(const sn_node *node, size_t first, size_t last, sn_region *regions,
                              float *weight, uint8_t *mask) {
-    const int rule = options_of(node)->scale_rule;
-    const size_t count = filter_size(node);
+    sn_quant_options options = *options_of(node);
+    const size_t count = filter_size(node), parts = parts_of(node);
+    const int rule = options.scale_rule;
+    const bool by_parts = rule == SN_SCALE_FILTER_MEAN && parts > 1;
     const float of_layer = rule == SN_SCALE_LAYER_MEAN ? layer_scale(node) : 1;
+    if (by_parts)
+        options.scale_rule = SN_SCALE_ONE; /* until the whole filter is known */
     for (size_t k = first; k < last; k++) {
+        sn_region *own = regions + k * parts;
         float *own_weight = weight ? weight + k * count : NULL;
-        quantize_filter(node, k, &regions[k], own_weight, mask ? mask + k * count : NULL);
-        if (rule == SN_SCALE_LAYER_MEAN || rule == SN_SCALE_LEARNED)
-            scale_filter(node, k, of_layer, &regions[k], own_weight);
+        for (size_t i = k * parts; i < (k + 1) * parts; i++) {
+            const size_t at = sn_quantize_span(node, i).first;
+            quantize_region(node, &options, i, &regions[i], weight ? weight + at : NULL,
+                            mask ? mask + at : NULL);
+        }
+        if (by_parts)
+            scale_filter(node, filter_scale(node, own), own, own_weight);
+        else if (rule == SN_SCALE_LAYER_MEAN)
+            scale_filter(node, of_layer, own, own_weight);
+        else if (rule == SN_SCALE_LEARNED)
+            scale_filter(node, expf(node->input[THETA]->value[k]), own, own_weight);
     }
 }
 
@@ -128,21 +217,34 @@ static void theta_backward(const sn_node *node, size_t filter, const float *dwei
     *dtheta = (node->add[THETA] ? *dtheta : 0) + (float)sum;
 }
 
-static void quantize_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
+static void region_backward(const sn_node *node, const sn_run *run, size_t index) {
     const sn_quant_options *options = options_of(node);
-    const sn_estimator *estimator = sn_estimator_at(options->estimator);
-    const size_t filters = filters_of(node), count = filter_size(node);
+    const sn_region_span span = sn_quantize_span(node, index);
+    const float *latent = node->input[LATENT]->value + span.first;
+    const float *dweight = node->output->gradient + span.first;
+    float *dlatent = node->input[LATENT]->gradient + span.first;
+    if (!node->add[LATENT])
+        memset(dlatent, 0, span.count * sizeof *dlatent);
+    sn_estimator_at(options->estimator)
+        ->backward(options, latent, span.count, &regions_of(node)[index], run->progress, dweight,
+                   dlatent);
+    gradient_sums_of(node)[index] = sn_sum_of_magnitudes(dweight, span.count);
+    if (node->state[EVIDENCE] && run->progress < options->signs_until) {
+        float *sign = &node->state[SIGNS]->value[index];
+        const double shown =
+            sn_quantizer_at(options->quantizer)->sign_evidence(options, latent, span.count, *sign);
+        sn_region_learn_sign(shown, sign, &node->state[EVIDENCE]->value[index]);
+    }
+}
+
+static void quantize_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
+    const size_t filters = filters_of(node), parts = parts_of(node);
     const size_t last = sn_chunk_start(filters, part->thread + 1, run->threads);
     for (size_t k = sn_chunk_start(filters, part->thread, run->threads); k < last; k++) {
-        const float *dweight = node->output->gradient + k * count;
-        float *dlatent = node->input[LATENT]->gradient + k * count;
-        if (!node->add[LATENT])
-            memset(dlatent, 0, count * sizeof *dlatent);
-        estimator->backward(options, node->input[LATENT]->value + k * count, count,
-                            &regions_of(node)[k], run->progress, dweight, dlatent);
-        gradient_sums_of(node)[k] = sn_sum_of_magnitudes(dweight, count);
+        for (size_t i = k * parts; i < (k + 1) * parts; i++)
+            region_backward(node, run, i);
         if (node->input[THETA])
-            theta_backward(node, k, dweight);
+            theta_backward(node, k, node->output->gradient + k * filter_size(node));
     }
 }
 
@@ -158,12 +260,13 @@ const sn_op sn_op_quantize = {
     .backward = {{SN_PHASE_LATE, quantize_backward, SN_ALWAYS}},
 };
 
-sn_status sn_quantize(sn_graph *graph, sn_tensor *latent, sn_tensor *theta,
+sn_status sn_quantize(sn_graph *graph, const sn_quantize_operands *operands,
                       const sn_quant_options *options, sn_tensor **weight, sn_error *error) {
-    sn_tensor *const inputs[SN_MAX_INPUTS] = {latent, theta};
+    sn_tensor *const inputs[SN_MAX_INPUTS] = {operands->latent, operands->theta};
+    sn_tensor *const states[SN_MAX_STATES] = {operands->signs, operands->evidence};
     sn_quant_options resolved = *options;
     SN_TRY(sn_quant_resolve(&resolved, error));
-    return sn_graph_apply(graph, &sn_op_quantize, &resolved, inputs, NULL, weight, error);
+    return sn_graph_apply(graph, &sn_op_quantize, &resolved, inputs, states, weight, error);
 }
 
 void sn_quantize_now(const sn_node *node, sn_region *regions, float *weight, uint8_t *mask) {
@@ -172,17 +275,16 @@ void sn_quantize_now(const sn_node *node, sn_region *regions, float *weight, uin
 
 void sn_quantize_levels(const sn_node *node, int8_t *levels, float *filter) {
     sn_quant_options options = *options_of(node);
-    const sn_quantizer *quantizer = sn_quantizer_at(options.quantizer);
-    const bool centered = quantizer->code == SN_CODE_SIGNED_BINARY_CENTERED;
-    const size_t filters = filters_of(node), count = filter_size(node);
+    const bool centered =
+        sn_quantizer_at(options.quantizer)->code == SN_CODE_SIGNED_BINARY_CENTERED;
     options.scale_rule = SN_SCALE_ONE;
-    for (size_t k = 0; k < filters; k++) {
-        int8_t *own = levels + k * count;
-        sn_region region = {.sign = sn_region_sign(k, filters, options.positive_fraction)};
-        quantizer->quantize(&options, node->input[LATENT]->value + k * count, count, &region,
-                            filter, (uint8_t *)own);
+    for (size_t r = 0; r < regions_in(node); r++) {
+        const sn_region_span span = sn_quantize_span(node, r);
+        int8_t *own = levels + span.first;
+        sn_region region;
+        quantize_region(node, &options, r, &region, filter, (uint8_t *)own);
         /* denseshift has eighths */
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < span.count; i++)
             if (own[i])
                 own[i] = (int8_t)lrintf(8 * (centered ? region.sign : filter[i]));
     }
@@ -194,9 +296,9 @@ sn_weight_counts sn_count_effectual(const sn_graph *graph) {
         const sn_node *node = sn_graph_node(graph, i);
         if (node->op != &sn_op_quantize)
             continue;
-        for (size_t k = 0; k < filters_of(node); k++) {
+        for (size_t r = 0; r < regions_in(node); r++) {
             sn_region region;
-            quantize_filter(node, k, &region, NULL, NULL);
+            quantize_region(node, options_of(node), r, &region, NULL, NULL);
             counts.effectual += region.effectual;
         }
         counts.total += sn_shape_count(&node->output->shape);
@@ -207,13 +309,14 @@ sn_weight_counts sn_count_effectual(const sn_graph *graph) {
 double sn_gradient_suppressed(const sn_node *node, double progress) {
     const sn_quant_options *options = options_of(node);
     const sn_estimator *estimator = sn_estimator_at(options->estimator);
-    const size_t count = filter_size(node);
     double passed = 0, arrived = 0;
-    for (size_t k = 0; k < filters_of(node); k++) {
-        const double peak = estimator->peak(options, &regions_of(node)[k], progress);
-        arrived += gradient_sums_of(node)[k];
+    for (size_t r = 0; r < regions_in(node); r++) {
+        const sn_region_span span = sn_quantize_span(node, r);
+        const float *dlatent = node->input[LATENT]->gradient + span.first;
+        const double peak = estimator->peak(options, &regions_of(node)[r], progress);
+        arrived += gradient_sums_of(node)[r];
         if (peak > 0)
-            passed += sn_sum_of_magnitudes(node->input[LATENT]->gradient + k * count, count) / peak;
+            passed += sn_sum_of_magnitudes(dlatent, span.count) / peak;
     }
     return arrived > 0 ? fmax(0, 1 - passed / arrived) : 0;
 }

@@ -7,23 +7,45 @@
 #include "quant/quant.h"
 
 /* Attributes: sn_quant_options, resolved. Inputs: latent weights, and theta where the scale is
- * learned. Forward quantizes latent[K][C][R][S] filter by filter; backward is the estimator's at
- * the graph's progress (sn_graph_set_progress), the scale being a constant unless it is learned. */
+ * learned; states: signs and evidence. Forward quantizes latent[K][C][R][S] region by region;
+ * backward is the estimator's at the graph's progress (sn_graph_set_progress), the scale being a
+ * constant unless it is learned. Where signs are learned backward also weighs the evidence. */
 extern const sn_op sn_op_quantize;
 
-/* theta[K]: logarithms of the scales with SN_SCALE_LEARNED, otherwise NULL. SN_ERROR_ARGUMENT for
- * options that do not go together, see sn_quant_resolve. */
-sn_status sn_quantize(sn_graph *graph, sn_tensor *latent, sn_tensor *theta,
+typedef struct sn_quantize_operands {
+    sn_tensor *latent;   /* [K][C][R][S] */
+    sn_tensor *theta;    /* [K]: logarithms of the scales with SN_SCALE_LEARNED, otherwise NULL */
+    sn_tensor *signs;    /* [K][P], P regions in a filter; NULL where signs are fixed */
+    sn_tensor *evidence; /* likewise, with SN_SIGNS_LEARNED; otherwise NULL */
+} sn_quantize_operands;
+
+/* SN_ERROR_ARGUMENT for options that do not go together, see sn_quant_resolve. */
+sn_status sn_quantize(sn_graph *graph, const sn_quantize_operands *operands,
                       const sn_quant_options *options, sn_tensor **weight, sn_error *error);
 
+/* How many regions a filter of latent[K][C][R][S] has. */
+size_t sn_regions_per_filter(const sn_quant_options *options, const sn_shape *latent);
+
+/* Gives the regions of all quantizers of a planned graph whose signs are not fixed the sign of the
+ * sum of their latent weights: after sn_parameters_initialise. */
+void sn_quantize_initialise_signs(const sn_graph *graph);
+
 /* What forward of a node with sn_op_quantize computes from the values that the parameters have now:
- * regions[K], and weight[K][C][R][S] and mask[K][C][R][S] unless NULL. The graph must be planned.
- */
+ * regions[K][P], and weight[K][C][R][S] and mask[K][C][R][S] unless NULL. The graph must be
+ * planned. */
 void sn_quantize_now(const sn_node *node, sn_region *regions, float *weight, uint8_t *mask);
 
 /* levels[K][C][R][S]: which of its values each weight has, whatever the scale: 8 Wq / alpha, for
  * the centred form without what is taken off. `filter` is room for the weights of a filter. */
 void sn_quantize_levels(const sn_node *node, int8_t *levels, float *filter);
+
+/* The weights of region `index` of node's filters, counted filter by filter: the first of them in
+ * [K][C][R][S], and their number. */
+typedef struct sn_region_span {
+    size_t first, count;
+} sn_region_span;
+
+sn_region_span sn_quantize_span(const sn_node *node, size_t index);
 
 /* Counts over all quantized weights of a planned graph: those that are effectual (non-zero), and
  * all. density = effectual / total; both 0 for a full-precision network. */

@@ -54,6 +54,12 @@ const char *sn_scale_rule_name(int index) {
     return index >= 0 && index < (int)(sizeof names / sizeof *names) ? names[index] : NULL;
 }
 
+const char *sn_sign_rule_name(int index) {
+    static const char *const names[] = {
+        [SN_SIGNS_FIXED] = "fixed", [SN_SIGNS_INIT] = "init", [SN_SIGNS_LEARNED] = "learned"};
+    return index >= 0 && index < (int)(sizeof names / sizeof *names) ? names[index] : NULL;
+}
+
 sn_status sn_quant_resolve(sn_quant_options *options, sn_error *error) {
     const sn_quantizer *quantizer = sn_quantizer_at(options->quantizer);
     if (options->scale_rule == SN_SCALE_MEAN)
@@ -62,6 +68,15 @@ sn_status sn_quant_resolve(sn_quant_options *options, sn_error *error) {
         options->ede_t_min = 0.1;
     if (options->ede_t_max == 0)
         options->ede_t_max = 10;
+    SN_RETURN_IF(
+        !quantizer->sign_evidence && options->region_channels, error, SN_ERROR_ARGUMENT,
+        "--region %llu: only signed-binary and signed-binary-centered have regions, not %s",
+        (unsigned long long)options->region_channels, quantizer->name);
+    SN_RETURN_IF(
+        !quantizer->sign_evidence && options->sign_rule != SN_SIGNS_FIXED, error, SN_ERROR_ARGUMENT,
+        "--signs %s: only filters of signed-binary and signed-binary-centered have a sign, "
+        "not those of %s",
+        sn_sign_rule_name(options->sign_rule), quantizer->name);
     if (!quantizer->quantize)
         return SN_OK;
     if (sn_estimator_at(options->estimator) == &sn_estimator_auto)
@@ -77,6 +92,14 @@ sn_status sn_quant_resolve(sn_quant_options *options, sn_error *error) {
 
 float sn_region_sign(size_t index, size_t count, double positive_fraction) {
     return (double)index < floor(positive_fraction * (double)count + 0.5) ? 1 : -1;
+}
+
+void sn_region_learn_sign(double shown, float *sign, float *evidence) {
+    const double memory = 0.99, enough = 0.1;
+    const double now = memory * (double)*evidence + (1 - memory) * shown;
+    const bool turns = now > enough;
+    *evidence = (float)(turns ? -now : now);
+    *sign = turns ? -*sign : *sign;
 }
 
 void sn_region_set_scale(const sn_quant_options *options, sn_region *region) {

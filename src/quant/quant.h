@@ -1,9 +1,9 @@
 /* Quantizers and gradient estimators: pure functions on the weights of one region.
  *
- * A region is the piece of a convolution's weights that shares a sign and a scale: here one filter,
- * C x R x S numbers in a row. A quantizer maps latent weights W to quantized weights Wq; an
- * estimator is the surrogate for its derivative, which is zero almost everywhere. The definitions
- * are those of docs/method.md (PLUM, arXiv 2312.01581).
+ * A region is the piece of a convolution's weights that shares a sign: R x S weights of Ct input
+ * channels of one filter, numbers in a row, or the whole filter. A quantizer maps latent weights W
+ * to quantized weights Wq; an estimator is the surrogate for its derivative, which is zero almost
+ * everywhere. The definitions are those of docs/method.md (PLUM, arXiv 2312.01581).
  *
  * A further quantizer is one file with a table sn_quantizer_<name> and one line in quantizers.def.
  */
@@ -18,19 +18,31 @@
 
 /* What the scale alpha is. */
 typedef enum sn_scale_rule {
-    SN_SCALE_FILTER_MEAN, /* magnitude / levels of the region, see sn_region */
+    SN_SCALE_FILTER_MEAN, /* magnitude / levels, see sn_region, summed over the filter's regions */
     SN_SCALE_LAYER_MEAN,  /* the same with both summed over the regions of the layer */
     SN_SCALE_ONE,         /* 1: batch-norm absorbs the scale */
-    SN_SCALE_LEARNED,     /* e^theta, theta trained, one for each region */
+    SN_SCALE_LEARNED,     /* e^theta, theta trained, one for each filter */
     SN_SCALE_MEAN         /* what filter-mean was called; sn_quant_resolve replaces it */
 } sn_scale_rule;
+
+enum { SN_REGION_MAX_CHANNELS = 1 << 16 }; /* as many as a model can have */
+
+/* Where the signs of regions come from. */
+typedef enum sn_sign_rule {
+    SN_SIGNS_FIXED,  /* sn_region_sign */
+    SN_SIGNS_INIT,   /* of the sum of a region's initial weights; +1 for 0 */
+    SN_SIGNS_LEARNED /* likewise, but a region may change its sign while training is young */
+} sn_sign_rule;
 
 typedef struct sn_quant_options {
     int quantizer;               /* index of sn_quantizer_at */
     int estimator;               /* index of sn_estimator_at */
     int scale_rule;              /* sn_scale_rule */
+    int sign_rule;               /* sn_sign_rule */
+    uint64_t region_channels;    /* input channels of a region; 0, or as many as there are: all */
     double delta_ratio;          /* of the threshold; negative: the quantizer's own */
-    double positive_fraction;    /* share of filters with sign +1 */
+    double positive_fraction;    /* share of regions with sign +1 where signs are fixed */
+    double signs_until;          /* learned signs: share of the training in which they may change */
     double ede_t_min, ede_t_max; /* 0: 0.1 and 10 */
 } sn_quant_options;
 
@@ -76,6 +88,11 @@ typedef struct sn_quantizer {
      * whoever knows the layer multiplies. NULL for full precision. */
     void (*quantize)(const sn_quant_options *options, const float *latent, size_t count,
                      sn_region *region, float *weight, uint8_t *mask);
+    /* Evidence in [-1, 1] that the other sign would suit latent[count] better: with c the cosine of
+     * the angle between W and Wq and c' that with the other sign, (c'^2 - c^2) / (c'^2 + c^2), 0
+     * where both are 0. NULL for quantizers whose regions have no sign. */
+    double (*sign_evidence)(const sn_quant_options *options, const float *latent, size_t count,
+                            float sign);
 } sn_quantizer;
 
 typedef struct sn_estimator {
@@ -98,13 +115,19 @@ const sn_estimator *sn_estimator_at(int index);
 const char *sn_quantizer_name(int index);
 const char *sn_estimator_name(int index);
 const char *sn_scale_rule_name(int index);
+const char *sn_sign_rule_name(int index);
 
 /* Replaces what stands for the quantizer's own, and 0 for EDE's temperatures, by what it is.
- * SN_ERROR_ARGUMENT when the estimator is not made for the quantizer. */
+ * SN_ERROR_ARGUMENT when the estimator is not made for the quantizer, or regions or signs are asked
+ * for that it does not have. */
 sn_status sn_quant_resolve(sn_quant_options *options, sn_error *error);
 
 /* The sign of region `index` of `count`: +1 for the first round(positive_fraction * count). */
 float sn_region_sign(size_t index, size_t count, double positive_fraction);
+
+/* Moves a region's evidence, a moving average of the quantizer's sign_evidence, by what a step has
+ * shown, and turns the sign and with it the evidence when that is above a bound. */
+void sn_region_learn_sign(double shown, float *sign, float *evidence);
 
 /* Temperature t = t_min (t_max / t_min)^progress and gain k = max(1 / t, 1) of EDE (IR-Net, arXiv
  * 1909.10788, equation 10). */

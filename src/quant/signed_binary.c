@@ -47,6 +47,48 @@ static void quantize_centered(const sn_quant_options *options, const float *late
     quantize(options, latent, count, true, region, weight, mask);
 }
 
+/* cos^2 of the angle between W and sign (m - mean) for a mask with `effectual` ones, over which |W|
+ * sums to `magnitude`; W itself sums to `total`. The factor |W|^-2 is left out. */
+static double square_cosine(double magnitude, double effectual, double mean, double signed_total,
+                            double count) {
+    const double product = magnitude - mean * signed_total;
+    const double square = effectual * (1 - mean) * (1 - mean) + (count - effectual) * mean * mean;
+    return square > 0 ? product * product / square : 0;
+}
+
+static double evidence(const sn_quant_options *options, const float *latent, size_t count,
+                       bool centered, float sign) {
+    const float delta = (float)options->delta_ratio * sn_largest_magnitude(latent, count);
+    double magnitude[2] = {0, 0}, total = 0; /* of the sign, of the other */
+    size_t effectual[2] = {0, 0};
+    for (size_t i = 0; i < count; i++) {
+        const float with = sign * latent[i];
+        magnitude[0] += with >= delta ? (double)fabsf(with) : 0;
+        magnitude[1] += -with >= delta ? (double)fabsf(with) : 0;
+        effectual[0] += with >= delta;
+        effectual[1] += -with >= delta;
+        total += (double)with;
+    }
+    double square[2];
+    for (int other = 0; other < 2; other++) {
+        const double ones = (double)effectual[other], all = (double)count;
+        square[other] = square_cosine(magnitude[other], ones, centered ? ones / all : 0,
+                                      other ? -total : total, all);
+    }
+    const double both = square[0] + square[1];
+    return both > 0 ? (square[1] - square[0]) / both : 0;
+}
+
+static double evidence_plain(const sn_quant_options *options, const float *latent, size_t count,
+                             float sign) {
+    return evidence(options, latent, count, false, sign);
+}
+
+static double evidence_centered(const sn_quant_options *options, const float *latent, size_t count,
+                                float sign) {
+    return evidence(options, latent, count, true, sign);
+}
+
 const sn_quantizer sn_quantizer_signed_binary = {
     .name = "signed-binary",
     .summary = "0 or a in half of the filters, 0 or -a in the others",
@@ -55,7 +97,8 @@ const sn_quantizer sn_quantizer_signed_binary = {
     .steps = SN_STEPS_ONE,
     .delta_ratio = 0.05,
     .estimator = "ede",
-    .quantize = quantize_plain};
+    .quantize = quantize_plain,
+    .sign_evidence = evidence_plain};
 
 const sn_quantizer sn_quantizer_signed_binary_centered = {
     .name = "signed-binary-centered",
@@ -65,4 +108,5 @@ const sn_quantizer sn_quantizer_signed_binary_centered = {
     .steps = SN_STEPS_ONE,
     .delta_ratio = 0.05,
     .estimator = "ede",
-    .quantize = quantize_centered};
+    .quantize = quantize_centered,
+    .sign_evidence = evidence_centered};

@@ -18,7 +18,7 @@ struct sn_averaging {
 static const sn_parameter *next_statistic(const sn_averaging *a, size_t *index) {
     while (*index < sn_parameters_count(a->parameters)) {
         const sn_parameter *entry = sn_parameters_at(a->parameters, (*index)++);
-        if (!sn_role_is_trained(entry->role))
+        if (sn_role_is_statistic(entry->role))
             return entry;
     }
     return NULL;

@@ -194,9 +194,13 @@ sn_status sn_checkpoint_read_parameters(const sn_checkpoint *checkpoint, sn_para
             sn_h5_read_floats(&checkpoint->h5, name, &entry->shape, entry->value, &inner) != SN_OK,
             error, SN_ERROR_DATA, "%.900s: a checkpoint of another architecture than %s",
             inner.message, arch);
-        for (size_t j = 0; j < entry->count; j++)
+        for (size_t j = 0; j < entry->count; j++) {
             SN_RETURN_IF(!isfinite(entry->value[j]), error, SN_ERROR_DATA,
                          "%s: %s holds values that are not finite", checkpoint->path, name);
+            SN_RETURN_IF(entry->role == SN_ROLE_SIGN && fabsf(entry->value[j]) != 1, error,
+                         SN_ERROR_DATA, "%s: %s holds %g; signs are +1 or -1", checkpoint->path,
+                         name, (double)entry->value[j]);
+        }
     }
     return SN_OK;
 }

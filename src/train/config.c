@@ -48,7 +48,16 @@ static const sn_option options[] = {
          "threshold as a share of a filter's largest |weight|, for ternary of the mean; negative: "
          "0.05, for ternary 0.7"},
     {"positive-fraction", FIELD(quant.positive_fraction), REAL(0, 1, "0.5"),
-     .group = "Quantization", .help = "share of filters with weights {0,+a}"},
+     .group = "Quantization", .help = "signs fixed: share of regions with weights {0,+a}"},
+    {"region", FIELD(quant.region_channels), .kind = SN_OPTION_COUNT, .value_name = "N",
+     .maximum = SN_REGION_MAX_CHANNELS, .zero_name = "filter", .fallback = "filter",
+     .group = "Quantization",
+     .help = "weights that share a sign: those of N input channels of a filter, or of a filter"},
+    {"signs", FIELD(quant.sign_rule), CHOICE(sn_sign_rule_name, "fixed"), .group = "Quantization",
+     .help = "of regions: the first of them positive, or by their initial weights; learned: they "
+             "may change when the weights have"},
+    {"signs-until", FIELD(quant.signs_until), REAL(0, 1, "0.5"), .group = "Quantization",
+     .help = "signs learned: share of the training after which they stay"},
     {"scale", FIELD(quant.scale_rule), CHOICE(sn_scale_rule_name, "filter-mean"),
      .group = "Quantization",
      .help = "a: mean of the effectual |weights|, one, or trained; mean is filter-mean"},
@@ -60,8 +69,9 @@ static const sn_option options[] = {
 
     {"layer", FIELD(layers), .kind = SN_OPTION_LIST, .value_name = "RULE", .group = "Quantization",
      .help =
-         "PATTERN=QUANT[,delta=X][,estimator=NAME][,scale=NAME][,positive=X]: other quantization "
-         "for convolutions whose name matches; may be repeated, the last match decides"},
+         "PATTERN=QUANT[,delta=X][,estimator=NAME][,scale=NAME][,positive=X][,region=N]"
+         "[,signs=NAME]: other quantization for convolutions whose name matches; may be repeated, "
+         "the last match decides"},
 
     {"epochs", FIELD(epochs), COUNT(1, 1e6, "100"), .tag = SN_CONFIG_CHANGEABLE,
      .group = "Optimisation", .help = "passes over the training images"},

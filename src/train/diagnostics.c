@@ -43,7 +43,9 @@ static void describe(watched *l, const sn_node *node) {
     l->node = node;
     l->report.quantizer = quantizer->name;
     l->report.zero_free = quantizer->zero_free;
+    l->report.has_signs = quantizer->sign_evidence != NULL;
     l->report.filters = node->output->shape.size[0];
+    l->report.regions = l->report.filters * sn_regions_per_filter(options, &node->output->shape);
     snprintf(l->report.name, sizeof l->report.name, "%s", node->input[0]->parameter->name);
     char *leaf = strrchr(l->report.name, '.');
     if (leaf)
@@ -55,7 +57,7 @@ static size_t larger(size_t a, size_t b) {
 }
 
 static bool allocate(sn_diagnostics *d, const sn_graph *training) {
-    size_t most_filters = 0, most_weights = 0, most_in_filter = 0;
+    size_t most_regions = 0, most_weights = 0, most_in_filter = 0;
     bool complete = true;
     for (size_t i = 0; i < sn_graph_node_count(training); i++)
         d->count += is_quantizer(sn_graph_node(training, i));
@@ -68,11 +70,11 @@ static bool allocate(sn_diagnostics *d, const sn_graph *training) {
         d->layers[k].levels = sn_alloc(weights_of(node));
         complete = complete && d->layers[k++].levels;
         d->memory += weights_of(node);
-        most_filters = larger(most_filters, node->output->shape.size[0]);
+        most_regions = larger(most_regions, d->layers[k - 1].report.regions);
         most_weights = larger(most_weights, weights_of(node));
         most_in_filter = larger(most_in_filter, weights_of(node) / node->output->shape.size[0]);
     }
-    d->regions = sn_alloc_array(most_filters, sizeof *d->regions);
+    d->regions = sn_alloc_array(most_regions, sizeof *d->regions);
     d->fresh = sn_alloc(most_weights);
     d->filter = sn_alloc_array(most_in_filter, sizeof *d->filter);
     d->memory += most_weights;
@@ -109,22 +111,40 @@ void sn_diagnostics_mark(sn_diagnostics *diagnostics) {
     diagnostics->known = true;
 }
 
+/* Whether the region had another sign at the beginning of the epoch; one without an effectual
+ * weight then cannot tell. */
+static bool has_turned(const watched *l, size_t region, float sign) {
+    const sn_region_span span = sn_quantize_span(l->node, region);
+    size_t i = span.first;
+    while (l->report.has_signs && i < span.first + span.count && l->levels[i] == 0)
+        i++;
+    return l->report.has_signs && i < span.first + span.count && (l->levels[i] > 0) != (sign > 0);
+}
+
 static void measure_weights(sn_diagnostics *d, watched *l) {
     sn_layer_report *r = &l->report;
     const size_t filters = r->filters, weights = weights_of(l->node);
-    size_t effectual = 0, changed = 0;
-    r->dead = r->full = 0;
+    const size_t parts = r->regions / filters;
+    size_t effectual = 0, changed = 0, positive = 0;
+    r->dead = r->full = r->turned = 0;
     r->alpha = r->delta = 0;
     sn_quantize_now(l->node, d->regions, NULL, NULL);
     for (size_t k = 0; k < filters; k++) {
-        const sn_region *region = &d->regions[k];
-        effectual += region->effectual;
-        r->dead += region->effectual == 0;
-        r->full += region->effectual == weights / filters;
-        r->alpha += (double)region->scale / (double)filters;
-        r->delta += fabs((double)region->threshold) / (double)filters;
+        size_t in_filter = 0;
+        for (size_t i = k * parts; i < (k + 1) * parts; i++) {
+            const sn_region *region = &d->regions[i];
+            in_filter += region->effectual;
+            positive += region->sign > 0;
+            r->turned += has_turned(l, i, region->sign);
+            r->alpha += (double)region->scale / (double)r->regions;
+            r->delta += fabs((double)region->threshold) / (double)r->regions;
+        }
+        effectual += in_filter;
+        r->dead += in_filter == 0;
+        r->full += in_filter == weights / filters;
     }
     r->density = (double)effectual / (double)weights;
+    r->positive = (double)positive / (double)r->regions;
     sn_quantize_levels(l->node, d->fresh, d->filter);
     for (size_t i = 0; i < weights; i++)
         changed += d->fresh[i] != l->levels[i];
@@ -202,15 +222,19 @@ bool sn_diagnostics_warning(const sn_diagnostics *diagnostics, size_t layer,
 }
 
 const char sn_diagnostics_heading[] = "epoch,layer,quant,density,dead_filters,full_filters,flips,"
-                                      "alpha,delta,latent_sigma,gradient_norm,suppressed";
+                                      "alpha,delta,latent_sigma,gradient_norm,suppressed,"
+                                      "positive_regions,turned_regions";
 
 void sn_diagnostics_line(const sn_layer_report *report, uint64_t epoch,
                          char text[SN_DIAGNOSTICS_LINE_SIZE]) {
     const sn_layer_report *r = report;
-    char flips[32] = ""; /* empty: unknown */
+    char flips[32] = "", signs[64] = ","; /* empty: unknown, or none */
     if (!isnan(r->flips))
         snprintf(flips, sizeof flips, "%.9g", r->flips);
-    snprintf(text, SN_DIAGNOSTICS_LINE_SIZE, "%llu,%s,%s,%.9g,%zu,%zu,%s,%.9g,%.9g,%.9g,%.9g,%.9g",
-             (unsigned long long)epoch, r->name, r->quantizer, r->density, r->dead, r->full, flips,
-             r->alpha, r->delta, r->sigma, r->gradient_norm, r->suppressed);
+    if (r->has_signs)
+        snprintf(signs, sizeof signs, "%.9g,%zu", r->positive, r->turned);
+    snprintf(text, SN_DIAGNOSTICS_LINE_SIZE,
+             "%llu,%s,%s,%.9g,%zu,%zu,%s,%.9g,%.9g,%.9g,%.9g,%.9g,%s", (unsigned long long)epoch,
+             r->name, r->quantizer, r->density, r->dead, r->full, flips, r->alpha, r->delta,
+             r->sigma, r->gradient_norm, r->suppressed, signs);
 }

@@ -11,16 +11,19 @@
 typedef struct sn_layer_report {
     char name[SN_PARAMETER_NAME_SIZE]; /* "layer1.0.conv1" */
     const char *quantizer;
-    size_t filters;
-    double density;       /* effectual / all weights */
-    size_t dead, full;    /* filters without, and with nothing but, effectual weights */
-    double flips;         /* share of weights that changed their level since the last epoch; NAN:
-                             unknown */
-    double alpha, delta;  /* means over the filters of scale and |threshold| */
-    double sigma;         /* standard deviation of the latent weights, divisor n */
-    double gradient_norm; /* of dL/dW in the latest step */
-    double suppressed;    /* sn_gradient_suppressed, of the latest step */
-    bool zero_free;       /* density is 1 by the quantizer's nature */
+    size_t filters, regions; /* of all filters */
+    double density;          /* effectual / all weights */
+    size_t dead, full;       /* filters without, and with nothing but, effectual weights */
+    double flips;            /* share of weights that changed their level since the last epoch; NAN:
+                                unknown */
+    double alpha, delta;     /* means over the regions of scale and |threshold| */
+    double sigma;            /* standard deviation of the latent weights, divisor n */
+    double gradient_norm;    /* of dL/dW in the latest step */
+    double suppressed;       /* sn_gradient_suppressed, of the latest step */
+    double positive;         /* share of regions whose sign is +1 */
+    size_t turned;           /* regions whose sign has changed since the last epoch */
+    bool has_signs;          /* otherwise those two mean nothing */
+    bool zero_free;          /* density is 1 by the quantizer's nature */
 } sn_layer_report;
 
 typedef struct sn_diagnostics sn_diagnostics;

@@ -154,7 +154,7 @@ static bool take_sum(freezer *f, const sn_tensor **tensor, sn_packer_epilogue *e
 typedef struct weight_codes {
     sn_code code;
     uint8_t *mask;   /* [K][C][R][S]; signed-binary */
-    int8_t *sign;    /* [K]; signed-binary */
+    int8_t *sign;    /* [K][P], P regions in a filter; signed-binary */
     int8_t *weights; /* [K][C][R][S]: -1, 0, +1; binary and ternary */
     float *values;   /* [K][C][R][S], quantized; NULL for full precision */
 } weight_codes;
@@ -167,13 +167,13 @@ static void free_codes(weight_codes *codes) {
 }
 
 /* Codes from quantized weights; of masked codes only the signs are left to take. */
-static void take_codes(const sn_region *regions, const float *quantized, size_t filters,
+static void take_codes(const sn_region *regions, size_t region_count, const float *quantized,
                        size_t count, weight_codes *codes) {
     /* A binary weight is never 0, whatever alpha is. */
     const bool binary = codes->code == SN_CODE_BINARY;
-    for (size_t k = 0; codes->sign && k < filters; k++)
-        codes->sign[k] = regions[k].sign > 0 ? 1 : -1;
-    for (size_t i = 0; codes->weights && i < filters * count; i++)
+    for (size_t i = 0; codes->sign && i < region_count; i++)
+        codes->sign[i] = regions[i].sign > 0 ? 1 : -1;
+    for (size_t i = 0; codes->weights && i < count; i++)
         codes->weights[i] = quantized[i] > 0 ? 1 : binary || quantized[i] < 0 ? -1 : 0;
 }
 
@@ -182,20 +182,21 @@ static void take_codes(const sn_region *regions, const float *quantized, size_t 
 static sn_status encode(freezer *f, const sn_node *quantize, weight_codes *codes, sn_error *error) {
     const sn_quant_options *options = (const void *)quantize->attributes;
     const size_t filters = quantize->output->shape.size[0];
-    const size_t count = sn_shape_count(&quantize->output->shape) / filters;
+    const size_t parts = sn_regions_per_filter(options, &quantize->output->shape);
+    const size_t count = sn_shape_count(&quantize->output->shape);
     codes->code = sn_quantizer_at(options->quantizer)->code;
     const bool masked =
         codes->code == SN_CODE_SIGNED_BINARY || codes->code == SN_CODE_SIGNED_BINARY_CENTERED;
     const bool coded = codes->code == SN_CODE_BINARY || codes->code == SN_CODE_TERNARY;
-    sn_region *regions = sn_alloc_array(filters, sizeof *regions);
-    codes->values = sn_alloc_array(filters * count, sizeof *codes->values);
+    sn_region *regions = sn_alloc_array(filters * parts, sizeof *regions);
+    codes->values = sn_alloc_array(count, sizeof *codes->values);
     bool complete = regions && codes->values;
     if (masked) {
-        codes->mask = sn_alloc(filters * count);
-        codes->sign = sn_alloc(filters);
+        codes->mask = sn_alloc(count);
+        codes->sign = sn_alloc(filters * parts);
         complete &= codes->mask && codes->sign;
     } else if (coded) {
-        codes->weights = sn_alloc(filters * count);
+        codes->weights = sn_alloc(count);
         complete &= codes->weights != NULL;
     }
     if (!complete) {
@@ -203,9 +204,9 @@ static sn_status encode(freezer *f, const sn_node *quantize, weight_codes *codes
         return sn_error_set(error, SN_ERROR_MEMORY, "out of memory for packing");
     }
     sn_quantize_now(quantize, regions, codes->values, codes->mask);
-    take_codes(regions, codes->values, filters, count, codes);
+    take_codes(regions, filters * parts, codes->values, count, codes);
     for (size_t k = 0; (masked || coded) && k < filters; k++)
-        f->scale[k] *= regions[k].scale;
+        f->scale[k] *= regions[k * parts].scale; /* that of its filter */
     sn_free(regions);
     return SN_OK;
 }

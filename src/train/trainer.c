@@ -175,6 +175,7 @@ static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_datase
     t->state = (sn_train_state){.best_top1 = -1};
     if (!resume) {
         sn_parameters_initialise(t->parameters, t->config.seed);
+        sn_quantize_initialise_signs(t->training.graph);
         if (t->averaging)
             sn_averaging_begin(t->averaging);
         return SN_OK;

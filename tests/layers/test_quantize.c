@@ -22,7 +22,8 @@ typedef struct net {
 } net;
 
 static sn_status build(const sn_quant_options *options, bool with_theta, int threads, net *n) {
-    sn_tensor *latent, *theta = NULL, *weight;
+    sn_quantize_operands operands = {0};
+    sn_tensor *weight;
     *n = (net){0};
     ck_assert_int_eq(sn_parameters_create(&n->parameters, NULL), SN_OK);
     ck_assert_int_eq(sn_graph_create(n->parameters, SN_GRAPH_TRAIN, threads, &n->graph, NULL),
@@ -30,14 +31,14 @@ static sn_status build(const sn_quant_options *options, bool with_theta, int thr
     ck_assert_int_eq(sn_graph_input(n->graph, sn_shape_4(1, CHANNELS, SIDE, SIDE), &n->x, NULL),
                      SN_OK);
     ck_assert_int_eq(sn_graph_parameter(n->graph, "w", sn_shape_4(FILTERS, CHANNELS, 3, 3),
-                                        SN_ROLE_LATENT, (sn_init){SN_INIT_NORMAL, 0.3}, &latent,
-                                        NULL),
+                                        SN_ROLE_LATENT, (sn_init){SN_INIT_NORMAL, 0.3},
+                                        &operands.latent, NULL),
                      SN_OK);
     if (with_theta)
         ck_assert_int_eq(sn_graph_parameter(n->graph, "theta", sn_shape_1(FILTERS), SN_ROLE_SCALE,
-                                            (sn_init){SN_INIT_NORMAL, 1}, &theta, NULL),
+                                            (sn_init){SN_INIT_NORMAL, 1}, &operands.theta, NULL),
                          SN_OK);
-    SN_TRY(sn_quantize(n->graph, latent, theta, options, &weight, NULL));
+    SN_TRY(sn_quantize(n->graph, &operands, options, &weight, NULL));
     SN_TRY(sn_conv2d(n->graph, n->x, weight, NULL, 1, 1, &n->y, NULL));
     SN_TRY(sn_graph_plan(n->graph, n->y, NULL));
     sn_parameters_initialise(n->parameters, 3);
