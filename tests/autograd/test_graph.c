@@ -193,12 +193,14 @@ START_TEST(test_training_learns) {
 }
 END_TEST
 
-/* Bytes of all values, and of the gradients that training needs. */
+/* Bytes of all values as they are stored, and of the gradients that training needs. */
 static size_t unplanned_size(const network *net, bool gradients) {
     size_t bytes = 0;
     for (size_t i = 0; i < sn_graph_node_count(net->graph); i++) {
         const sn_node *node = sn_graph_node(net->graph, i);
-        const size_t value = sn_shape_count(&node->output->shape) * sizeof(sn_real);
+        const sn_tensor *output = node->output;
+        const size_t rows = output->shape.rank ? output->shape.size[0] : 1;
+        const size_t value = rows * sn_tensor_row(output) * sizeof(sn_real);
         bytes += (gradients ? 2 : 1) * value + node->saved_size + node->forward_sums_size +
                  node->forward_scratch_size;
         bytes += gradients ? node->backward_sums_size + node->backward_scratch_size : 0;
