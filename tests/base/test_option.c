@@ -16,6 +16,7 @@ typedef struct settings {
     double slope;
     char out[SN_OPTION_TEXT_SIZE];
     int quant;
+    uint64_t region;
 } settings;
 
 static const char *quant_name(int index) {
@@ -53,6 +54,12 @@ static const sn_option table[] = {
      FIELD(quant),
      .fallback = "ternary",
      .choice_name = quant_name},
+    {.name = "region",
+     .kind = SN_OPTION_COUNT,
+     FIELD(region),
+     .fallback = "filter",
+     .maximum = 64,
+     .zero_name = "filter"},
 };
 
 enum { COUNT = sizeof table / sizeof *table };
@@ -127,6 +134,8 @@ START_TEST(counts_are_read_whole_and_within_bounds) {
     ck_assert_uint_eq(object.seed, UINT64_MAX);
 
     check_refused("epochs", "1e9x", "--epochs: '1e9x' is not a whole number from 1 to 1000000");
+    check_refused("region", "filters",
+                  "--region: 'filters' is neither filter nor a whole number from 0 to 64");
     check_refused("seed", "18446744073709551616",
                   "--seed: '18446744073709551616' is not a whole number from 0 to "
                   "18446744073709551615");
@@ -235,6 +244,9 @@ START_TEST(format_is_what_set_reads) {
     check_round_trip("shift", "-1e300", "-1e+300");
     check_round_trip("out", "runs/a b", "runs/a b");
     check_round_trip("quant", "fp32", "fp32");
+    check_round_trip("region", "12", "12");
+    check_round_trip("region", "filter", "filter");
+    check_round_trip("region", "0", "filter");
 
     const sn_option *shift = sn_option_find(table, COUNT, "shift");
     static const double hard[] = {0.1 + 0.2, 1.0 / 3.0, 5e-324, 1.7976931348623157e308, -0.7};

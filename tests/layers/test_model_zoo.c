@@ -198,7 +198,10 @@ START_TEST(the_last_rule_that_matches_decides) {
     options.quant.scale_rule = SN_SCALE_ONE;
     options.layer_rules = "layer*=binary layer3.*.conv2=ternary,delta=0.9 layer3.1.conv?=fp32 "
                           "layer1.0.conv1=signed-binary,scale=learned layer1.0.conv2=ternary "
-                          "conv1=ternary-b158 layer2.0.downsample.0=signed-binary,estimator=ste";
+                          "conv1=ternary-b158 layer2.0.downsample.0=signed-binary,estimator=ste "
+                          "layer2.1.conv*=signed-binary,region=12,signs=learned "
+                          "layer2.2.conv1=signed-binary,region=filter";
+    options.quant.region_channels = 4;
     ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
     ck_assert_int_eq(sn_graph_plan(n.graph, n.logits, NULL), SN_OK);
     check_quant(&n, "layer1.1.conv1", "binary", 0, "ede", SN_SCALE_ONE);
@@ -211,6 +214,15 @@ START_TEST(the_last_rule_that_matches_decides) {
     check_quant(&n, "layer2.0.downsample.0", "signed-binary", 0.3, "ste", SN_SCALE_ONE);
     check_quant(&n, "layer3.0.downsample.0", "binary", 0, "ede", SN_SCALE_ONE); /* by layer* */
     ck_assert_ptr_nonnull(sn_parameters_find(n.parameters, "layer1.0.conv1.weight_scale"));
+    ck_assert_uint_eq(quant_of(&n, "layer1.0.conv1")->region_channels, 4);
+    ck_assert_uint_eq(quant_of(&n, "layer1.0.conv2")->region_channels, 0);
+    ck_assert_uint_eq(quant_of(&n, "layer2.1.conv1")->region_channels, 12);
+    ck_assert_uint_eq(quant_of(&n, "layer2.2.conv1")->region_channels, 0);
+    const sn_parameter *signs = sn_parameters_find(n.parameters, "layer2.1.conv2.weight_sign");
+    ck_assert_ptr_nonnull(signs);
+    ck_assert_uint_eq(signs->shape.size[0], 32);
+    ck_assert_uint_eq(signs->shape.size[1], 3); /* 12, 12 and 8 channels */
+    ck_assert_uint_eq(role_parameters(&n, SN_ROLE_SIGN_EVIDENCE), 2 * 32 * 3);
     ck_assert_uint_eq(role_parameters(&n, SN_ROLE_SCALE), 16);
     destroy(&n);
 }
@@ -228,6 +240,9 @@ START_TEST(what_is_no_rule_is_refused) {
         {"conv1=ternary,ratio=1", "'ratio' is not KEY=VALUE"},
         {"conv1=ternary,delta", "'delta' is not KEY=VALUE"},
         {"conv1=ternary,estimator=ede", "not made for the steps"},
+        {"conv1=ternary,region=4", "region 4: only signed-binary"},
+        {"conv1=binary,signs=init", "signs init: only filters of signed-binary"},
+        {"conv1=signed-binary,region=x", "region: 'x' is neither filter nor a whole number"},
         {"conv1=binary layer1=binary", "'layer1=...'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -1,4 +1,5 @@
-/* The quantize op: scales that belong to a layer or are trained, and what it tells about itself. */
+/* The quantize op: regions, scales that belong to a layer or are trained, signs, and what it tells
+ * about itself. */
 #include "layers/quantize.h"
 
 #include "autograd/ops.h"
@@ -21,6 +22,17 @@ typedef struct net {
     const sn_node *node; /* the quantizer's */
 } net;
 
+/* A buffer with a value for each region. */
+static sn_tensor *buffer(net *n, const sn_quant_options *options, const char *name, sn_role role) {
+    const sn_shape latent = sn_shape_4(FILTERS, CHANNELS, 3, 3);
+    const sn_shape shape = sn_shape_2(FILTERS, sn_regions_per_filter(options, &latent));
+    sn_tensor *tensor;
+    ck_assert_int_eq(sn_graph_parameter(n->graph, name, shape, role, (sn_init){SN_INIT_CONSTANT, 0},
+                                        &tensor, NULL),
+                     SN_OK);
+    return tensor;
+}
+
 static sn_status build(const sn_quant_options *options, bool with_theta, int threads, net *n) {
     sn_quantize_operands operands = {0};
     sn_tensor *weight;
@@ -38,10 +50,15 @@ static sn_status build(const sn_quant_options *options, bool with_theta, int thr
         ck_assert_int_eq(sn_graph_parameter(n->graph, "theta", sn_shape_1(FILTERS), SN_ROLE_SCALE,
                                             (sn_init){SN_INIT_NORMAL, 1}, &operands.theta, NULL),
                          SN_OK);
+    if (options->sign_rule != SN_SIGNS_FIXED)
+        operands.signs = buffer(n, options, "signs", SN_ROLE_SIGN);
+    if (options->sign_rule == SN_SIGNS_LEARNED)
+        operands.evidence = buffer(n, options, "evidence", SN_ROLE_SIGN_EVIDENCE);
     SN_TRY(sn_quantize(n->graph, &operands, options, &weight, NULL));
     SN_TRY(sn_conv2d(n->graph, n->x, weight, NULL, 1, 1, &n->y, NULL));
     SN_TRY(sn_graph_plan(n->graph, n->y, NULL));
     sn_parameters_initialise(n->parameters, 3);
+    sn_quantize_initialise_signs(n->graph);
     for (size_t i = 0; i < sn_graph_node_count(n->graph); i++)
         if (sn_graph_node(n->graph, i)->op == &sn_op_quantize)
             n->node = sn_graph_node(n->graph, i);
@@ -183,6 +200,182 @@ START_TEST(suppressed_gradient_is_what_the_clip_keeps) {
 }
 END_TEST
 
+/* ---- regions of part of a filter ---- */
+
+static const struct {
+    int asked, channels; /* of a region; of the four there are */
+} sizes[] = {{0, 4}, {1, 1}, {2, 2}, {3, 3}, {4, 4}, {9, 4}};
+
+enum { SIZES = sizeof sizes / sizeof *sizes };
+
+/* What a filter is by the definition, in double: sum and number of its effectual weights over all
+ * regions give one alpha; threshold, sign and density are each region's own. */
+static void plain_filter(const float *latent, const float *signs, int channels, bool centered,
+                         double *weight, double *threshold) {
+    double magnitude = 0, effectual = 0;
+    for (int first = 0, p = 0; first < CHANNELS; first += channels, p++) {
+        const int end = (first + channels < CHANNELS ? first + channels : CHANNELS) * 9;
+        double largest = 0, ones = 0;
+        for (int i = first * 9; i < end; i++)
+            largest = fmax(largest, fabs((double)latent[i]));
+        for (int i = first * 9; i < end; i++) {
+            threshold[i] = (double)signs[p] * 0.2 * largest;
+            weight[i] = (double)signs[p] * (double)latent[i] >= 0.2 * largest;
+            ones += weight[i];
+            magnitude += weight[i] * fabs((double)latent[i]);
+        }
+        effectual += ones;
+        for (int i = first * 9; i < end; i++)
+            weight[i] = (double)signs[p] * (weight[i] - (centered ? ones / (end - first * 9) : 0));
+    }
+    for (int i = 0; i < COUNT; i++)
+        weight[i] *= magnitude / effectual;
+}
+
+START_TEST(regions_match_their_definition) {
+    const bool centered = _i % 2;
+    const int channels = sizes[_i / 2].channels, parts = (CHANNELS + channels - 1) / channels;
+    sn_quant_options options =
+        options_for(centered ? "signed-binary-centered" : "signed-binary", SN_SCALE_FILTER_MEAN);
+    options.region_channels = (uint64_t)sizes[_i / 2].asked;
+    options.delta_ratio = 0.2;
+    options.positive_fraction = 0.6; /* in some filters both */
+    net n;
+    float dy[OUTPUTS];
+    ck_assert_int_eq(build(&options, false, 3, &n), SN_OK);
+    const sn_parameter *latent = sn_parameters_find(n.parameters, "w");
+    product(&n, dy);
+    sn_parameters_zero_gradients(n.parameters);
+    sn_graph_set_progress(n.graph, 0.5); /* t = k = 1 */
+    sn_graph_backward(n.graph, dy);
+    double effectual = 0;
+    for (int k = 0; k < FILTERS; k++) {
+        float signs[CHANNELS];
+        double want[COUNT], threshold[COUNT];
+        for (int p = 0; p < parts; p++)
+            signs[p] = k * parts + p < floor(0.6 * FILTERS * parts + 0.5) ? 1 : -1;
+        plain_filter(latent->value + k * COUNT, signs, channels, centered, want, threshold);
+        for (int i = 0; i < COUNT; i++) {
+            const size_t at = (size_t)(k * COUNT + i);
+            const double slope = 1 - pow(tanh((double)latent->value[at] - threshold[i]), 2);
+            const double arrived = (double)n.node->output->gradient[at];
+            effectual += (double)latent->value[at] / threshold[i] >= 1;
+            ck_assert_double_eq_tol((double)n.node->output->value[at], want[i], 1e-6);
+            ck_assert_double_eq_tol((double)latent->gradient[at], arrived * slope,
+                                    1e-5 * (1 + fabs(arrived)));
+        }
+    }
+    ck_assert_double_eq((double)sn_count_effectual(n.graph).effectual, effectual);
+    destroy(&n);
+}
+END_TEST
+
+/* Levels are 8 times +1 or -1 with the sign of the weight's region. */
+START_TEST(levels_know_the_sign_of_their_region) {
+    sn_quant_options options = options_for("signed-binary-centered", SN_SCALE_LAYER_MEAN);
+    options.region_channels = 3;
+    options.sign_rule = SN_SIGNS_INIT;
+    net n;
+    int8_t levels[ALL];
+    float filter[COUNT];
+    uint8_t mask[ALL];
+    sn_region regions[2 * FILTERS];
+    ck_assert_int_eq(build(&options, false, 1, &n), SN_OK);
+    sn_quantize_levels(n.node, levels, filter);
+    sn_quantize_now(n.node, regions, NULL, mask);
+    for (int i = 0; i < ALL; i++) {
+        const sn_region *region = &regions[i / COUNT * 2 + (i % COUNT >= 27)];
+        ck_assert_int_eq(levels[i], mask[i] ? (int)(8 * region->sign) : 0);
+        ck_assert_float_eq(region->scale, regions[0].scale);
+    }
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(initial_signs_are_those_of_the_sums) {
+    sn_quant_options options = options_for("signed-binary", SN_SCALE_FILTER_MEAN);
+    options.region_channels = 3;
+    options.sign_rule = SN_SIGNS_INIT;
+    net n;
+    ck_assert_int_eq(build(&options, false, 1, &n), SN_OK);
+    const sn_parameter *latent = sn_parameters_find(n.parameters, "w");
+    const sn_parameter *signs = sn_parameters_find(n.parameters, "signs");
+    ck_assert_uint_eq(signs->count, 2 * FILTERS);
+    int positive = 0;
+    for (int k = 0; k < FILTERS; k++) {
+        double sums[2] = {0, 0};
+        for (int i = 0; i < COUNT; i++)
+            sums[i >= 27] += (double)latent->value[k * COUNT + i];
+        for (int p = 0; p < 2; p++) {
+            ck_assert_float_eq(signs->value[2 * k + p], sums[p] >= 0 ? 1.0F : -1.0F);
+            positive += sums[p] >= 0;
+        }
+    }
+    ck_assert(positive > 0 && positive < 2 * FILTERS);
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(learned_signs_turn_while_training_is_young) {
+    const double progress = _i ? 0.5 : 0.49; /* signs_until is 0.5 */
+    sn_quant_options options = options_for("signed-binary", SN_SCALE_FILTER_MEAN);
+    options.sign_rule = SN_SIGNS_LEARNED;
+    options.region_channels = 2;
+    options.signs_until = 0.5;
+    net n;
+    float dy[OUTPUTS];
+    ck_assert_int_eq(build(&options, false, 2, &n), SN_OK);
+    const sn_parameter *latent = sn_parameters_find(n.parameters, "w");
+    const sn_parameter *signs = sn_parameters_find(n.parameters, "signs");
+    float before[2 * FILTERS];
+    memcpy(before, signs->value, sizeof before);
+    /* All weights of one region become what its sign cannot say. */
+    for (size_t i = 18; i < 36; i++)
+        latent->value[COUNT + i] = -before[3] * (0.1F + fabsf(latent->value[COUNT + i]));
+    for (int step = 0; step < 11; step++) {
+        ck_assert_mem_eq(signs->value, before, sizeof before);
+        product(&n, dy);
+        sn_parameters_zero_gradients(n.parameters);
+        sn_graph_set_progress(n.graph, progress);
+        sn_graph_backward(n.graph, dy);
+    }
+    for (int i = 0; i < 2 * FILTERS; i++)
+        ck_assert_float_eq(signs->value[i], i == 3 && !_i ? -before[i] : before[i]);
+    /* The next forward has the new sign. */
+    product(&n, dy);
+    for (size_t i = 18; i < 36; i++)
+        ck_assert(_i ? n.node->output->value[COUNT + i] == 0
+                     : n.node->output->value[COUNT + i] * before[3] < 0 ||
+                           n.node->output->value[COUNT + i] == 0);
+    sn_region regions[2 * FILTERS];
+    sn_quantize_now(n.node, regions, NULL, NULL);
+    ck_assert_float_eq(regions[3].sign, signs->value[3]);
+    ck_assert(_i ? regions[3].effectual == 0 : regions[3].effectual > 0);
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(signs_need_buffers_for_every_region) {
+    sn_quant_options options = options_for("signed-binary", SN_SCALE_FILTER_MEAN);
+    const sn_shape latent = sn_shape_4(FILTERS, CHANNELS, 3, 3);
+    options.region_channels = 3;
+    options.sign_rule = SN_SIGNS_INIT;
+    net n = {0};
+    ck_assert_int_eq(sn_parameters_create(&n.parameters, NULL), SN_OK);
+    ck_assert_int_eq(sn_graph_create(n.parameters, SN_GRAPH_TRAIN, 1, &n.graph, NULL), SN_OK);
+    sn_quantize_operands operands = {0};
+    sn_tensor *weight;
+    ck_assert_int_eq(sn_graph_parameter(n.graph, "w", latent, SN_ROLE_LATENT,
+                                        (sn_init){SN_INIT_NORMAL, 1}, &operands.latent, NULL),
+                     SN_OK);
+    ck_assert_int_eq(sn_quantize(n.graph, &operands, &options, &weight, NULL), SN_ERROR_ARGUMENT);
+    const sn_quant_options whole = options_for("signed-binary", SN_SCALE_FILTER_MEAN);
+    operands.signs = buffer(&n, &whole, "signs", SN_ROLE_SIGN); /* one for a filter, not two */
+    ck_assert_int_eq(sn_quantize(n.graph, &operands, &options, &weight, NULL), SN_ERROR_ARGUMENT);
+    destroy(&n);
+}
+END_TEST
+
 int main(void) {
     enum { NAMES = sizeof names / sizeof *names };
     Suite *suite = suite_create("quantize");
@@ -191,6 +384,11 @@ int main(void) {
     tcase_add_loop_test(tcase, learned_scales_have_the_gradient_of_finite_differences, 0, NAMES);
     tcase_add_test(tcase, a_learned_scale_and_its_parameter_need_each_other);
     tcase_add_test(tcase, suppressed_gradient_is_what_the_clip_keeps);
+    tcase_add_loop_test(tcase, regions_match_their_definition, 0, 2 * SIZES);
+    tcase_add_test(tcase, levels_know_the_sign_of_their_region);
+    tcase_add_test(tcase, initial_signs_are_those_of_the_sums);
+    tcase_add_loop_test(tcase, learned_signs_turn_while_training_is_young, 0, 2);
+    tcase_add_test(tcase, signs_need_buffers_for_every_region);
     suite_add_tcase(suite, tcase);
     return run_suite(suite, CK_FORK_GETENV);
 }

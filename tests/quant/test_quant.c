@@ -427,6 +427,71 @@ START_TEST(estimators_match_their_definition_and_accumulate) {
 }
 END_TEST
 
+static double square_cosine(const float *a, const float *b) {
+    double product = 0, squares[2] = {0, 0};
+    for (int i = 0; i < COUNT; i++) {
+        product += (double)a[i] * (double)b[i];
+        squares[0] += (double)a[i] * (double)a[i];
+        squares[1] += (double)b[i] * (double)b[i];
+    }
+    return squares[1] > 0 ? product * product / (squares[0] * squares[1]) : 0;
+}
+
+START_TEST(evidence_compares_the_angles_of_both_signs) {
+    static const char *const names[] = {"signed-binary", "signed-binary-centered"};
+    const sn_quantizer *q = quantizer(names[_i % 2]);
+    float latent[COUNT], weight[COUNT];
+    draw(latent, COUNT, 0.06, 11);
+    /* Around 0, shifted, and with no weight of one sign. */
+    for (int shift = -2; shift <= 2; shift++) {
+        for (int i = 0; i < COUNT; i++)
+            latent[i] += 0.05F * (float)shift;
+        for (int s = -1; s <= 1; s += 2) {
+            sn_region region = {.sign = (float)s}, other = {.sign = (float)-s};
+            q->quantize(&defaults, latent, COUNT, &region, weight, NULL);
+            const double now = square_cosine(latent, weight);
+            q->quantize(&defaults, latent, COUNT, &other, weight, NULL);
+            const double then = square_cosine(latent, weight);
+            ck_assert_double_eq_tol(q->sign_evidence(&defaults, latent, COUNT, (float)s),
+                                    now + then > 0 ? (then - now) / (then + now) : 0, 1e-5);
+        }
+    }
+    memset(latent, 0, sizeof latent);
+    ck_assert_double_eq(q->sign_evidence(&defaults, latent, COUNT, 1), 0);
+}
+END_TEST
+
+START_TEST(a_sign_turns_when_the_evidence_holds) {
+    float sign = -1, evidence = 0;
+    for (int i = 0; i < 2000; i++)
+        sn_region_learn_sign(0.09, &sign, &evidence);
+    ck_assert_float_eq(sign, -1);
+    ck_assert_float_eq_tol(evidence, 0.09F, 1e-4F);
+    evidence = 0;
+    for (int i = 0; i < 10; i++)
+        sn_region_learn_sign(1, &sign, &evidence);
+    ck_assert_float_eq(sign, -1); /* a moment is not enough */
+    sn_region_learn_sign(1, &sign, &evidence);
+    ck_assert_float_eq(sign, 1);
+    ck_assert_float_lt(evidence, -0.1F); /* and it does not turn back at once */
+}
+END_TEST
+
+START_TEST(regions_and_signs_are_for_those_who_have_them) {
+    for (int i = 0; sn_quantizer_name(i); i++) {
+        const bool has = strncmp(sn_quantizer_name(i), "signed-binary", 13) == 0;
+        const sn_status expected = has ? SN_OK : SN_ERROR_ARGUMENT;
+        sn_quant_options regions = {.quantizer = i, .region_channels = 8};
+        sn_quant_options signs = {.quantizer = i, .sign_rule = SN_SIGNS_LEARNED};
+        sn_error error = {.message = "--region --signs"};
+        ck_assert_int_eq(sn_quant_resolve(&regions, &error), expected);
+        ck_assert_ptr_nonnull(strstr(error.message, "--region"));
+        ck_assert_int_eq(sn_quant_resolve(&signs, &error), expected);
+        ck_assert_ptr_nonnull(strstr(error.message, "--signs"));
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("quant");
     TCase *tcase = tcase_create("quant");
@@ -447,6 +512,9 @@ int main(void) {
     tcase_add_test(tcase, scale_rule_one_is_one);
     tcase_add_test(tcase, a_larger_delta_ratio_is_sparser);
     tcase_add_loop_test(tcase, estimators_match_their_definition_and_accumulate, 0, 3);
+    tcase_add_loop_test(tcase, evidence_compares_the_angles_of_both_signs, 0, 2);
+    tcase_add_test(tcase, a_sign_turns_when_the_evidence_holds);
+    tcase_add_test(tcase, regions_and_signs_are_for_those_who_have_them);
     suite_add_tcase(suite, tcase);
     return run_suite(suite, CK_FORK_GETENV);
 }

@@ -109,6 +109,7 @@ static void check_statistics(const sn_checkpoint *best, const sn_dataset *train,
 
 START_TEST(the_average_is_evaluated_and_kept) {
     static const char *const quantizers[] = {"fp32", "signed-binary-centered"};
+    static const char *const signs[] = {"fixed", "learned"}; /* are no statistics */
     sn_train_config config;
     sn_error error;
     plain_average plain = {0};
@@ -119,7 +120,7 @@ START_TEST(the_average_is_evaluated_and_kept) {
     volatile sig_atomic_t stop = 0;
     char path[SN_RUN_PATH_SIZE];
     configure(&config, "epochs", "3", "ema", "0.6", "limit-train", "64", "no-augment", "true",
-              "quant", quantizers[_i], "stop-after", "1", "warmup", "0", NULL);
+              "quant", quantizers[_i], "signs", signs[_i], "stop-after", "1", "warmup", "0", NULL);
     ck_assert_int_lt(snprintf(path, sizeof path, "%s/run", folder), SN_OPTION_TEXT_SIZE);
     strcpy(config.out, path);
     ck_assert_int_eq(sn_dataset_open(config.dataset, SN_SPLIT_TRAIN, "", 64, &train, NULL), SN_OK);
@@ -136,6 +137,11 @@ START_TEST(the_average_is_evaluated_and_kept) {
     ck_assert_int_eq(sn_parameters_create(&parameters, NULL), SN_OK);
     check_statistics(best, train, parameters);
     check_average(&plain, parameters);
+    for (size_t i = 0; i < sn_parameters_count(parameters); i++) {
+        const sn_parameter *entry = sn_parameters_at(parameters, i);
+        for (size_t j = 0; entry->role == SN_ROLE_SIGN && j < entry->count; j++)
+            ck_assert_float_eq(fabsf(entry->value[j]), 1);
+    }
     sn_checkpoint_free(best);
     sn_parameters_free(parameters);
     free(plain.values);

@@ -30,7 +30,7 @@ static void make_run(sn_train_config *config) {
     test_run run;
     sn_error error;
     path_of("run", out);
-    configure(config, "epochs", "1", "out", out, NULL);
+    configure(config, "epochs", "1", "signs", "init", "out", out, NULL);
     if (run_training(config, 0, &run, &error) != SN_OK)
         ck_abort_msg("%s", error.message);
     end_training(&run);
@@ -158,6 +158,23 @@ START_TEST(values_that_are_not_finite_are_refused) {
 }
 END_TEST
 
+START_TEST(signs_other_than_one_are_refused) {
+    sn_train_config config;
+    char path[SN_RUN_PATH_SIZE];
+    sn_error error;
+    make_run(&config);
+    hid_t file = open_for_writing(path);
+    const hid_t set = H5Dopen2(file, "state/layer1.0.conv1.weight_sign", H5P_DEFAULT);
+    float signs[64] = {1, -1, 0.5F};
+    ck_assert(set >= 0);
+    ck_assert(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, signs) >= 0);
+    H5Dclose(set);
+    H5Fclose(file);
+    ck_assert_int_eq(open_and_read(path, &error), SN_ERROR_DATA);
+    ck_assert_ptr_nonnull(strstr(error.message, "layer1.0.conv1.weight_sign holds 0.5"));
+}
+END_TEST
+
 /* Opens folder/run/best.h5 and gives the name of class 3; "" when it is not known. */
 static sn_status name_of_class(char name[SN_CLASS_NAME_SIZE], sn_error *error) {
     char path[SN_RUN_PATH_SIZE];
@@ -226,6 +243,7 @@ Suite *checkpoint_suite(void) {
     tcase_add_test(tcase, a_file_cut_short_is_refused);
     tcase_add_test(tcase, another_architecture_is_refused);
     tcase_add_test(tcase, values_that_are_not_finite_are_refused);
+    tcase_add_test(tcase, signs_other_than_one_are_refused);
     tcase_add_test(tcase, classes_are_named);
     tcase_add_test(tcase, a_folder_that_holds_a_run_is_refused);
     suite_add_tcase(suite, tcase);

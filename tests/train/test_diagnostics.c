@@ -30,7 +30,7 @@ static void write_to(sn_train_config *config, const char *name) {
     strcpy(config->out, path);
 }
 
-/* The columns of a line from density on. */
+/* The columns of a line from density on, but for those of signs. */
 enum { DENSITY, DEAD, FULL, FLIPS, ALPHA, DELTA, SIGMA, NORM, SUPPRESSED, COLUMNS };
 
 static void read_line(const char *text, uint64_t epoch, const char *layer, double *values) {
@@ -42,9 +42,10 @@ static void read_line(const char *text, uint64_t epoch, const char *layer, doubl
     for (int i = 0; i < COLUMNS; i++) {
         char *end;
         values[i] = strtod(place, &end);
-        ck_assert_msg(*end == (i + 1 < COLUMNS ? ',' : '\n'), "%.80s", place);
+        ck_assert_msg(*end == ',', "%.80s", place);
         place = end + 1;
     }
+    ck_assert_int_eq(strncmp(place, ",\n", 2), 0); /* ternary filters have no signs */
 }
 
 /* TWN in plain double: which of -1, 0, 1 each weight is, and the threshold. */
@@ -167,6 +168,48 @@ START_TEST(full_layers_are_no_collapse_where_weights_are_never_zero) {
 }
 END_TEST
 
+/* Signs turned by hand: each is counted, but for that of a region without effectual weights, and
+ * the line tells. */
+START_TEST(turned_signs_are_counted) {
+    sn_train_config config;
+    sn_trainer *trainer;
+    sn_dataset *train, *test;
+    sn_diagnostics *diagnostics;
+    configure(&config, "signs", "learned", "region", "3", NULL);
+    ck_assert_int_eq(sn_dataset_open(config.dataset, SN_SPLIT_TRAIN, "", 64, &train, NULL), SN_OK);
+    ck_assert_int_eq(sn_dataset_open(config.dataset, SN_SPLIT_TEST, "", 100, &test, NULL), SN_OK);
+    ck_assert_int_eq(sn_trainer_create(&config, train, test, NULL, &trainer, NULL), SN_OK);
+    ck_assert_int_eq(sn_diagnostics_create(sn_trainer_training(trainer)->graph, &diagnostics, NULL),
+                     SN_OK);
+    const sn_parameters *parameters = sn_trainer_parameters(trainer);
+    const sn_parameter *signs = sn_parameters_find(parameters, "layer1.0.conv1.weight_sign");
+    const sn_parameter *latent = sn_parameters_find(parameters, "layer1.0.conv1.weight");
+    ck_assert_uint_eq(signs->count, 8); /* 4 filters of 4 channels: 3 and 1 */
+    for (size_t i = 0; i < 36; i++)     /* filter 0 */
+        latent->value[i] = i < 27 ? -signs->value[0] * 0.1F : latent->value[i];
+    sn_diagnostics_mark(diagnostics);
+    double positive = 0;
+    for (size_t i = 0; i < 8; i++) {
+        signs->value[i] *= i == 0 || i == 3 || i == 4 ? -1 : 1;
+        positive += signs->value[i] > 0;
+    }
+    sn_diagnostics_measure(diagnostics, 0);
+    const sn_layer_report *report = sn_diagnostics_at(diagnostics, 0);
+    char line[SN_DIAGNOSTICS_LINE_SIZE], end[64];
+    ck_assert_uint_eq(report->regions, 8);
+    ck_assert_uint_eq(report->turned, 2);
+    ck_assert_double_eq(report->positive, positive / 8);
+    ck_assert_uint_eq(sn_diagnostics_at(diagnostics, 1)->turned, 0);
+    sn_diagnostics_line(report, 1, line);
+    snprintf(end, sizeof end, ",%.9g,2", positive / 8);
+    ck_assert_str_eq(line + strlen(line) - strlen(end), end);
+    sn_diagnostics_free(diagnostics);
+    sn_trainer_free(trainer);
+    sn_dataset_free(train);
+    sn_dataset_free(test);
+}
+END_TEST
+
 START_TEST(a_network_in_full_precision_has_a_heading_only) {
     sn_train_config config;
     test_run run;
@@ -188,6 +231,7 @@ Suite *diagnostics_suite(void) {
     tcase_add_test(tcase, lines_say_what_the_weights_are);
     tcase_add_test(tcase, a_collapsing_layer_is_reported_once);
     tcase_add_loop_test(tcase, full_layers_are_no_collapse_where_weights_are_never_zero, 0, 3);
+    tcase_add_test(tcase, turned_signs_are_counted);
     tcase_add_test(tcase, a_network_in_full_precision_has_a_heading_only);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -84,26 +84,30 @@ START_TEST(the_same_seed_gives_the_same_run) {
 END_TEST
 
 static const struct {
-    const char *optimizer, *ema;
-} resumes[] = {{"sgd", "0"}, {"adamw", "0"}, {"sgd", "0.9"}};
+    const char *optimizer, *ema, *signs, *region;
+} resumes[] = {{"sgd", "0", "fixed", "filter"},
+               {"adamw", "0", "init", "filter"},
+               {"sgd", "0.9", "learned", "3"}};
 
 /* Stops a run of four epochs, by count of epochs or in the middle of one, and continues it. */
 static void check_resume(int kind, const char *stop_after, uint64_t steps) {
     const char *optimizer = resumes[kind].optimizer, *ema = resumes[kind].ema;
+    const char *signs = resumes[kind].signs, *region = resumes[kind].region;
     char whole[SN_RUN_PATH_SIZE], parts[SN_RUN_PATH_SIZE];
     sn_train_config config;
     test_run one, first, second;
-    configure(&config, "epochs", "4", "optimizer", optimizer, "ema", ema, "out",
-              in_folder(whole, "whole"), NULL);
+    configure(&config, "epochs", "4", "optimizer", optimizer, "ema", ema, "signs", signs, "region",
+              region, "out", in_folder(whole, "whole"), NULL);
     must_run(&config, 0, &one);
 
-    configure(&config, "epochs", "4", "optimizer", optimizer, "ema", ema, "out",
-              in_folder(parts, "parts"), "stop-after", stop_after, NULL);
+    configure(&config, "epochs", "4", "optimizer", optimizer, "ema", ema, "signs", signs, "region",
+              region, "out", in_folder(parts, "parts"), "stop-after", stop_after, NULL);
     must_run(&config, steps, &first);
     ck_assert_uint_lt(sn_trainer_state(first.trainer)->epoch, 4);
     end_training(&first);
 
-    configure(&config, "epochs", "4", "resume", parts, "optimizer", optimizer, "ema", ema, NULL);
+    configure(&config, "epochs", "4", "resume", parts, "optimizer", optimizer, "ema", ema, "signs",
+              signs, "region", region, NULL);
     must_run(&config, 0, &second);
     check_same_parameters(sn_trainer_parameters(one.trainer),
                           sn_trainer_parameters(second.trainer));
