@@ -179,7 +179,7 @@ static sn_status add_layer(const layer_case *c, const parameters *p, sn_packer *
     uint8_t *mask = sn_alloc(count);
     for (size_t i = 0; i < count; i++)
         mask[i] = p->codes[i] != 0;
-    const sn_packer_signed_binary bits = {mask, p->sign, c->kind == CENTRED_BITS};
+    const sn_packer_signed_binary bits = {mask, p->sign, c->kind == CENTRED_BITS, 0};
     const sn_status status =
         sn_packer_add_conv_signed_binary(packer, input, &conv, &bits, &end, value, error);
     sn_free(mask);
