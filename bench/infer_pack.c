@@ -69,8 +69,10 @@ sn_status bench_conv_pack(const bench_conv *conv, const sn_packer_value *residua
                                    .bias = conv->bias,
                                    .activation =
                                        conv->relu || residual ? SN_PACKER_RELU : SN_PACKER_LINEAR};
-    const sn_packer_signed_binary signed_binary = {conv->mask, conv->sign,
-                                                   conv->weights == BENCH_SIGNED_BINARY_CENTERED};
+    const sn_packer_signed_binary signed_binary = {.mask = conv->mask,
+                                                   .sign = conv->sign,
+                                                   .centered = conv->weights ==
+                                                               BENCH_SIGNED_BINARY_CENTERED};
     set_residual(&epilogue, residual);
     switch (conv->weights) {
     case BENCH_SIGNED_BINARY:

@@ -34,7 +34,7 @@ static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, prepared
     parts->stage = sn_infer_take(base, &used, sn_infer_stage_bytes(&conv->stage));
     parts->gain = sn_infer_take(base, &used, filters);
     parts->bias = sn_infer_take(base, &used, filters);
-    parts->share = sn_infer_take(base, &used, conv->box ? filters : 0);
+    parts->share = sn_infer_take(base, &used, conv->box ? filters * layer->regions : 0);
     parts->slope = sn_infer_take(base, &used, layer->packed_slope ? filters : 0);
     parts->box_program = sn_infer_take(base, &used, conv->box ? 2 * sizeof(uint64_t) : 0);
     /* A walk reads a word ahead. */
@@ -54,7 +54,8 @@ static uint32_t staged_chunks(const sn_infer_conv *conv) {
     return conv->stage.to.columns == 1 ? 1 : conv->chunks;
 }
 
-/* One thread's workspace. The second of two is of a tile's lower half, for integers. */
+/* One thread's workspace; column_sums and box are of each region. The second of two is of a tile's
+ * lower half, for integers. */
 typedef struct workspace {
     void *staged;
     float *floats[2]; /* of one chunk, before they become integers */
@@ -75,8 +76,9 @@ static uint64_t carve_work(const sn_infer_layer *layer, unsigned char *base, wor
     for (int half = 0; half < 1 + conv->integers; half++) {
         work->floats[half] = sn_infer_take(base, &used, conv->integers ? conv->chunk * channel : 0);
         work->wide[half] = sn_infer_take(base, &used, conv->integers ? sums : 0);
-        work->column_sums[half] = sn_infer_take(base, &used, conv->box ? channel : 0);
-        work->box[half] = sn_infer_take(base, &used, conv->box ? row : 0);
+        work->column_sums[half] =
+            sn_infer_take(base, &used, conv->box ? layer->regions * channel : 0);
+        work->box[half] = sn_infer_take(base, &used, conv->box ? layer->regions * row : 0);
     }
     return used;
 }
@@ -113,12 +115,25 @@ static void prepare_programs(const sn_infer_layer *layer, const prepared_parts *
 }
 
 /* Weight i of filter k without its scale. */
-static float weight_value(const sn_infer_layer *layer, uint32_t k, uint64_t i, float mean) {
+static float weight_value(const sn_infer_layer *layer, uint32_t k, uint64_t i) {
     float value;
     if (layer->weight_kind != SN_INFER_WEIGHTS_FP32)
-        return (float)sn_infer_digit(layer, k, i) - mean;
+        return (float)sn_infer_digit(layer, k, i);
     sn_infer_load_words(&value, layer->packed_weights + 4 * (k * layer->weights_per_filter + i), 1);
     return value;
+}
+
+/* Takes the means off the weights of a chunk, which lie `step` floats apart. */
+static void centre(const sn_infer_layer *layer, uint32_t k, uint32_t chunk, size_t step,
+                   float *weights) {
+    const uint32_t end = sn_infer_chunk_end(layer, chunk);
+    for (uint32_t c = sn_infer_chunk_first(layer, chunk); c < end;) {
+        const uint32_t region = c / layer->region_channels;
+        const float mean = sn_infer_mean(layer, k, region);
+        for (; c < end && c / layer->region_channels == region; c++)
+            for (uint64_t i = 0; i < taps_of(layer); i++, weights += step)
+                *weights -= mean;
+    }
 }
 
 static void prepare_dense(const sn_infer_layer *layer, const prepared_parts *parts) {
@@ -127,14 +142,15 @@ static void prepare_dense(const sn_infer_layer *layer, const prepared_parts *par
     memset(parts->weights, 0,
            (size_t)layer->weights_per_filter * conv->groups * conv->group * sizeof(float));
     for (uint32_t k = 0; k < layer->out.channels; k++) {
-        const float mean = layer->centered ? sn_infer_density(layer, k) : 0.0f;
         for (uint32_t chunk = 0; chunk < conv->chunks; chunk++) {
-            const uint64_t first = (uint64_t)chunk * conv->chunk * taps;
+            const uint64_t first = sn_infer_chunk_first(layer, chunk) * taps;
             const uint64_t count = sn_infer_chunk_end(layer, chunk) * taps - first;
             float *to = parts->weights + first * conv->groups * conv->group +
                         k / conv->group * count * conv->group + k % conv->group;
             for (uint64_t i = 0; i < count; i++)
-                to[i * conv->group] = weight_value(layer, k, first + i, mean);
+                to[i * conv->group] = weight_value(layer, k, first + i);
+            if (layer->centered)
+                centre(layer, k, chunk, conv->group, to);
         }
     }
 }
@@ -186,7 +202,7 @@ static void (*walk_of(const sn_infer_layer *layer))(const sn_infer_walk *job) {
     const sn_infer_conv *conv = &layer->conv;
     const sn_infer_isa_ops *isa = layer->isa;
     const uint32_t i = conv->row_choice;
-    if (layer->weight_kind == SN_INFER_WEIGHTS_TERNARY && conv->group > 1)
+    if (sn_infer_has_digits(layer) && conv->group > 1)
         return conv->integers ? isa->ternary_walk_short[i] : isa->ternary_walk[i];
     if (sn_infer_sums_signed(layer, conv->form))
         return conv->integers ? isa->signed_walk_short[i] : isa->signed_walk[i];
@@ -198,7 +214,7 @@ static void sum_chunk(const sn_infer_layer *layer, const block *b, uint32_t chun
     const sn_infer_conv *conv = &layer->conv;
     const uint32_t groups = b->end_group - b->first_group;
     if (conv->form == SN_INFER_FORM_DENSE) {
-        const uint64_t first = (uint64_t)chunk * conv->chunk * taps_of(layer);
+        const uint64_t first = sn_infer_chunk_first(layer, chunk) * taps_of(layer);
         const uint64_t taps = sn_infer_chunk_end(layer, chunk) * taps_of(layer) - first;
         const size_t before = (size_t)(first * conv->groups + taps * b->first_group) * conv->group;
         layer->isa->dense(&(sn_infer_dense){
@@ -240,6 +256,27 @@ static unsigned char *staged_chunk(const sn_infer_layer *layer, const workspace 
            (size_t)place * conv->chunk * conv->stage.channel * vector;
 }
 
+/* Adds a staged chunk to the column sums of the regions that it is of. */
+static void sum_columns(const sn_infer_layer *layer, const workspace *work, uint32_t chunk,
+                        const unsigned char *staged) {
+    const sn_infer_conv *conv = &layer->conv;
+    const uint32_t end = sn_infer_chunk_end(layer, chunk), vectors = conv->stage.channel;
+    const size_t channel = (size_t)vectors * conv->stage.to.lanes;
+    for (uint32_t c = sn_infer_chunk_first(layer, chunk); c < end;) {
+        const uint32_t region = c / layer->region_channels;
+        const uint32_t left = (region + 1) * layer->region_channels - c;
+        const uint32_t count = left < end - c ? left : end - c;
+        float *first = work->column_sums[0] + region * channel;
+        if (conv->integers)
+            layer->isa->sum_short_channels(staged, count, vectors, first,
+                                           work->column_sums[1] + region * channel);
+        else
+            layer->isa->sum_channels((const float *)(const void *)staged, count, vectors, first);
+        staged += count * channel * sizeof(float);
+        c += count;
+    }
+}
+
 /* A chunk's band, as floats or integers, and what it adds to the column sums. */
 static void stage_chunk(const sn_infer_layer *layer, const sn_infer_task *task,
                         const workspace *work, uint32_t chunk, uint32_t first_row) {
@@ -248,7 +285,7 @@ static void stage_chunk(const sn_infer_layer *layer, const sn_infer_task *task,
     const sn_infer_isa_ops *isa = layer->isa;
     const sn_infer_rounding rounding =
         layer->input_scale != 0 ? sn_infer_rounding_of(layer) : (sn_infer_rounding){0};
-    const uint32_t first = chunk * conv->chunk, vectors = stage->channel;
+    const uint32_t first = sn_infer_chunk_first(layer, chunk), vectors = stage->channel;
     const uint32_t channels = sn_infer_chunk_end(layer, chunk) - first;
     const size_t in = (size_t)sn_infer_tiles_vectors(&stage->from) * stage->from.lanes;
     void *staged = staged_chunk(layer, work, chunk);
@@ -257,7 +294,7 @@ static void stage_chunk(const sn_infer_layer *layer, const sn_infer_task *task,
         if (layer->input_scale != 0)
             isa->round_floats(&rounding, (size_t)channels * vectors, staged);
         if (conv->box)
-            isa->sum_channels(staged, channels, vectors, work->column_sums[0]);
+            sum_columns(layer, work, chunk, staged);
         return;
     }
     for (uint32_t half = 0; half < 2; half++)
@@ -265,8 +302,7 @@ static void stage_chunk(const sn_infer_layer *layer, const sn_infer_task *task,
                    work->floats[half]);
     isa->narrow(&rounding, (size_t)channels * vectors, work->floats[0], work->floats[1], staged);
     if (conv->box)
-        isa->sum_short_channels(staged, channels, vectors, work->column_sums[0],
-                                work->column_sums[1]);
+        sum_columns(layer, work, chunk, staged);
 }
 
 static void sum_block(const sn_infer_layer *layer, const sn_infer_task *task, const workspace *work,
@@ -287,17 +323,37 @@ static void sum_block(const sn_infer_layer *layer, const sn_infer_task *task, co
     }
 }
 
-static void sum_box(const sn_infer_layer *layer, const workspace *work, const block *b, int half) {
+static void sum_boxes(const sn_infer_layer *layer, const workspace *work, const block *b,
+                      int half) {
     const sn_infer_conv *conv = &layer->conv;
-    const size_t lanes = conv->stage.to.lanes;
-    memset(work->box[half], 0, conv->rows * lanes * sizeof(float));
-    layer->isa->add_walk[conv->row_choice](&(sn_infer_walk){
-        .words = conv->box_program,
-        .offsets = conv->offsets,
-        .groups = 1,
-        .out_stride = 1,
-        .base = work->column_sums[half] + (size_t)b->column * conv->stage.pitch * lanes,
-        .out = work->box[half]});
+    const size_t lanes = conv->stage.to.lanes, row = conv->rows * lanes;
+    memset(work->box[half], 0, layer->regions * row * sizeof(float));
+    for (uint32_t region = 0; region < layer->regions; region++) {
+        const size_t at =
+            (size_t)region * conv->stage.channel + (size_t)b->column * conv->stage.pitch;
+        layer->isa->add_walk[conv->row_choice](
+            &(sn_infer_walk){.words = conv->box_program,
+                             .offsets = conv->offsets,
+                             .groups = 1,
+                             .out_stride = 1,
+                             .base = work->column_sums[half] + at * lanes,
+                             .out = work->box[half] + region * row});
+    }
+}
+
+/* Of several regions: into the sums of filters first .. end - 1. */
+static void add_boxes(const sn_infer_layer *layer, const workspace *work, float *sums, int half,
+                      uint32_t first, uint32_t end) {
+    const sn_infer_conv *conv = &layer->conv;
+    layer->isa->add_boxes(&(sn_infer_boxes){.sums = sums,
+                                            .rows = conv->rows,
+                                            .group = conv->group,
+                                            .extra = conv->extra,
+                                            .first = first,
+                                            .end = end,
+                                            .regions = layer->regions,
+                                            .share = conv->share,
+                                            .box = work->box[half]});
 }
 
 /* Rows first_row .. end_row - 1 of the tile are those of the block that count. */
@@ -307,21 +363,26 @@ static void finish_block(const sn_infer_layer *layer, const sn_infer_task *task,
     const sn_infer_conv *conv = &layer->conv;
     const sn_infer_tiles *to = &conv->stage.to;
     const size_t place = ((size_t)b->column * to->rows + first_row) * to->lanes;
-    const uint32_t end = b->end_group * conv->group;
+    const uint32_t first = b->first_group * conv->group, last = b->end_group * conv->group;
+    const uint32_t end = last < layer->out.channels ? last : layer->out.channels;
+    float *sums = conv->integers ? work->wide[half] : work->sums;
+    const bool one_box = conv->box && layer->regions == 1;
     if (conv->box)
-        sum_box(layer, work, b, half);
+        sum_boxes(layer, work, b, half);
+    if (conv->box && !one_box)
+        add_boxes(layer, work, sums, half, first, end);
     layer->isa->finish(&(sn_infer_finish){
-        .sums = conv->integers ? work->wide[half] : work->sums,
+        .sums = sums,
         .rows = conv->rows,
         .count = end_row - first_row < conv->rows ? end_row - first_row : conv->rows,
         .group = conv->group,
         .extra = conv->extra,
-        .first = b->first_group * conv->group,
-        .end = end < layer->out.channels ? end : layer->out.channels,
+        .first = first,
+        .end = end,
         .gain = conv->gain,
         .bias = conv->bias,
-        .share = conv->share,
-        .box = conv->box ? work->box[half] : NULL,
+        .share = one_box ? conv->share : NULL,
+        .box = one_box ? work->box[half] : NULL,
         .slope = conv->slope,
         .residual = layer->residual ? task->b + place : NULL,
         .to = task->out + place,
@@ -356,7 +417,7 @@ static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
                    .first_group = unit.first_group,
                    .end_group = unit.end_group};
         for (int half = 0; conv->box && half < 1 + conv->integers; half++)
-            memset(work.column_sums[half], 0, band_bytes);
+            memset(work.column_sums[half], 0, layer->regions * band_bytes);
         if (staged_chunks(conv) == conv->chunks)
             for (uint32_t chunk = 0; chunk < conv->chunks; chunk++)
                 stage_chunk(layer, task, &work, chunk, b.first_row);

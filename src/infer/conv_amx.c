@@ -78,7 +78,7 @@ static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, prepared
     parts->stage = sn_infer_take(base, &used, sn_infer_stage_bytes(&conv->stage));
     parts->gain = sn_infer_take(base, &used, filters);
     parts->bias = sn_infer_take(base, &used, filters);
-    parts->share = sn_infer_take(base, &used, conv->box ? filters : 0);
+    parts->share = sn_infer_take(base, &used, conv->box ? filters * layer->regions : 0);
     parts->slope = sn_infer_take(base, &used, layer->packed_slope ? filters : 0);
     parts->taps = sn_infer_take(base, &used, conv->box ? taps * sizeof(uint16_t) : 0);
     parts->offsets = sn_infer_take(base, &used, (uint64_t)conv->steps * sizeof(uint32_t));
@@ -90,7 +90,7 @@ static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, prepared
 typedef struct workspace {
     float *floats; /* four channels, staged */
     unsigned char *band;
-    float *column_sums, *box; /* box: of the band, [columns][rows] */
+    float *column_sums, *box; /* of each region; box: of the band, [columns][regions][rows] */
     int32_t *sums;            /* [PAIR][rows] */
     float *float_sums;
 } workspace;
@@ -103,8 +103,8 @@ static uint64_t carve_work(const sn_infer_layer *layer, unsigned char *base, wor
     work->floats = sn_infer_take(base, &used, 4 * channel);
     work->band = sn_infer_take(
         base, &used, (uint64_t)conv->stage.channel * quads_of(layer) * QUAD_BYTES + OVERRUN_BYTES);
-    work->column_sums = sn_infer_take(base, &used, conv->box ? channel : 0);
-    work->box = sn_infer_take(base, &used, conv->box ? box : 0);
+    work->column_sums = sn_infer_take(base, &used, conv->box ? layer->regions * channel : 0);
+    work->box = sn_infer_take(base, &used, conv->box ? layer->regions * box : 0);
     work->sums = sn_infer_take(base, &used, PAIR * conv->rows * vector);
     work->float_sums = sn_infer_take(base, &used, PAIR * conv->rows * vector);
     return used;
@@ -215,6 +215,21 @@ SN_TILE_TARGET static void pack_quad(const float *from, size_t vectors, size_t q
     }
 }
 
+/* Adds channels first .. first + count - 1 to the column sums of their regions. */
+static void sum_columns(const share *s, uint32_t first, uint32_t count, const float *from) {
+    const sn_infer_layer *layer = s->layer;
+    const uint32_t vectors = layer->conv.stage.channel;
+    const size_t channel = (size_t)vectors * LANES;
+    for (uint32_t c = first; c < first + count;) {
+        const uint32_t region = c / layer->region_channels;
+        const uint32_t left = (region + 1) * layer->region_channels - c;
+        const uint32_t some = left < first + count - c ? left : first + count - c;
+        layer->isa->sum_channels(from, some, vectors, s->work.column_sums + region * channel);
+        from += some * channel;
+        c += some;
+    }
+}
+
 /* The band as bytes, and its sums over channels. */
 static void stage_band(const share *s) {
     const sn_infer_layer *layer = s->layer;
@@ -225,31 +240,40 @@ static void stage_band(const share *s) {
     const size_t channel = (size_t)vectors * LANES;
     const workspace *work = &s->work;
     if (layer->conv.box)
-        memset(work->column_sums, 0, channel * sizeof(float));
+        memset(work->column_sums, 0, layer->regions * channel * sizeof(float));
     for (uint32_t quad = 0; quad < quads; quad++) {
         const uint32_t left = layer->in.channels - 4 * quad, channels = left < 4 ? left : 4;
         layer->isa->stage(stage, s->task->a + 4 * quad * in, channels, s->first_row, work->floats);
         layer->isa->round_floats(&rounding, (size_t)channels * vectors, work->floats);
         memset(work->floats + channels * channel, 0, (4 - channels) * channel * sizeof(float));
         if (layer->conv.box)
-            layer->isa->sum_channels(work->floats, channels, vectors, work->column_sums);
+            sum_columns(s, 4 * quad, channels, work->floats);
         pack_quad(work->floats, vectors, quads, work->band + (size_t)quad * QUAD_BYTES);
     }
     memset(work->band + (size_t)vectors * quads * QUAD_BYTES, 0, OVERRUN_BYTES);
+}
+
+/* [regions][rows] of a column. */
+static float *box_of(const share *s, uint32_t column) {
+    return s->work.box + (size_t)column * s->layer->regions * s->layer->conv.rows * LANES;
 }
 
 /* The sums of all that is under the windows, of the whole band. */
 static void sum_boxes(const share *s) {
     const sn_infer_conv *conv = &s->layer->conv;
     for (uint32_t column = 0; column < conv->stage.to.columns; column++)
-        s->layer->isa->pool(&(sn_infer_pool_window){
-            .base = s->work.column_sums + (size_t)column * conv->stage.pitch * LANES,
-            .offsets = s->parts.taps,
-            .taps = s->layer->kernel_height * s->layer->kernel_width,
-            .count = s->rows,
-            .scale = 1,
-            .to = s->work.box + (size_t)column * conv->rows * LANES,
-        });
+        for (uint32_t region = 0; region < s->layer->regions; region++) {
+            const size_t at =
+                (size_t)region * conv->stage.channel + (size_t)column * conv->stage.pitch;
+            s->layer->isa->pool(&(sn_infer_pool_window){
+                .base = s->work.column_sums + at * LANES,
+                .offsets = s->parts.taps,
+                .taps = s->layer->kernel_height * s->layer->kernel_width,
+                .count = s->rows,
+                .scale = 1,
+                .to = box_of(s, column) + (size_t)region * s->rows * LANES,
+            });
+        }
 }
 
 /* Up to two tiles of filters, times one or two of pixels. */
@@ -334,20 +358,31 @@ static void run_pair(const share *s, uint32_t group, uint32_t column) {
     const sn_infer_tiles *to = &conv->stage.to;
     const bool both = group + 1 < s->end_group;
     const size_t place = ((size_t)column * to->rows + s->first_row) * LANES;
-    const uint32_t end = (group + 1 + both) * SN_TILE_ROWS;
+    const uint32_t first = group * SN_TILE_ROWS, last = (group + 1 + both) * SN_TILE_ROWS;
+    const uint32_t end = last < layer->out.channels ? last : layer->out.channels;
+    const bool one_box = conv->box && layer->regions == 1;
     sum_pair(s, group, both, column);
     convert(s->work.sums, (size_t)(1 + both) * SN_TILE_ROWS * s->rows * LANES, s->work.float_sums);
+    if (conv->box && !one_box)
+        layer->isa->add_boxes(&(sn_infer_boxes){.sums = s->work.float_sums,
+                                                .rows = s->rows,
+                                                .group = PAIR,
+                                                .first = first,
+                                                .end = end,
+                                                .regions = layer->regions,
+                                                .share = s->parts.share,
+                                                .box = box_of(s, column)});
     layer->isa->finish(&(sn_infer_finish){
         .sums = s->work.float_sums,
         .rows = s->rows,
         .count = s->rows,
         .group = PAIR,
-        .first = group * SN_TILE_ROWS,
-        .end = end < layer->out.channels ? end : layer->out.channels,
+        .first = first,
+        .end = end,
         .gain = s->parts.gain,
         .bias = s->parts.bias,
-        .share = s->parts.share,
-        .box = conv->box ? s->work.box + (size_t)column * conv->rows * LANES : NULL,
+        .share = one_box ? s->parts.share : NULL,
+        .box = one_box ? box_of(s, column) : NULL,
         .slope = s->parts.slope,
         .residual = layer->residual ? s->task->b + place : NULL,
         .to = s->task->out + place,

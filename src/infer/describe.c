@@ -53,6 +53,8 @@ void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_la
         .effectual_weights = layer->weight_kind == SN_INFER_WEIGHTS_FP32
                                  ? layer->out.channels * layer->weights_per_filter
                                  : layer->effectual_weights,
+        .regions = (int)layer->regions,
+        .region_channels = layer->regions > 1 ? (int)layer->region_channels : 0,
         .payload_bytes = layer->payload_bytes,
         .group = 1,
         .table_bytes = (size_t)layer->prepared_bytes,
@@ -64,6 +66,8 @@ void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_la
         info->form = conv->form;
         info->group = conv->form == SN_INFER_FORM_DENSE ? 1 : (int)conv->group;
         info->patterns = conv->patterns;
+        info->signs = conv->signs;
+        info->boxes = conv->box ? (int)layer->regions : 0;
     }
     info->chunk = (int)conv->chunk;
     info->additions = (double)(conv->additions + conv->transitions) / (double)layer->out.channels;

@@ -38,7 +38,7 @@ enum sn_infer_opcode {
 enum sn_infer_weight_kind {
     SN_INFER_WEIGHTS_NONE = 0,
     SN_INFER_WEIGHTS_FP32,
-    SN_INFER_WEIGHTS_SIGNED_BINARY, /* a mask, one sign a filter: {0, +a} or {0, -a} */
+    SN_INFER_WEIGHTS_SIGNED_BINARY, /* a mask, one sign a region: {0, +a} or {0, -a} */
     SN_INFER_WEIGHTS_BINARY,        /* a bit a weight: {-a, +a} */
     SN_INFER_WEIGHTS_TERNARY        /* a mask and a sign a weight: {-a, 0, +a} */
 };
@@ -86,7 +86,7 @@ typedef struct sn_infer_record {
     uint32_t input_a, input_b, output; /* slots */
     uint32_t filters;                  /* outputs of a linear layer */
     uint32_t kernel_height, kernel_width, stride, padding;
-    uint32_t region_channels; /* 0: one region per filter, the only choice so far */
+    uint32_t region_channels; /* signed-binary: input channels of a region; 0: all */
     uint32_t payload_offset[2], payload_bytes[2];
     float input_scale; /* of a convolution: step of its input's integers; 0: the input is fp32 */
     uint32_t reserved; /* 0 */
@@ -144,6 +144,11 @@ static inline uint64_t sn_infer_checksum(const unsigned char *bytes, size_t coun
 /* Bytes of one filter's mask of `weights` bits; filters start on byte boundaries. */
 static inline uint64_t sn_infer_mask_bytes(uint64_t weights) {
     return (weights + 7) / 8;
+}
+
+/* Regions of a filter over `channels` input channels; region_channels as in a record. */
+static inline uint64_t sn_infer_region_count(uint32_t channels, uint32_t region_channels) {
+    return region_channels ? ((uint64_t)channels + region_channels - 1) / region_channels : 1;
 }
 
 /* Where a payload may begin that follows `bytes` bytes. */

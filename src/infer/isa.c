@@ -49,12 +49,23 @@ static const char *const form_names[SN_INFER_FORM_COUNT] = {
     [SN_INFER_FORM_COMPLEMENT] = "complement",
 };
 
+static const char *const signs_names[SN_INFER_SIGNS_COUNT] = {
+    [SN_INFER_SIGNS_AUTO] = "auto",
+    [SN_INFER_SIGNS_CHUNKS] = "chunks",
+    [SN_INFER_SIGNS_INVERTED] = "inverted",
+    [SN_INFER_SIGNS_DIGITS] = "digits",
+};
+
 const char *sn_infer_isa_name(int isa) {
     return isa >= 0 && isa < SN_INFER_ISA_COUNT ? isa_names[isa] : NULL;
 }
 
 const char *sn_infer_form_name(int form) {
     return form >= 0 && form < SN_INFER_FORM_COUNT ? form_names[form] : NULL;
+}
+
+const char *sn_infer_signs_name(int signs) {
+    return signs >= 0 && signs < SN_INFER_SIGNS_COUNT ? signs_names[signs] : NULL;
 }
 
 const sn_infer_isa_ops *sn_infer_isa_find(sn_infer_isa isa) {

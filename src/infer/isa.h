@@ -50,6 +50,16 @@ typedef struct sn_infer_finish {
     uint32_t activation;
 } sn_infer_finish;
 
+/* sums[filter][rows] += the sum over regions of share[filter][region] * box[region][rows], for
+ * filters with several regions and before sn_infer_finish, which then has no box. Sums lie as
+ * there. */
+typedef struct sn_infer_boxes {
+    float *sums;
+    uint32_t rows, group, extra, first, end, regions;
+    const float *share; /* [K][regions] */
+    const float *box;
+} sn_infer_boxes;
+
 typedef struct sn_infer_add {
     const float *a, *b, *slope;
     float *to;
@@ -91,6 +101,7 @@ typedef struct sn_infer_isa_ops {
                   uint32_t first_row, float *staged);
     /* to[vectors] += the sum over channels. */
     void (*sum_channels)(const float *from, uint32_t channels, uint32_t vectors, float *to);
+    void (*add_boxes)(const sn_infer_boxes *job);
     void (*finish)(const sn_infer_finish *job);
     void (*add)(const sn_infer_add *job);
     void (*pool)(const sn_infer_pool_window *job);

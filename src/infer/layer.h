@@ -32,18 +32,20 @@ typedef struct sn_infer_program_start {
 typedef struct sn_infer_conv {
     sn_infer_stage stage;
     sn_infer_form form;
+    sn_infer_signs signs;
     /* Activations as 16-bit integers: a vector has twice as many, those of a tile's upper half and
      * behind them those of its lower half, `half` rows below. */
     bool integers;
+    bool inverts; /* filters or regions with more set bits than others add up the inputs of the
+                     others */
+    bool tiles;   /* by conv_amx.c: dense, but centred weights stay bits */
+    bool box;     /* outputs need the sum of all that is under the window, of each region */
     uint32_t half;
     uint32_t rows, row_choice; /* of a block; index in sn_infer_block_rows */
     uint32_t bands;
     uint32_t group, groups, extra; /* filters of a group; sums that it keeps besides theirs */
     uint32_t chunk, chunks;        /* input channels */
-    bool inverts;   /* filters with more set bits than others add up the inputs of the others */
-    bool tiles;     /* by conv_amx.c: dense, but centred weights stay bits */
-    uint32_t steps; /* of its sums, a tile each */
-    bool box;       /* outputs need the sum of all that is under the window */
+    uint32_t steps;                /* of the sums by tiles, a tile each */
     uint64_t words, additions, transitions, patterns; /* of all programs */
     sn_infer_costs costs;
     double predicted_ns;
@@ -55,32 +57,36 @@ typedef struct sn_infer_conv {
     const float *weights;                        /* dense: [chunks][groups][taps of the chunk][4] */
     const uint16_t *offsets;     /* dense, pooling: of the taps; else of those of one channel */
     const uint64_t *box_program; /* one word, and of `offsets` the first channel */
-    const float *gain, *bias, *share, *slope; /* [K]; share, slope: or NULL */
+    const float *gain, *bias, *slope; /* [K]; slope: or NULL */
+    const float *share;               /* [K][regions] or NULL */
 } sn_infer_conv;
 
 struct sn_infer_layer {
     uint32_t opcode, weight_kind, plan;
-    bool centered; /* signed-binary only */
-    bool residual; /* of a convolution: input_b, shaped like the output, is added to
-                      scale * sum + bias before the activation; output may be input_b */
+    bool centered;     /* signed-binary only */
+    bool input_signed; /* see input_scale */
+    bool residual;     /* of a convolution: input_b, shaped like the output, is added to
+                          scale * sum + bias before the activation; output may be input_b */
     uint32_t input_a, input_b, output; /* slots */
     sn_infer_shape in, out;            /* of input_a and of the output */
     uint32_t kernel_height, kernel_width, stride, padding;
+    /* A region is a filter's weights of so many input channels, the last one of fewer; with one
+     * region all of them. Only signed-binary weights have several. */
+    uint32_t region_channels, regions;
     uint64_t weights_per_filter; /* C*R*S; C*H*W of a linear layer */
 
     /* Sections of the payload, inside the packed model and complete; NULL where there is none. */
     const unsigned char *packed_weights; /* fp32: float [K][C][R][S]; else bits, filter by filter */
-    const unsigned char *packed_signs;   /* signed-binary: bit k set: filter k is negative; ternary:
-                                            rows as those of the mask, set: negative */
+    const unsigned char *packed_signs;   /* signed-binary: bit k * regions + p set: region p of
+                                            filter k is negative; ternary: rows as those of the
+                                            mask, set: negative */
     const unsigned char *packed_scale, *packed_bias, *packed_slope; /* float [K] */
     /* The input rounded to integers, q = round(x / input_scale) held to 0 .. 255 or -127 .. 127;
      * input_scale 0: it stays float32. */
     float input_scale;
-    bool input_signed;
+    uint32_t activation; /* sn_infer_activation */
     uint64_t payload_bytes;
     uint64_t effectual_weights; /* not zero: set bits of a mask; all weights of a binary layer */
-
-    uint32_t activation;
 
     /* Filled when the layer is planned and prepared. */
     const sn_infer_kernel *kernel;
@@ -153,11 +159,5 @@ static inline void *sn_infer_take(unsigned char *base, uint64_t *used, uint64_t 
     *used += sn_infer_align_up(bytes);
     return part;
 }
-
-/* Set bits of filter k. */
-uint64_t sn_infer_effectual(const sn_infer_layer *layer, uint32_t k);
-
-/* Weight i of filter k without its scale, -1, 0 or 1; not of fp32 weights. */
-int sn_infer_digit(const sn_infer_layer *layer, uint32_t k, uint64_t i);
 
 #endif

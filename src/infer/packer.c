@@ -266,10 +266,17 @@ sn_status sn_packer_add_conv_signed_binary(sn_packer *packer, sn_packer_value in
     SN_TRY(begin_conv(packer, input, conv, epilogue, what, &node, &taps, error));
     SN_RETURN_IF(!weights || !weights->mask || !weights->sign, error, SN_ERROR_ARGUMENT,
                  "packer, %s: no weights", what);
-    const uint32_t filters = node.shape.channels;
-    for (uint32_t k = 0; k < filters; k++)
-        SN_RETURN_IF(weights->sign[k] != 1 && weights->sign[k] != -1, error, SN_ERROR_ARGUMENT,
-                     "packer, %s: sign[%u] is %d, not +1 or -1", what, k, weights->sign[k]);
+    const uint32_t filters = node.shape.channels, channels = packer->nodes[input].shape.channels;
+    SN_RETURN_IF(weights->region_channels < 0, error, SN_ERROR_ARGUMENT,
+                 "packer, %s: %d channels of a region are below 0", what, weights->region_channels);
+    /* A whole filter has one representation only. */
+    if ((uint32_t)weights->region_channels < channels)
+        node.record.region_channels = (uint32_t)weights->region_channels;
+    const uint64_t signs = filters * sn_infer_region_count(channels, node.record.region_channels);
+    for (uint64_t i = 0; i < signs; i++)
+        SN_RETURN_IF(weights->sign[i] != 1 && weights->sign[i] != -1, error, SN_ERROR_ARGUMENT,
+                     "packer, %s: sign[%llu] is %d, not +1 or -1", what, (unsigned long long)i,
+                     weights->sign[i]);
     for (uint64_t i = 0; i < filters * taps; i++)
         SN_RETURN_IF(weights->mask[i] > 1, error, SN_ERROR_ARGUMENT,
                      "packer, %s: mask[%llu] is %d, not 0 or 1", what, (unsigned long long)i,
@@ -277,7 +284,7 @@ sn_status sn_packer_add_conv_signed_binary(sn_packer *packer, sn_packer_value in
     node.record.weight_kind = SN_INFER_WEIGHTS_SIGNED_BINARY;
     node.record.flags |= weights->centered ? SN_INFER_FLAG_CENTERED : 0;
     const uint64_t row = sn_infer_mask_bytes(taps);
-    const uint64_t sign_bytes = sn_infer_mask_bytes(filters);
+    const uint64_t sign_bytes = sn_infer_mask_bytes(signs);
     SN_TRY(make_payload(&node,
                         sn_infer_section_bytes(filters * row) + sn_infer_section_bytes(sign_bytes),
                         true, what, error));
@@ -286,9 +293,9 @@ sn_status sn_packer_add_conv_signed_binary(sn_packer *packer, sn_packer_value in
     for (uint32_t k = 0; k < filters; k++)
         for (uint64_t i = 0; i < taps; i++)
             bits[k * row + i / 8] |= (unsigned char)(weights->mask[k * taps + i] << (i % 8));
-    unsigned char *signs = section(&node, &used, sign_bytes);
-    for (uint32_t k = 0; k < filters; k++)
-        signs[k / 8] |= (unsigned char)((weights->sign[k] < 0) << (k % 8));
+    unsigned char *negative = section(&node, &used, sign_bytes);
+    for (uint64_t i = 0; i < signs; i++)
+        negative[i / 8] |= (unsigned char)((weights->sign[i] < 0) << (i % 8));
     add_epilogue(&node, &used, epilogue);
     return add_node(packer, &node, what, output, error);
 }

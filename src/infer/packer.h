@@ -43,13 +43,19 @@ typedef struct sn_packer_epilogue {
     const sn_packer_value *residual;
 } sn_packer_epilogue;
 
-/* Signed-binary weights (docs/method.md, "Inference"): w = sign[k] * (mask - (centered ? density_k
- * : 0)), density_k being the mean of filter k's mask. The filter's alpha belongs into the
- * epilogue's scale. */
+/* Signed-binary weights (docs/method.md, "Inference"). A filter has P = ceil(C / region_channels)
+ * regions, region p being its weights of the input channels p * region_channels and up, and
+ *
+ *     w = sign[k][p] * (mask - (centered ? density[k][p] : 0))
+ *
+ * with density[k][p] the mean of the region's mask. The filter's alpha belongs into the epilogue's
+ * scale. */
 typedef struct sn_packer_signed_binary {
     const uint8_t *mask; /* [K][C][R][S], 0 or 1 */
-    const int8_t *sign;  /* [K], +1 or -1 */
+    const int8_t *sign;  /* [K][P], +1 or -1 */
     bool centered;
+    int region_channels; /* 0: a region is a whole filter; otherwise input channels of a region, the
+                            last may have fewer. From C on it is a whole filter, too */
 } sn_packer_signed_binary;
 
 sn_status sn_packer_create(int channels, int height, int width, sn_packer **packer,

@@ -10,33 +10,6 @@ static uint32_t divide_up(uint32_t a, uint32_t b) {
     return (a + b - 1) / b;
 }
 
-uint64_t sn_infer_effectual(const sn_infer_layer *layer, uint32_t k) {
-    const uint64_t row = sn_infer_mask_bytes(layer->weights_per_filter);
-    const unsigned char *bits = layer->packed_weights + k * row;
-    uint64_t count = 0;
-    for (uint64_t i = 0; i < row; i++)
-        for (unsigned byte = bits[i]; byte; byte &= byte - 1)
-            count++;
-    return count;
-}
-
-int sn_infer_digit(const sn_infer_layer *layer, uint32_t k, uint64_t i) {
-    const uint64_t row = k * sn_infer_mask_bytes(layer->weights_per_filter);
-    const bool set = sn_infer_bit(layer->packed_weights + row, i);
-    switch (layer->weight_kind) {
-    case SN_INFER_WEIGHTS_BINARY:
-        return set ? 1 : -1;
-    case SN_INFER_WEIGHTS_TERNARY:
-        return set && sn_infer_bit(layer->packed_signs + row, i) ? -1 : set;
-    default: /* signed-binary */
-        return set;
-    }
-}
-
-float sn_infer_density(const sn_infer_layer *layer, uint32_t k) {
-    return (float)((double)sn_infer_effectual(layer, k) / (double)layer->weights_per_filter);
-}
-
 bool sn_infer_plan_bands(sn_infer_layer *layer, uint32_t tile_rows) {
     sn_infer_conv *conv = &layer->conv;
     uint32_t least = UINT32_MAX;
@@ -55,17 +28,37 @@ bool sn_infer_plan_bands(sn_infer_layer *layer, uint32_t tile_rows) {
            conv->stage.channel <= UINT16_MAX;
 }
 
-static bool is_ternary(const sn_infer_layer *layer) {
-    return layer->weight_kind == SN_INFER_WEIGHTS_TERNARY;
+/* Channels that chunks are cut from: all, or those of a region, whose chunks have signs of their
+ * own. */
+static uint32_t slice_channels(const sn_infer_layer *layer) {
+    return layer->conv.signs == SN_INFER_SIGNS_CHUNKS ? layer->region_channels : layer->in.channels;
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+uint32_t sn_infer_chunk_first(const sn_infer_layer *layer, uint32_t chunk) {
+    const uint32_t slice = slice_channels(layer), of_slice = divide_up(slice, layer->conv.chunk);
+    return chunk / of_slice * slice + chunk % of_slice * layer->conv.chunk;
 }
 
 uint32_t sn_infer_chunk_end(const sn_infer_layer *layer, uint32_t chunk) {
-    const uint32_t end = (chunk + 1) * layer->conv.chunk;
-    return end < layer->in.channels ? end : layer->in.channels;
+    const uint32_t slice = slice_channels(layer), first = sn_infer_chunk_first(layer, chunk);
+    const uint32_t slice_end = (first / slice + 1) * slice;
+    return smaller(smaller(first + layer->conv.chunk, slice_end), layer->in.channels);
+}
+
+/* Sets the size of chunks, which may be smaller for it to be the same for all. */
+static void set_chunk(sn_infer_layer *layer, uint32_t most) {
+    sn_infer_conv *conv = &layer->conv;
+    const uint32_t slice = slice_channels(layer), channels = layer->in.channels;
+    conv->chunk = most;
+    conv->chunks = channels / slice * divide_up(slice, most) + divide_up(channels % slice, most);
 }
 
 static void plan_chunks(sn_infer_layer *layer) {
-    sn_infer_conv *conv = &layer->conv;
+    const sn_infer_conv *conv = &layer->conv;
     const uint64_t window =
         (uint64_t)sn_infer_stage_window(layer, &conv->stage) * layer->isa->lanes * sizeof(float);
     uint64_t most = WINDOW_BYTES / window;
@@ -74,107 +67,32 @@ static void plan_chunks(sn_infer_layer *layer) {
         most = UINT16_MAX / conv->stage.channel; /* offsets have 16 bits */
     if (most > SN_INFER_MAX_LIST / taps)
         most = SN_INFER_MAX_LIST / taps; /* lists have 12 */
-    const uint32_t chunk = most < 1                    ? 1
-                           : most > layer->in.channels ? layer->in.channels
-                                                       : (uint32_t)most;
-    conv->chunks = divide_up(layer->in.channels, chunk);
-    conv->chunk = divide_up(layer->in.channels, conv->chunks);
-    conv->chunks = divide_up(layer->in.channels, conv->chunk);
+    const uint32_t slice = slice_channels(layer);
+    const uint32_t chunk = most < 1 ? 1 : most > slice ? slice : (uint32_t)most;
+    set_chunk(layer, divide_up(slice, divide_up(slice, chunk)));
 }
 
-static bool two_valued_sums(const sn_infer_layer *layer) {
-    return !is_ternary(layer) &&
+static bool adds_up_bits(const sn_infer_layer *layer) {
+    return !sn_infer_has_digits(layer) && layer->conv.signs != SN_INFER_SIGNS_INVERTED &&
            (layer->conv.form == SN_INFER_FORM_SPARSE || layer->conv.form == SN_INFER_FORM_SHARED);
-}
-
-/* Bit set: the filter's set bits are the more frequent ones, and the others are added up. */
-static uint32_t inverted_filters(const sn_infer_layer *layer, uint32_t first, uint32_t count) {
-    uint32_t bits = 0;
-    if (layer->conv.inverts)
-        for (uint32_t j = 0; j < count; j++)
-            bits |= (uint32_t)(2 * sn_infer_effectual(layer, first + j) > layer->weights_per_filter)
-                    << j;
-    return bits;
 }
 
 sn_infer_sums_part sn_infer_plan_part(const sn_infer_layer *layer, uint32_t chunk, uint32_t group) {
     const sn_infer_conv *conv = &layer->conv;
     const uint32_t first = group * conv->group, left = layer->out.channels - first;
-    const uint32_t count = left < conv->group ? left : conv->group;
+    const uint32_t count = smaller(left, conv->group);
+    const uint32_t channel = sn_infer_chunk_first(layer, chunk);
     return (sn_infer_sums_part){
         .layer = layer,
         .form = conv->form,
         .group = conv->group,
         .first = first,
         .count = count,
-        .inverted = inverted_filters(layer, first, count),
-        .channel = chunk * conv->chunk,
+        .turned = sn_infer_turned(layer, first, count),
+        .subtracted = sn_infer_subtracted(layer, first, count, channel / layer->region_channels),
+        .channel = channel,
         .channel_end = sn_infer_chunk_end(layer, chunk),
     };
-}
-
-/* y = gain * (z + share * B), z the sum of the inputs whose bit is set and B that of all:
- *
- *     {0, 1}, centred       z - density B
- *     {-1, 1}               2 z - B
- *     complement            z = sum - S / 2 + B / 2, in which S is the group's extra sum
- *     inverted              z = B - sum
- */
-sn_infer_terms sn_infer_plan_terms(const sn_infer_layer *layer, uint32_t k) {
-    sn_infer_terms terms = {1, 0};
-    if (layer->weight_kind == SN_INFER_WEIGHTS_SIGNED_BINARY &&
-        sn_infer_bit(layer->packed_signs, k))
-        terms.gain = -1;
-    if (layer->conv.tiles && layer->centered)
-        terms.share = -sn_infer_density(layer, k);
-    if (layer->conv.form == SN_INFER_FORM_DENSE || is_ternary(layer))
-        return terms; /* weights as they are */
-    if (layer->weight_kind == SN_INFER_WEIGHTS_BINARY)
-        terms = (sn_infer_terms){2, -0.5f};
-    else if (layer->centered)
-        terms.share = -sn_infer_density(layer, k);
-    if (layer->conv.form == SN_INFER_FORM_COMPLEMENT)
-        terms.share += 0.5f;
-    else if (inverted_filters(layer, k, 1))
-        terms = (sn_infer_terms){-terms.gain, -(1 + terms.share)};
-    return terms;
-}
-
-void sn_infer_prepare_terms(const sn_infer_layer *layer, float *gain, float *bias, float *share,
-                            float *slope) {
-    const uint32_t filters = layer->out.channels;
-    sn_infer_load_words(gain, layer->packed_scale, filters);
-    sn_infer_load_words(bias, layer->packed_bias, filters);
-    for (uint32_t k = 0; layer->input_scale != 0 && k < filters; k++)
-        gain[k] *= layer->input_scale;
-    if (slope)
-        sn_infer_load_words(slope, layer->packed_slope, filters);
-    for (uint32_t k = 0; layer->weight_kind != SN_INFER_WEIGHTS_FP32 && k < filters; k++) {
-        const sn_infer_terms terms = sn_infer_plan_terms(layer, k);
-        gain[k] *= terms.gain;
-        if (share)
-            share[k] = terms.share;
-    }
-}
-
-/* Inverting filters pays when the box sum is needed anyway, or saves more additions than that
- * takes: about three vectors per channel and window. */
-static bool inverting_pays(const sn_infer_layer *layer) {
-    if (layer->centered || layer->weight_kind == SN_INFER_WEIGHTS_BINARY)
-        return true;
-    uint64_t saved = 0;
-    for (uint32_t k = 0; k < layer->out.channels; k++) {
-        const uint64_t twice = 2 * sn_infer_effectual(layer, k);
-        saved += twice > layer->weights_per_filter ? twice - layer->weights_per_filter : 0;
-    }
-    return saved > 3 * (uint64_t)layer->in.channels;
-}
-
-static bool needs_box(const sn_infer_layer *layer) {
-    for (uint32_t k = 0; k < layer->out.channels; k++)
-        if (sn_infer_plan_terms(layer, k).share != 0)
-            return true;
-    return false;
 }
 
 /* What all forms have in common: copies in and out, the box sum. */
@@ -186,15 +104,20 @@ static double predict_frame(const sn_infer_layer *layer) {
     const double staged =
         bands * layer->in.channels * conv->stage.channel * (conv->integers ? 3 : 1);
     const double stored = columns * conv->stage.to.rows * layer->out.channels;
-    const double windows = columns * bands * conv->rows;
+    const double windows = columns * bands * conv->rows, regions = layer->regions;
     double ns = (staged + stored) * (double)costs->stage;
     if (conv->box)
-        ns += (staged + windows * layer->kernel_height * layer->kernel_width) * (double)costs->add;
+        ns += (staged + windows * layer->kernel_height * layer->kernel_width * regions) *
+              (double)costs->add;
+    if (conv->box && layer->regions > 1) /* every output takes them in */
+        ns += windows * layer->out.channels * regions * (double)costs->add;
     return ns;
 }
 
 static void try_dense(sn_infer_layer *layer) {
     sn_infer_conv *conv = &layer->conv;
+    conv->signs = SN_INFER_SIGNS_AUTO;
+    plan_chunks(layer);
     conv->form = SN_INFER_FORM_DENSE;
     conv->group = 4;
     conv->groups = divide_up(layer->out.channels, conv->group);
@@ -216,14 +139,25 @@ static double forgotten_share(uint64_t lists) {
     return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
+/* Integers become floats after every chunk. Whole filters have as few chunks as fit into the cache
+ * in all forms alike; with regions there may be many more. */
+static double predict_chunks(const sn_infer_layer *layer) {
+    const sn_infer_conv *conv = &layer->conv;
+    if (!conv->integers || layer->regions == 1)
+        return 0;
+    const double blocks = (double)conv->stage.to.columns * conv->bands;
+    return 4 * (double)conv->costs.add * blocks * conv->chunks * conv->rows *
+           (conv->groups * conv->group);
+}
+
 static void try_sums(sn_infer_layer *layer, sn_infer_form form, uint32_t group) {
     sn_infer_conv *conv = &layer->conv;
     conv->form = form;
     conv->group = group;
     conv->groups = divide_up(layer->out.channels, group);
     conv->extra = form == SN_INFER_FORM_COMPLEMENT;
-    conv->inverts = two_valued_sums(layer) && inverting_pays(layer);
-    conv->box = needs_box(layer);
+    conv->inverts = adds_up_bits(layer) && sn_infer_inverting_pays(layer);
+    conv->box = sn_infer_needs_box(layer);
     sn_infer_sums_size size = {0};
     for (uint32_t chunk = 0; chunk < conv->chunks; chunk++)
         for (uint32_t g = 0; g < conv->groups; g++) {
@@ -237,7 +171,7 @@ static void try_sums(sn_infer_layer *layer, sn_infer_form form, uint32_t group) 
     const sn_infer_costs *costs = &conv->costs;
     const double blocks = (double)conv->stage.to.columns * conv->bands;
     conv->predicted_ns =
-        predict_frame(layer) +
+        predict_frame(layer) + predict_chunks(layer) +
         blocks * ((double)size.additions * conv->rows * (double)costs->add +
                   (double)size.lists *
                       ((double)costs->list + forgotten_share(size.lists) * (double)costs->miss) +
@@ -247,14 +181,21 @@ static void try_sums(sn_infer_layer *layer, sn_infer_form form, uint32_t group) 
 /* Inputs that filter k adds or subtracts in a chunk. */
 static uint64_t chunk_terms(const sn_infer_layer *layer, uint32_t k, uint32_t chunk) {
     const uint64_t taps = (uint64_t)layer->kernel_height * layer->kernel_width;
-    const uint64_t first = (uint64_t)chunk * layer->conv.chunk * taps;
-    const uint64_t end = sn_infer_chunk_end(layer, chunk) * taps;
+    const uint32_t end = sn_infer_chunk_end(layer, chunk), turned = sn_infer_turned(layer, k, 1);
     const unsigned char *bits =
         layer->packed_weights + k * sn_infer_mask_bytes(layer->weights_per_filter);
     uint64_t count = 0;
-    for (uint64_t i = first; i < end; i++)
-        count += sn_infer_bit(bits, i);
-    return inverted_filters(layer, k, 1) ? end - first - count : count;
+    for (uint32_t c = sn_infer_chunk_first(layer, chunk), stop; c < end; c = stop) {
+        const uint32_t region = c / layer->region_channels;
+        stop = smaller((region + 1) * layer->region_channels, end);
+        uint64_t set = 0;
+        for (uint64_t i = c * taps; i < stop * taps; i++)
+            set += sn_infer_bit(bits, i);
+        const bool inverted =
+            !sn_infer_has_digits(layer) && sn_infer_inverted(layer, k, 1, region, turned);
+        count += inverted ? (stop - c) * taps - set : set;
+    }
+    return count;
 }
 
 /* Sums of 16 bits must hold the chunk's part of any filter's sum: makes chunks small enough. False
@@ -274,8 +215,7 @@ static bool shrink_chunks(sn_infer_layer *layer) {
             }
         if (most * highest <= INT16_MAX)
             return true;
-        conv->chunk--;
-        conv->chunks = divide_up(layer->in.channels, conv->chunk);
+        set_chunk(layer, conv->chunk - 1);
     }
 }
 
@@ -297,19 +237,23 @@ static void keep_better(sn_infer_conv *best, const sn_infer_conv *tried) {
         *best = *tried;
 }
 
-/* Whether a layer with these weights has the form. */
+/* Whether a layer with these weights has the form, with conv->signs. */
 static bool possible(const sn_infer_layer *layer, sn_infer_form form, uint32_t group) {
+    const sn_infer_signs signs = layer->conv.signs;
     if ((form == SN_INFER_FORM_SPARSE) != (group == 1))
         return false;
     if (form == SN_INFER_FORM_COMPLEMENT)
-        /* The group's extra sum would not fit into 16 bits. */
-        return group >= 3 && !is_ternary(layer) && !layer->conv.integers;
-    return true;
+        /* The group's extra sum would not fit into 16 bits; and there is one for all regions. */
+        return group >= 3 && !sn_infer_has_digits(layer) && !layer->conv.integers &&
+               signs != SN_INFER_SIGNS_CHUNKS;
+    /* One by one, what is not wanted is mostly more than what is. */
+    return form != SN_INFER_FORM_SPARSE || signs != SN_INFER_SIGNS_INVERTED;
 }
 
 static void try_all_sums(sn_infer_layer *layer, const sn_infer_options *options,
                          sn_infer_conv *best) {
-    const uint32_t most = is_ternary(layer) ? SN_INFER_MAX_TERNARY_GROUP : SN_INFER_MAX_GROUP;
+    const uint32_t most =
+        sn_infer_has_digits(layer) ? SN_INFER_MAX_TERNARY_GROUP : SN_INFER_MAX_GROUP;
     for (uint32_t group = 1; group <= most; group++)
         for (int form = SN_INFER_FORM_SPARSE; form <= SN_INFER_FORM_COMPLEMENT; form++) {
             if (!possible(layer, (sn_infer_form)form, group) ||
@@ -318,6 +262,27 @@ static void try_all_sums(sn_infer_layer *layer, const sn_infer_options *options,
             try_sums(layer, (sn_infer_form)form, group);
             keep_better(best, &layer->conv);
         }
+}
+
+/* Ways to take signs, of which whole filters have one: it is in what outputs are multiplied with.
+ */
+static bool takes_signs(const sn_infer_layer *layer, const sn_infer_options *options,
+                        sn_infer_signs signs) {
+    if (layer->regions == 1)
+        return signs == SN_INFER_SIGNS_AUTO;
+    return signs != SN_INFER_SIGNS_AUTO &&
+           (options->signs == SN_INFER_SIGNS_AUTO || options->signs == signs);
+}
+
+static void try_floats(sn_infer_layer *layer, const sn_infer_options *options,
+                       sn_infer_conv *best) {
+    for (int signs = 0; signs < SN_INFER_SIGNS_COUNT; signs++) {
+        if (!takes_signs(layer, options, (sn_infer_signs)signs))
+            continue;
+        layer->conv.signs = (sn_infer_signs)signs;
+        plan_chunks(layer);
+        try_all_sums(layer, options, best);
+    }
 }
 
 /* Integer activations twice as many to a vector, where sums fit. */
@@ -331,12 +296,17 @@ static void try_integers(sn_infer_layer *layer, const sn_infer_options *options,
     conv->half = divide_up(rows, 2);
     if (!sn_infer_plan_bands(layer, conv->half))
         return;
-    plan_chunks(layer);
-    /* Inverting filters is decided alike for all forms here. */
-    conv->form = SN_INFER_FORM_SPARSE;
-    conv->inverts = two_valued_sums(layer) && inverting_pays(layer);
-    if (shrink_chunks(layer))
-        try_all_sums(layer, options, best);
+    for (int signs = 0; signs < SN_INFER_SIGNS_COUNT; signs++) {
+        if (!takes_signs(layer, options, (sn_infer_signs)signs))
+            continue;
+        conv->signs = (sn_infer_signs)signs;
+        plan_chunks(layer);
+        /* Inverting filters is decided alike for all forms here. */
+        conv->form = SN_INFER_FORM_SPARSE;
+        conv->inverts = adds_up_bits(layer) && sn_infer_inverting_pays(layer);
+        if (shrink_chunks(layer))
+            try_all_sums(layer, options, best);
+    }
 }
 
 bool sn_infer_plan_conv(sn_infer_layer *layer, const sn_infer_options *options) {
@@ -346,10 +316,9 @@ bool sn_infer_plan_conv(sn_infer_layer *layer, const sn_infer_options *options) 
         sn_infer_tiles_choose(layer->out.height, layer->out.width, layer->isa->lanes);
     if (!sn_infer_plan_bands(layer, tiles.rows))
         return false;
-    plan_chunks(layer);
     sn_infer_conv best = {0};
     if (has_programs(layer))
-        try_all_sums(layer, options, &best);
+        try_floats(layer, options, &best);
     /* Also what is left when the layer has no form that was asked for. */
     if (best.form == SN_INFER_FORM_AUTO || wanted(options, SN_INFER_FORM_DENSE, 0)) {
         try_dense(layer);

@@ -5,6 +5,7 @@
 
 #include "infer/isa.h"
 #include "infer/sums.h"
+#include "infer/terms.h"
 
 /* Block height, bands and staging for tiles of `rows` rows; convolutions and poolings. False when
  * the layer is too large. */
@@ -24,23 +25,9 @@ static inline sn_infer_rounding sn_infer_rounding_of(const sn_infer_layer *layer
 /* The part of the layer's sums that one program computes. */
 sn_infer_sums_part sn_infer_plan_part(const sn_infer_layer *layer, uint32_t chunk, uint32_t group);
 
-/* The last channel of a chunk, plus one. */
+/* The first channel of a chunk; and the last, plus one. */
+uint32_t sn_infer_chunk_first(const sn_infer_layer *layer, uint32_t chunk);
 uint32_t sn_infer_chunk_end(const sn_infer_layer *layer, uint32_t chunk);
-
-/* Whether an output takes the sum of all inputs B with a share other than 0, and with which:
- * sum + share * B. `gain` is what its sum is multiplied with besides the scale. */
-typedef struct sn_infer_terms {
-    float gain, share;
-} sn_infer_terms;
-
-sn_infer_terms sn_infer_plan_terms(const sn_infer_layer *layer, uint32_t k);
-
-/* What sn_infer_finish takes, [K] each; share, slope: or NULL. */
-void sn_infer_prepare_terms(const sn_infer_layer *layer, float *gain, float *bias, float *share,
-                            float *slope);
-
-/* The share of a filter's bits that are set. */
-float sn_infer_density(const sn_infer_layer *layer, uint32_t k);
 
 /* What a thread takes at a time: a band; or, where there are fewer bands than threads, some of a
  * band's groups of filters. Thread t takes units t, t + threads, ... */

@@ -94,13 +94,15 @@ static sn_infer_status check_fields(const sn_infer_record *record) {
     RETURN_IF(record->plan != SN_INFER_PLAN_PLAIN, SN_INFER_UNSUPPORTED);
     RETURN_IF(record->flags & ~known, SN_INFER_UNSUPPORTED);
     RETURN_IF(record->activation > SN_INFER_ACTIVATION_PRELU, SN_INFER_UNSUPPORTED);
-    RETURN_IF(record->region_channels != 0, SN_INFER_UNSUPPORTED);
     RETURN_IF(record->reserved, SN_INFER_UNSUPPORTED);
 
     RETURN_IF_CORRUPT(weights != (record->weight_kind != SN_INFER_WEIGHTS_NONE));
     RETURN_IF_CORRUPT(weights != (record->filters != 0));
     RETURN_IF_CORRUPT((record->flags & SN_INFER_FLAG_CENTERED) &&
                       record->weight_kind != SN_INFER_WEIGHTS_SIGNED_BINARY);
+    RETURN_IF_CORRUPT(record->region_channels &&
+                      (record->opcode != SN_INFER_OP_CONV ||
+                       record->weight_kind != SN_INFER_WEIGHTS_SIGNED_BINARY));
     RETURN_IF_CORRUPT(!activation && record->activation);
     status = check_input_scale(record);
     RETURN_IF(status != SN_INFER_OK, status);
@@ -211,7 +213,7 @@ static bool check_bits(sn_infer_layer *layer) {
         return false;
     layer->effectual_weights = layer->weight_kind == SN_INFER_WEIGHTS_BINARY ? filters * taps : set;
     if (layer->weight_kind == SN_INFER_WEIGHTS_SIGNED_BINARY)
-        return count_bits(layer->packed_signs, 1, filters, &negative);
+        return count_bits(layer->packed_signs, 1, filters * layer->regions, &negative);
     return layer->weight_kind != SN_INFER_WEIGHTS_TERNARY || signs_are_masked(layer);
 }
 
@@ -244,7 +246,7 @@ static sn_infer_status find_payload(sn_infer_reader *reader, const sn_infer_reco
         break;
     case SN_INFER_WEIGHTS_SIGNED_BINARY:
         layer->packed_weights = take_section(&payload, bits);
-        layer->packed_signs = take_section(&payload, sn_infer_mask_bytes(filters));
+        layer->packed_signs = take_section(&payload, sn_infer_mask_bytes(filters * layer->regions));
         break;
     case SN_INFER_WEIGHTS_BINARY:
         layer->packed_weights = take_section(&payload, bits);
@@ -301,6 +303,9 @@ sn_infer_status sn_infer_reader_next(sn_infer_reader *reader, sn_infer_layer *la
         .activation = record.activation,
     };
     RETURN_IF_CORRUPT(layer->in.channels == 0); /* reads a slot before it is written */
+    RETURN_IF_CORRUPT(record.region_channels >= layer->in.channels); /* a whole filter is 0 */
+    layer->region_channels = record.region_channels ? record.region_channels : layer->in.channels;
+    layer->regions = (uint32_t)sn_infer_region_count(layer->in.channels, record.region_channels);
     status = infer_output_shape(&record, layer);
     RETURN_IF(status != SN_INFER_OK, status);
     if (record.opcode == SN_INFER_OP_SUM || layer->residual) {

@@ -54,6 +54,17 @@ typedef enum sn_infer_form {
     SN_INFER_FORM_COUNT
 } sn_infer_form;
 
+/* How sums take the signs of regions that are part of a filter; layers without such regions have
+ * nothing to choose. */
+typedef enum sn_infer_signs {
+    SN_INFER_SIGNS_AUTO = 0, /* the cheapest by the cost model; or nothing to choose */
+    SN_INFER_SIGNS_CHUNKS,   /* one region after the other, sums being added or subtracted */
+    SN_INFER_SIGNS_INVERTED, /* a negative region adds up the inputs that it does not want, and the
+                                sum of all is taken away */
+    SN_INFER_SIGNS_DIGITS,   /* weights as digits -1, 0, 1, like ternary ones */
+    SN_INFER_SIGNS_COUNT
+} sn_infer_signs;
+
 /* Nanoseconds that steps of the kernels take on one thread; per vector of lanes, but for lists. */
 typedef struct sn_infer_costs {
     float add;        /* a vector loaded and added */
@@ -68,6 +79,7 @@ typedef struct sn_infer_costs {
 typedef struct sn_infer_options {
     sn_infer_isa isa;
     sn_infer_form form;          /* of every layer that has a choice */
+    sn_infer_signs signs;        /* of every layer whose form has a choice */
     int group;                   /* filters that share sums, 1 to 8; 0: by the cost model */
     int threads;                 /* the most that sn_infer_run may use; 0 is 1 */
     const sn_infer_costs *costs; /* NULL: typical ones of the isa */
@@ -97,8 +109,12 @@ typedef struct sn_infer_layer_info {
     int kernel_height, kernel_width, stride, padding; /* 0 when it has no window */
     bool residual; /* a shortcut is added before the activation */
     uint64_t weight_count, effectual_weights;
+    int regions;            /* of a filter, whose signs may differ; 1: it is a region as a whole */
+    int region_channels;    /* input channels of a region; 0: all */
     uint64_t payload_bytes; /* in the packed model */
     sn_infer_form form;     /* AUTO for layers that have no choice */
+    sn_infer_signs signs;   /* AUTO for layers and forms that have no choice */
+    int boxes;              /* sums of all inputs of a region that every output takes in */
     int group;              /* filters that share sums; 1: none are shared */
     int chunk;              /* input channels taken at a time */
     uint64_t patterns;      /* distinct patterns of the groups' filters, summed over groups */
@@ -121,9 +137,10 @@ typedef struct sn_infer_pool {
 /* A short text, never NULL. */
 const char *sn_infer_status_text(sn_infer_status status);
 
-/* "auto", "portable", ... and "auto", "dense", ...; NULL past the last. */
+/* "auto", "portable", ...; "auto", "dense", ...; "auto", "chunks", ...; NULL past the last. */
 const char *sn_infer_isa_name(int isa);
 const char *sn_infer_form_name(int form);
+const char *sn_infer_signs_name(int signs);
 
 /* Whether this build has the kernels and this processor the instructions. */
 bool sn_infer_isa_available(sn_infer_isa isa);

@@ -1,5 +1,6 @@
 #include "infer/sums.h"
 #include "infer/program.h"
+#include "infer/terms.h"
 
 enum { MAX_STEPS = 256 };
 
@@ -16,11 +17,11 @@ typedef struct slot {
 } slot;
 
 bool sn_infer_sums_signed(const sn_infer_layer *layer, sn_infer_form form) {
-    return layer->weight_kind == SN_INFER_WEIGHTS_TERNARY || form == SN_INFER_FORM_COMPLEMENT;
+    return sn_infer_has_digits(layer) || form == SN_INFER_FORM_COMPLEMENT;
 }
 
 static bool is_ternary_walk(const sn_infer_sums_part *part) {
-    return part->layer->weight_kind == SN_INFER_WEIGHTS_TERNARY && part->group > 1;
+    return sn_infer_has_digits(part->layer) && part->group > 1;
 }
 
 /* Bits of the walk, all filters of the group or, with complements, all but the last. */
@@ -52,7 +53,9 @@ static slot place_pattern(const sn_infer_sums_part *part, uint32_t pattern) {
         where.step = -1;
         return where;
     }
-    where.step = part->group == 1 ? 0 : (int)gray_step(pattern);
+    /* A first filter that subtracts has its bit set where others have it cleared, see write_gray.
+     */
+    where.step = part->group == 1 ? 0 : (int)gray_step(pattern ^ (part->subtracted & 1));
     return where;
 }
 
@@ -99,17 +102,30 @@ static slot place_ternary(const sn_infer_sums_part *part, const int *weights) {
     return where;
 }
 
+/* Filters that want the inputs whose bit is not set; of a region, and of its channels. */
+typedef struct inversion {
+    uint32_t filters, end;
+} inversion;
+
+static inversion inversion_at(const sn_infer_sums_part *part, uint32_t channel) {
+    const sn_infer_layer *layer = part->layer;
+    const uint32_t region = channel / layer->region_channels;
+    return (inversion){
+        .filters = sn_infer_has_digits(layer)
+                       ? 0
+                       : sn_infer_inverted(layer, part->first, part->count, region, part->turned),
+        .end = (region + 1) * layer->region_channels,
+    };
+}
+
 /* What the part's filters want of weight `index`. */
-static slot place_input(const sn_infer_sums_part *part, uint64_t index) {
+static slot place_input(const sn_infer_sums_part *part, uint64_t index, uint32_t inverted) {
     const sn_infer_layer *layer = part->layer;
     const uint64_t row = sn_infer_mask_bytes(layer->weights_per_filter);
-    if (layer->weight_kind == SN_INFER_WEIGHTS_TERNARY) {
+    if (sn_infer_has_digits(layer)) {
         int weights[SN_INFER_MAX_TERNARY_GROUP] = {0};
-        for (uint32_t j = 0; j < part->count; j++) {
-            const uint64_t at = (part->first + j) * row;
-            if (sn_infer_bit(layer->packed_weights + at, index))
-                weights[j] = sn_infer_bit(layer->packed_signs + at, index) ? -1 : 1;
-        }
+        for (uint32_t j = 0; j < part->count; j++)
+            weights[j] = sn_infer_digit(layer, part->first + j, index);
         if (part->group > 1)
             return place_ternary(part, weights);
         return (slot){.step = weights[0] ? 0 : -1, .subtract = weights[0] < 0};
@@ -118,31 +134,41 @@ static slot place_input(const sn_infer_sums_part *part, uint64_t index) {
     for (uint32_t j = 0; j < part->count; j++)
         pattern |= (uint32_t)sn_infer_bit(layer->packed_weights + (part->first + j) * row, index)
                    << j;
-    return place_pattern(part, pattern ^ part->inverted);
+    return place_pattern(part, pattern ^ inverted);
 }
 
 static void count_inputs(const sn_infer_sums_part *part, buckets *sorted) {
     const sn_infer_layer *layer = part->layer;
     const uint64_t taps = (uint64_t)layer->kernel_height * layer->kernel_width;
-    for (uint64_t i = part->channel * taps; i < part->channel_end * taps; i++) {
-        const slot where = place_input(part, i);
-        if (where.step >= 0)
-            sorted->count[where.step][where.subtract]++;
+    uint64_t i = part->channel * taps;
+    inversion inverted = {0};
+    for (uint32_t c = part->channel; c < part->channel_end; c++) {
+        if (c >= inverted.end)
+            inverted = inversion_at(part, c);
+        for (const uint64_t end = i + taps; i < end; i++) {
+            const slot where = place_input(part, i, inverted.filters);
+            if (where.step >= 0)
+                sorted->count[where.step][where.subtract]++;
+        }
     }
 }
 
 static void write_inputs(const sn_infer_sums_part *part, buckets *sorted, uint16_t *offsets) {
     const sn_infer_layer *layer = part->layer;
     uint64_t i = (uint64_t)part->channel * layer->kernel_height * layer->kernel_width;
-    for (uint32_t c = part->channel; c < part->channel_end; c++)
+    inversion inverted = {0};
+    for (uint32_t c = part->channel; c < part->channel_end; c++) {
+        if (c >= inverted.end)
+            inverted = inversion_at(part, c);
         for (uint32_t r = 0; r < layer->kernel_height; r++)
             for (uint32_t q = 0; q < layer->kernel_width; q++) {
-                const slot where = place_input(part, i++);
+                const slot where = place_input(part, i++, inverted.filters);
                 if (where.step >= 0)
                     offsets[sorted->start[where.step][where.subtract]++] =
                         (uint16_t)sn_infer_stage_offset(&layer->conv.stage, c - part->channel, r,
                                                         q);
             }
+    }
 }
 
 /* Collects a program's words, or only counts them. */
@@ -190,29 +216,39 @@ static void put_round(writer *w, uint32_t first_step, uint32_t lists, uint64_t t
 }
 
 /* Between steps of a Gray code `step` and step + 1, and after the last back to zero, one bit flips:
- * its filter's output takes S when the bit falls and gives it when it rises. */
-static uint64_t gray_target(writer *w, uint32_t step, uint32_t bits) {
-    if (step + 1 == 1u << bits)
-        return target(w, bits - 1, true);
+ * its filter's output takes S when the bit falls and gives it when it rises; or, with a minus, the
+ * other way round. */
+static uint64_t gray_target(writer *w, const sn_infer_sums_part *part, uint32_t step) {
+    const uint32_t bits = walk_bits(part);
     uint32_t bit = 0;
-    while (!((step + 1) >> bit & 1))
-        bit++;
-    return target(w, bit, (step ^ step >> 1) >> bit & 1);
+    bool falls = true;
+    if (step + 1 == 1u << bits) {
+        bit = bits - 1;
+    } else {
+        while (!((step + 1) >> bit & 1))
+            bit++;
+        falls = (step ^ step >> 1) >> bit & 1;
+    }
+    return target(w, bit, falls != (part->subtracted >> bit & 1));
 }
 
+/* The kernel takes the first filter's bit for one that rises first, and adds and subtracts
+ * accordingly. So for one that subtracts, the bit is the opposite: set at the beginning, when S is
+ * 0, and in the end, after which S is subtracted once more. */
 static void write_gray(writer *w, const sn_infer_sums_part *part) {
+    const bool subtracts = part->subtracted & 1;
     const uint32_t bits = walk_bits(part);
     const uint32_t rounds = bits < 2 ? 0 : 1u << (bits - 2);
     uint64_t head[2] = {rounds, 0};
     if (part->form == SN_INFER_FORM_COMPLEMENT)
         head[0] |= UINT64_C(1) << 32 | target(w, part->group, true) << 36;
-    else if (!rounds)
-        head[0] |= UINT64_C(1) << 32 | target(w, 0, true) << 36;
+    else if (!rounds || subtracts)
+        head[0] |= UINT64_C(1) << 32 | target(w, 0, !subtracts) << 36;
     if (!rounds)
         take_list(w, 0, 8, 20, head);
     put_word(w, head[0] | head[1]);
     for (uint32_t step = 0; step < 4 * rounds; step += 4)
-        put_round(w, step, 4, gray_target(w, step + 1, bits) | gray_target(w, step + 3, bits) << 5);
+        put_round(w, step, 4, gray_target(w, part, step + 1) | gray_target(w, part, step + 3) << 5);
 }
 
 /* After round `round` the digit above that changes; after the last the highest, which is up. */

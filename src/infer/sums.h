@@ -40,7 +40,8 @@ typedef struct sn_infer_sums_part {
     sn_infer_form form; /* SPARSE, SHARED or COMPLEMENT */
     uint32_t group;     /* of the layer; count is below it in the last group */
     uint32_t first, count;
-    uint32_t inverted; /* bit j: filter first + j adds the inputs whose bit is not set */
+    uint32_t turned;     /* see sn_infer_inverted */
+    uint32_t subtracted; /* bit j: filter first + j takes its sum with a minus */
     uint32_t channel, channel_end;
 } sn_infer_sums_part;
 

@@ -228,8 +228,10 @@ static sn_status pack_conv(freezer *f, const sn_node *node, sn_packer_value inpu
     switch (codes->code) {
     case SN_CODE_SIGNED_BINARY:
     case SN_CODE_SIGNED_BINARY_CENTERED: {
-        const sn_packer_signed_binary bits = {codes->mask, codes->sign,
-                                              codes->code == SN_CODE_SIGNED_BINARY_CENTERED};
+        const sn_packer_signed_binary bits = {.mask = codes->mask,
+                                              .sign = codes->sign,
+                                              .centered =
+                                                  codes->code == SN_CODE_SIGNED_BINARY_CENTERED};
         return sn_packer_add_conv_signed_binary(f->packer, input, &conv, &bits, epilogue, output,
                                                 error);
     }

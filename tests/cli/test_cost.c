@@ -182,7 +182,7 @@ static void open_signed_binary(fixture *f) {
     const int8_t sign[4] = {1, 1, -1, -1};
     for (size_t i = 0; i < sizeof mask; i++)
         mask[i] = i % 4 == 0;
-    open_model(f, &(sn_packer_signed_binary){mask, sign, false});
+    open_model(f, &(sn_packer_signed_binary){mask, sign, false, 0});
 }
 
 static void close_model(fixture *f) {

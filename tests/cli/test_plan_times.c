@@ -52,7 +52,7 @@ static void *small_model(size_t *bytes) {
     void *packed;
     const sn_packer_conv conv = {
         .filters = FILTERS, .kernel_height = 3, .kernel_width = 3, .stride = 1, .padding = 1};
-    const sn_packer_signed_binary bits = {mask, sign, false};
+    const sn_packer_signed_binary bits = {mask, sign, false, 0};
     for (int i = 0; i < FILTERS * CHANNELS * TAPS; i++)
         weights[i] = (float)(i % 5) - 2;
     for (int i = 0; i < FILTERS * FILTERS * TAPS; i++)

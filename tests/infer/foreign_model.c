@@ -58,7 +58,7 @@ static sn_packer_value add_conv(sn_packer *packer, sn_packer_value input, kind k
                                     .activation = activation,
                                     .slope = activation == SN_PACKER_PRELU ? slope : NULL,
                                     .residual = residual};
-    const sn_packer_signed_binary bits = {mask, sign, k == CENTRED_BITS};
+    const sn_packer_signed_binary bits = {mask, sign, k == CENTRED_BITS, 0};
     sn_packer_value output = -1;
     sn_error error = {0};
     require(

@@ -129,16 +129,18 @@ static twin_value convolve(const twin_value *in, const twin_conv *conv, const do
     return out;
 }
 
-/* Draws a mask; the first filter is empty and the last full when there are several, so that every
- * layer meets both ends. */
-static void draw_mask(twin *t, const twin_conv *conv, size_t taps, uint8_t *mask, int8_t *sign) {
+/* Draws a mask, and a sign for each region; the first filter is empty and the last full when there
+ * are several, so that every layer meets both ends. */
+static void draw_mask(twin *t, const twin_conv *conv, size_t taps, size_t regions, uint8_t *mask,
+                      int8_t *sign) {
     for (int k = 0; k < conv->filters; k++) {
         double density = conv->density;
         if (conv->filters > 3 && k == 0)
             density = 0;
         if (conv->filters > 3 && k == conv->filters - 1)
             density = 1;
-        sign[k] = sn_rng_below(&t->rng, 2) ? 1 : -1;
+        for (size_t p = 0; p < regions; p++)
+            *sign++ = sn_rng_below(&t->rng, 2) ? 1 : -1;
         for (size_t i = 0; i < taps; i++)
             mask[(size_t)k * taps + i] = sn_rng_uniform(&t->rng) < density;
     }
@@ -167,6 +169,16 @@ static sn_status add_coded(twin *t, sn_packer_value input, const sn_packer_conv 
                 : sn_packer_add_conv_binary(t->packer, input, conv, codes, epilogue, output, error);
     sn_free(codes);
     return status;
+}
+
+/* sign * (mask - density), the density being the region's. */
+static void write_region(const uint8_t *mask, size_t count, int sign, bool centered,
+                         double *weights) {
+    double set = 0;
+    for (size_t i = 0; i < count; i++)
+        set += mask[i];
+    for (size_t i = 0; i < count; i++)
+        weights[i] = sign * (mask[i] - (centered ? set / (double)count : 0));
 }
 
 sn_packer_value twin_add_conv_extra(twin *t, sn_packer_value input, const twin_conv *conv,
@@ -199,21 +211,24 @@ sn_packer_value twin_add_conv_extra(twin *t, sn_packer_value input, const twin_c
         status = sn_packer_add_conv_fp32(t->packer, input, &given, w, &e.given, &output, &error);
         sn_free(w);
     } else {
+        const size_t channels = (size_t)in->channels;
+        const size_t region = extra->region_channels ? (size_t)extra->region_channels : channels;
+        const size_t regions = (channels + region - 1) / region;
         uint8_t *mask = sn_alloc(count);
-        int8_t *sign = sn_alloc((size_t)conv->filters);
-        draw_mask(t, conv, taps, mask, sign);
+        int8_t *sign = sn_alloc((size_t)conv->filters * regions);
+        draw_mask(t, conv, taps, regions, mask, sign);
+        t->regions |= regions > 1;
         if (!conv->plain) /* keep activations of order one through deep networks */
             for (int k = 0; k < conv->filters; k++)
                 e.scale[k] *= (float)(1.5 / sqrt(0.5 * (double)taps + 1));
-        for (int k = 0; k < conv->filters; k++) {
-            double density = 0;
-            for (size_t i = 0; i < taps; i++)
-                density += mask[k * taps + i] / (double)taps;
-            for (size_t i = 0; i < taps; i++)
-                weights[k * taps + i] =
-                    sign[k] * (mask[k * taps + i] - (conv->centered ? density : 0));
-        }
-        const sn_packer_signed_binary w = {mask, sign, conv->centered};
+        for (size_t k = 0; k < (size_t)conv->filters; k++)
+            for (size_t p = 0; p < regions; p++) {
+                const size_t window = taps / channels, first = p * region * window;
+                const size_t end = p + 1 < regions ? first + region * window : taps;
+                write_region(mask + k * taps + first, end - first, sign[k * regions + p],
+                             conv->centered, weights + k * taps + first);
+            }
+        const sn_packer_signed_binary w = {mask, sign, conv->centered, extra->region_channels};
         status = sn_packer_add_conv_signed_binary(t->packer, input, &given, &w, &e.given, &output,
                                                   &error);
         sn_free(mask);
@@ -335,22 +350,27 @@ static void run_in_turn(void *state, void (*task)(void *argument, int index), vo
             ck_abort_msg("%s: not so: %s", what, #condition);                                      \
     } while (0)
 
-/* The form and the sizes of groups that a convolution of few-bit weights must get when asked for
- * options->form and options->group: what is asked for, or dense where these weights lack it. */
+/* The form, the sizes of groups and the way to take signs that a convolution of few-bit weights
+ * must get when asked for those of the options: what is asked for, or dense where these weights
+ * lack it.
+ */
 static void check_form(const sn_infer_layer_info *layer, const sn_infer_options *options,
                        const char *what) {
     enum { LONGEST_LIST = 4095 };
-    const bool ternary = strcmp(layer->weights, "ternary") == 0;
+    const sn_infer_signs signs = layer->regions > 1 ? options->signs : SN_INFER_SIGNS_AUTO;
+    const bool digits = strcmp(layer->weights, "ternary") == 0 || signs == SN_INFER_SIGNS_DIGITS;
     sn_infer_form form = options->form;
     int least = options->group, most = options->group;
     if (form == SN_INFER_FORM_DENSE || form == SN_INFER_FORM_SPARSE) {
         least = most = 1;
     } else if (options->group == 0) {
         least = form == SN_INFER_FORM_SHARED ? 2 : form == SN_INFER_FORM_COMPLEMENT ? 3 : 1;
-        most = ternary ? 4 : 8;
+        most = digits ? 4 : 8;
     }
-    const bool lacking = (ternary && (most > 4 || form == SN_INFER_FORM_COMPLEMENT)) ||
+    const bool lacking = (digits && (most > 4 || form == SN_INFER_FORM_COMPLEMENT)) ||
                          (form == SN_INFER_FORM_COMPLEMENT && most < 3) ||
+                         (form == SN_INFER_FORM_COMPLEMENT && signs == SN_INFER_SIGNS_CHUNKS) ||
+                         (form == SN_INFER_FORM_SPARSE && signs == SN_INFER_SIGNS_INVERTED) ||
                          layer->kernel_height * layer->kernel_width > LONGEST_LIST;
     if (lacking && form != SN_INFER_FORM_AUTO) {
         form = SN_INFER_FORM_DENSE;
@@ -361,6 +381,11 @@ static void check_form(const sn_infer_layer_info *layer, const sn_infer_options 
         ck_abort_msg("%s: %s weights: %s in groups of %d, not %s in groups of %d to %d", what,
                      layer->weights, sn_infer_form_name(layer->form), layer->group,
                      sn_infer_form_name(form), least, most);
+    const bool chosen = layer->signs != SN_INFER_SIGNS_AUTO;
+    if (chosen != (layer->regions > 1 && layer->form != SN_INFER_FORM_DENSE) ||
+        (chosen && signs != SN_INFER_SIGNS_AUTO && layer->signs != signs))
+        ck_abort_msg("%s: signs as %s, not %s", what, sn_infer_signs_name((int)layer->signs),
+                     sn_infer_signs_name((int)signs));
 }
 
 /* A form that silently becomes another would be compared with itself. */
@@ -401,12 +426,13 @@ static void check_run(const twin *t, const twin_value *expected, const void *pac
         for (size_t i = 0; i < (size_t)info.classes; i++) {
             const double want = expected->data[i], got = (double)logits[i];
             if (!(fabs(got - want) <= tolerance * (1 + fabs(want))))
-                ck_abort_msg(
-                    "%s: %s, %s, group %d, %d threads: element %zu of %d x %d x %d is %.9g, "
-                    "not %.9g",
-                    what, sn_infer_isa_name(options->isa), sn_infer_form_name(options->form),
-                    options->group, threads, i, expected->channels, expected->height,
-                    expected->width, got, want);
+                ck_abort_msg("%s: %s, %s, signs %s, group %d, %d threads: element %zu of %d x %d x "
+                             "%d is %.9g, "
+                             "not %.9g",
+                             what, sn_infer_isa_name(options->isa),
+                             sn_infer_form_name(options->form),
+                             sn_infer_signs_name((int)options->signs), options->group, threads, i,
+                             expected->channels, expected->height, expected->width, got, want);
         }
     }
     sn_free(logits);
@@ -414,29 +440,36 @@ static void check_run(const twin *t, const twin_value *expected, const void *pac
     sn_free(memory);
 }
 
+/* In every form, with one way to take signs. */
+static void check_signs(const twin *t, const twin_value *expected, const void *packed, size_t bytes,
+                        sn_infer_isa isa, sn_infer_signs signs, bool quantized, double tolerance,
+                        const char *what) {
+    for (int form = 0; form < SN_INFER_FORM_COUNT; form++) {
+        const bool grouped = form == SN_INFER_FORM_SHARED || form == SN_INFER_FORM_COMPLEMENT;
+        for (int group = 0; group <= (!grouped ? 0 : t->ternary ? 4 : 8); group++) {
+            const sn_infer_options options = {.isa = isa,
+                                              .form = (sn_infer_form)form,
+                                              .signs = signs,
+                                              .group = group,
+                                              .threads = 1 + (form + group) % 3};
+            if (group != 1)
+                check_run(t, expected, packed, bytes, &options, tolerance, what);
+        }
+        if (!quantized && form == SN_INFER_FORM_SPARSE)
+            break; /* nothing has a form: this was one, two and three threads */
+    }
+}
+
 void twin_check(twin *t, sn_packer_value output, double tolerance, const char *what) {
     size_t bytes;
     void *packed = twin_pack(t, output, &bytes);
-    const twin_value *expected = &t->values[output];
     sn_infer_info info;
     REQUIRE(sn_infer_inspect(packed, bytes, NULL, &info) == SN_INFER_OK);
-    for (int isa = SN_INFER_ISA_PORTABLE; isa < SN_INFER_ISA_COUNT; isa++) {
-        if (!sn_infer_isa_available((sn_infer_isa)isa))
-            continue;
-        for (int form = 0; form < SN_INFER_FORM_COUNT; form++) {
-            const bool grouped = form == SN_INFER_FORM_SHARED || form == SN_INFER_FORM_COMPLEMENT;
-            for (int group = 0; group <= (!grouped ? 0 : t->ternary ? 4 : 8); group++) {
-                const sn_infer_options options = {.isa = (sn_infer_isa)isa,
-                                                  .form = (sn_infer_form)form,
-                                                  .group = group,
-                                                  .threads = 1 + (form + group) % 3};
-                if (group != 1)
-                    check_run(t, expected, packed, bytes, &options, tolerance, what);
-            }
-            if (info.quantized_weights == 0 && form == SN_INFER_FORM_SPARSE)
-                break; /* nothing has a form: this was one, two and three threads */
-        }
-    }
+    for (int isa = SN_INFER_ISA_PORTABLE; isa < SN_INFER_ISA_COUNT; isa++)
+        for (int signs = 0; signs < (t->regions ? SN_INFER_SIGNS_COUNT : 1); signs++)
+            if (sn_infer_isa_available((sn_infer_isa)isa))
+                check_signs(t, &t->values[output], packed, bytes, (sn_infer_isa)isa,
+                            (sn_infer_signs)signs, info.quantized_weights > 0, tolerance, what);
     sn_free(packed);
 }
 

@@ -22,6 +22,7 @@ typedef struct twin {
     twin_value values[TWIN_MAX_VALUES];
     int count;
     bool ternary; /* some of its weights are */
+    bool regions; /* some of its filters have several */
 } twin;
 
 typedef struct twin_conv {
@@ -36,6 +37,7 @@ typedef struct twin_conv {
 typedef struct twin_extra {
     enum { TWIN_BY_DENSITY, TWIN_BINARY, TWIN_TERNARY } weights;
     const sn_packer_value *residual; /* added before the activation, or NULL */
+    int region_channels;             /* of signed-binary weights; 0: whole filters */
 } twin_extra;
 
 /* Weights, signs, scales, biases and slopes are drawn from the twin's generator. */
@@ -53,8 +55,9 @@ sn_packer_value twin_add_pool(twin *t, sn_packer_value input, bool max, int kern
 sn_packer_value twin_add_global_pool(twin *t, sn_packer_value input);
 
 /* Packs, runs with memory of exactly the announced sizes, and compares each logit with the double:
- * |difference| <= tolerance * (1 + |expected|). On every isa and in every form, which must be the
- * one that was asked for wherever the weights have it. Fails the Check test otherwise. */
+ * |difference| <= tolerance * (1 + |expected|). On every isa, in every form and with every way to
+ * take signs of regions, which must be those that were asked for wherever the weights have them.
+ * Fails the Check test otherwise. */
 void twin_check(twin *t, sn_packer_value output, double tolerance, const char *what);
 
 /* The packed bytes (sn_free). */

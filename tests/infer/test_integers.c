@@ -27,6 +27,7 @@ typedef struct layer_case {
     int quarters; /* of the weights that are effectual; -1: drawn for each filter */
     sn_packer_activation activation;
     bool residual; /* the input, which has the output's shape */
+    int region;    /* input channels of a region; 0: all */
 } layer_case;
 
 /* One layer, its input, and what must come out. */
@@ -59,8 +60,19 @@ static int64_t rounded(const layer_case *c, float value) {
     return (int64_t)rint(fmin(fmax((double)value / (double)input_scale, low), high));
 }
 
-/* Four times the filter's weights; of bits exactly `quarters` quarters are set. */
-static void draw_filter(const layer_case *c, sn_rng *rng, int k, size_t count, int8_t *codes) {
+/* Regions of a filter, and the weights of one. */
+static int region_count(const layer_case *c) {
+    return c->region ? (c->shape.channels + c->region - 1) / c->region : 1;
+}
+
+static size_t region_weights(const layer_case *c, int region) {
+    const int left = c->shape.channels - region * c->region;
+    const int channels = c->region && c->region < left ? c->region : left;
+    return (size_t)channels * c->shape.kernel * c->shape.kernel;
+}
+
+/* A region's weights, or a filter's; of bits exactly `quarters` quarters are set. */
+static void draw_codes(const layer_case *c, sn_rng *rng, int k, size_t count, int8_t *codes) {
     const int drawn = (int)sn_rng_below(rng, 5), quarters = c->quarters < 0 ? drawn : c->quarters;
     size_t left = count * (size_t)quarters / 4;
     for (size_t i = 0; i < count; i++) {
@@ -77,7 +89,7 @@ static void draw_filter(const layer_case *c, sn_rng *rng, int k, size_t count, i
 }
 
 typedef struct parameters {
-    int8_t *codes, *sign; /* [filters][count], [filters] */
+    int8_t *codes, *sign; /* [filters][count], [filters][regions] */
     float *scale, *bias, *slope;
 } parameters;
 
@@ -94,13 +106,15 @@ static double activated(const layer_case *c, double value, double slope) {
     }
 }
 
-/* The sum of inputs that a filter sees at one place, times its codes; *box: times 1. */
-static int64_t window_sum(const layer_case *c, const int64_t *q, const int8_t *codes, int y, int x,
-                          int64_t *box) {
+/* The sum of inputs that a filter's region sees at one place, times its codes; *box: times 1. */
+static int64_t window_sum(const layer_case *c, const int64_t *q, const int8_t *codes, int region,
+                          int y, int x, int64_t *box) {
     const shape *s = &c->shape;
+    const int first = region * c->region;
+    const int end = region + 1 < region_count(c) ? first + c->region : s->channels;
     int64_t sum = 0;
     *box = 0;
-    for (int i = 0; i < s->channels; i++)
+    for (int i = first; i < end; i++)
         for (int r = 0; r < s->kernel; r++)
             for (int t = 0; t < s->kernel; t++, codes++) {
                 const int py = y * s->stride + r - s->padding, px = x * s->stride + t - s->padding;
@@ -111,6 +125,26 @@ static int64_t window_sum(const layer_case *c, const int64_t *q, const int8_t *c
                 *box += value;
             }
     return sum;
+}
+
+/* Four times the sum of a filter's inputs at one place, weighted but for the scale. */
+static int64_t four_sums(const layer_case *c, const int64_t *q, const int8_t *codes,
+                         const int8_t *sign, int y, int x) {
+    int64_t all = 0;
+    for (int region = 0; region < region_count(c); region++) {
+        const size_t count = region_weights(c, region);
+        int64_t set = 0, box;
+        for (size_t i = 0; i < count; i++)
+            set += codes[i];
+        int64_t four = 4 * window_sum(c, q, codes, region, y, x, &box);
+        if (c->kind == CENTRED_BITS)
+            four -= 4 * set / (int64_t)count * box;
+        if (c->kind == BITS || c->kind == CENTRED_BITS)
+            four *= sign[region];
+        all += four;
+        codes += count;
+    }
+    return all;
 }
 
 static void compute(const layer_case *c, const parameters *p, network *n) {
@@ -126,17 +160,10 @@ static void compute(const layer_case *c, const parameters *p, network *n) {
     n->expected = sn_alloc_array(n->outputs, sizeof *n->expected);
     double *to = n->expected;
     for (int k = 0; k < s->filters; k++) {
-        const int8_t *codes = p->codes + k * count;
-        int64_t set = 0, box;
-        for (size_t i = 0; i < count; i++)
-            set += codes[i];
+        const int8_t *codes = p->codes + k * count, *sign = p->sign + k * region_count(c);
         for (int y = 0; y < height; y++)
             for (int x = 0; x < width; x++, to++) {
-                int64_t four = 4 * window_sum(c, q, codes, y, x, &box);
-                if (c->kind == CENTRED_BITS)
-                    four -= 4 * set / (int64_t)count * box;
-                if (c->kind == BITS || c->kind == CENTRED_BITS)
-                    four *= p->sign[k];
+                const int64_t four = four_sums(c, q, codes, sign, y, x);
                 const double value = (double)p->scale[k] * (double)input_scale * (double)four / 4 +
                                      (double)p->bias[k];
                 const double shortcut = c->residual ? (double)n->image[to - n->expected] : 0;
@@ -179,7 +206,7 @@ static sn_status add_layer(const layer_case *c, const parameters *p, sn_packer *
     uint8_t *mask = sn_alloc(count);
     for (size_t i = 0; i < count; i++)
         mask[i] = p->codes[i] != 0;
-    const sn_packer_signed_binary bits = {mask, p->sign, c->kind == CENTRED_BITS};
+    const sn_packer_signed_binary bits = {mask, p->sign, c->kind == CENTRED_BITS, c->region};
     const sn_status status =
         sn_packer_add_conv_signed_binary(packer, input, &conv, &bits, &end, value, error);
     sn_free(mask);
@@ -192,7 +219,7 @@ static network make_network(const layer_case *c, uint64_t seed) {
     const size_t count = (size_t)s->channels * s->kernel * s->kernel;
     network n = {.image = sn_alloc_array(pixels, sizeof *n.image)};
     parameters p = {.codes = sn_alloc(filters * count),
-                    .sign = sn_alloc(filters),
+                    .sign = sn_alloc(filters * (size_t)region_count(c)),
                     .scale = sn_alloc_array(filters, sizeof(float)),
                     .bias = sn_alloc_array(filters, sizeof(float)),
                     .slope = sn_alloc_array(filters, sizeof(float))};
@@ -200,8 +227,12 @@ static network make_network(const layer_case *c, uint64_t seed) {
     sn_rng_init(&rng, seed, SN_RNG_TEST, 0);
     fill_image(c, &rng, n.image, pixels);
     for (size_t k = 0; k < filters; k++) {
-        draw_filter(c, &rng, (int)k, count, p.codes + k * count);
-        p.sign[k] = sn_rng_below(&rng, 2) ? 1 : -1;
+        int8_t *codes = p.codes + k * count;
+        for (int region = 0; region < region_count(c); region++) {
+            draw_codes(c, &rng, (int)k, region_weights(c, region), codes);
+            p.sign[k * region_count(c) + region] = sn_rng_below(&rng, 2) ? 1 : -1;
+            codes += region_weights(c, region);
+        }
         p.scale[k] = ldexpf(1, -(int)sn_rng_below(&rng, 3));
         p.bias[k] = (float)sn_rng_below(&rng, 200) / 4 - 25;
         p.slope[k] = ldexpf(1, -(int)sn_rng_below(&rng, 2));
@@ -264,21 +295,51 @@ static bool run_and_compare(const layer_case *c, const network *n, const sn_infe
         ck_abort_msg("%s: tiles are used where they should not, or the other way", what);
     for (size_t i = 0; i < n->outputs; i++)
         if ((double)out[i] != n->expected[i])
-            ck_abort_msg("%s, %s, %d x %d x %d, kernel %d, stride %d, padding %d, %s, form %s, "
-                         "group %d, %s, %s: element %zu is %.9g, not %.9g",
+            ck_abort_msg("%s, %s, %d x %d x %d in regions of %d, kernel %d, stride %d, padding %d, "
+                         "%s, form %s, signs %s, group %d, %s, %s: element %zu is %.9g, not %.9g",
                          what, kind_names[c->kind], c->shape.channels, c->shape.height,
-                         c->shape.width, c->shape.kernel, c->shape.stride, c->shape.padding,
-                         sn_infer_isa_name(options->isa), sn_infer_form_name(options->form),
-                         options->group, integers ? "integers" : "floats",
-                         c->is_signed ? "signed" : "unsigned", i, (double)out[i], n->expected[i]);
+                         c->shape.width, c->region, c->shape.kernel, c->shape.stride,
+                         c->shape.padding, sn_infer_isa_name(options->isa),
+                         sn_infer_form_name(options->form),
+                         sn_infer_signs_name((int)options->signs), options->group,
+                         integers ? "integers" : "floats", c->is_signed ? "signed" : "unsigned", i,
+                         (double)out[i], n->expected[i]);
     sn_free(memory);
     sn_free(scratch);
     sn_free(out);
     return integers;
 }
 
-/* How many runs could have used integers and how many did. */
-static struct { int possible, integers; } runs;
+/* How many runs could have used integers and how many did; with each way to take signs. */
+static struct { int possible, integers, signs[SN_INFER_SIGNS_COUNT]; } runs;
+
+/* Whether the layer may have its sums from integers: dense ones are of floats, and so is what is
+ * dense because there is no such form. */
+static bool may_use_integers(const layer_case *c, const sn_infer_options *options) {
+    const sn_infer_form form = options->form;
+    const bool lacks_form =
+        (options->signs == SN_INFER_SIGNS_INVERTED && form == SN_INFER_FORM_SPARSE) ||
+        (options->signs == SN_INFER_SIGNS_DIGITS && options->group > 4);
+    return c->kind != FULL && sn_infer_isa_find(options->isa)->narrow && !lacks_form &&
+           form != SN_INFER_FORM_DENSE && form != SN_INFER_FORM_COMPLEMENT;
+}
+
+/* Runs the layer in one way, with costs by which it takes integers and with others. */
+static void check_options(const layer_case *c, const network *n, const sn_infer_options *given,
+                          bool able, const char *what) {
+    sn_infer_options options = *given;
+    const bool possible = may_use_integers(c, &options);
+    options.costs = &for_integers;
+    const bool integers = run_and_compare(c, n, &options, what);
+    if (integers && (!able || !possible))
+        ck_abort_msg("%s: integers where they cannot be", what);
+    runs.possible += possible;
+    runs.integers += integers;
+    runs.signs[options.signs] += integers;
+    options.costs = &for_floats;
+    if (run_and_compare(c, n, &options, what))
+        ck_abort_msg("%s: integers although floats cost less", what);
+}
 
 /* Runs the layer in all ways; unless `able` never with integers. */
 static void check_case(const layer_case *c, bool able, const char *what) {
@@ -286,27 +347,17 @@ static void check_case(const layer_case *c, bool able, const char *what) {
     const int most = c->kind == TERNARY ? 4 : 8;
     for (int isa = SN_INFER_ISA_PORTABLE; isa < SN_INFER_ISA_COUNT; isa++)
         for (int form = 1; form < SN_INFER_FORM_COUNT; form++)
-            for (int group = 2; group <= most; group++) {
-                sn_infer_options options = {.isa = (sn_infer_isa)isa,
-                                            .form = (sn_infer_form)form,
-                                            .group = group,
-                                            .threads = 1 + (form + group) % 3,
-                                            .costs = &for_integers};
-                if (!sn_infer_isa_available((sn_infer_isa)isa) ||
-                    (form <= SN_INFER_FORM_SPARSE && group > 2))
-                    continue;
-                const bool integers = run_and_compare(c, &n, &options, what);
-                const bool possible = c->kind != FULL && sn_infer_isa_find(options.isa)->narrow &&
-                                      form != SN_INFER_FORM_DENSE &&
-                                      form != SN_INFER_FORM_COMPLEMENT;
-                if (integers && (!able || !possible))
-                    ck_abort_msg("%s: integers where they cannot be", what);
-                runs.possible += possible;
-                runs.integers += integers;
-                options.costs = &for_floats;
-                if (run_and_compare(c, &n, &options, what))
-                    ck_abort_msg("%s: integers although floats cost less", what);
-            }
+            for (int signs = 0; signs < (region_count(c) > 1 ? SN_INFER_SIGNS_COUNT : 1); signs++)
+                for (int group = 2; group <= most; group++) {
+                    const sn_infer_options options = {.isa = (sn_infer_isa)isa,
+                                                      .form = (sn_infer_form)form,
+                                                      .signs = (sn_infer_signs)signs,
+                                                      .group = group,
+                                                      .threads = 1 + (form + group) % 3};
+                    if (sn_infer_isa_available(options.isa) &&
+                        (form > SN_INFER_FORM_SPARSE || group == 2))
+                        check_options(c, &n, &options, able, what);
+                }
     sn_free(n.packed);
     sn_free(n.image);
     sn_free(n.expected);
@@ -412,6 +463,61 @@ START_TEST(multiplied) {
 }
 END_TEST
 
+/* Every way to take signs uses integers, though not as often as whole filters do: where chunks are
+ * many, sums become floats many times. */
+static void check_ways(void) {
+    ck_assert_int_ge(3 * runs.integers, runs.possible);
+    for (int signs = 0; signs < SN_INFER_SIGNS_COUNT; signs++)
+        ck_assert_int_ge(runs.signs[signs], 50);
+}
+
+/* Filters of several regions; where they are centred the weights of each have quarters. */
+START_TEST(regions) {
+    static const struct {
+        shape shape;
+        int region;
+    } cases[] = {
+        {{12, 8, 8, 5, 3, 1, 1}, 4},  {{12, 7, 5, 12, 3, 1, 1}, 8},  {{10, 9, 13, 3, 2, 2, 1}, 3},
+        {{9, 6, 6, 9, 2, 1, 1}, 1},   {{9, 16, 16, 4, 2, 1, 0}, 8},  {{24, 6, 6, 7, 1, 2, 0}, 20},
+        {{16, 8, 8, 17, 3, 1, 1}, 4}, {{64, 8, 8, 6, 3, 1, 1}, 28},  {{100, 6, 6, 33, 1, 1, 0}, 24},
+        {{33, 9, 9, 5, 3, 1, 1}, 5},  {{21, 16, 7, 15, 5, 3, 2}, 10}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int turn = 0; turn < 8; turn++) {
+            layer_case c = {.kind = turn % 2 ? CENTRED_BITS : BITS,
+                            .shape = cases[i].shape,
+                            .is_signed = turn / 2 % 2,
+                            .filling = turn / 4 ? HALVES : DRAWN,
+                            .quarters = -1,
+                            .activation = (sn_packer_activation)((turn + (int)i) % 4),
+                            .region = cases[i].region};
+            const size_t last = region_weights(&c, region_count(&c) - 1);
+            c.residual = c.shape.filters == c.shape.channels && c.shape.stride == 1 &&
+                         c.shape.kernel == 2 * c.shape.padding + 1;
+            if (turn % 2 && (last % 4 || region_weights(&c, 0) % 4))
+                continue;
+            check_case(&c, true, "regions");
+        }
+    check_ways();
+}
+END_TEST
+
+/* As above at the limit, with regions that are as large as 16 bits hold, larger and smaller. */
+START_TEST(regions_at_their_limit) {
+    static const int sizes[] = {1, 14, 15, 39};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int turn = 0; turn < 4; turn++) {
+            const layer_case c = {.kind = turn % 2 ? CENTRED_BITS : BITS,
+                                  .shape = {40, 8, 8, 5, 3, 1, 1},
+                                  .is_signed = turn / 2,
+                                  .filling = HIGHEST,
+                                  .quarters = 4,
+                                  .region = sizes[i]};
+            check_case(&c, true, "limit of regions");
+        }
+    check_ways();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("infer integers");
     TCase *tests = tcase_create("to the bit");
@@ -420,6 +526,8 @@ int main(void) {
     tcase_add_test(tests, sums_at_their_limit);
     tcase_add_test(tests, floats_stand_in);
     tcase_add_test(tests, multiplied);
+    tcase_add_test(tests, regions);
+    tcase_add_test(tests, regions_at_their_limit);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
 }

@@ -62,7 +62,7 @@ START_TEST(description) {
     const uint8_t mask[2 * 1 * 3 * 3] = {1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0};
     const int8_t sign[2] = {1, -1};
     const sn_packer_conv conv = window(2, 3, 2, 1);
-    const sn_packer_signed_binary weights = {mask, sign, false};
+    const sn_packer_signed_binary weights = {mask, sign, false, 0};
     const sn_packer_epilogue epilogue = {.activation = SN_PACKER_LINEAR};
     sn_packer *packer;
     sn_packer_value value;
@@ -293,14 +293,16 @@ START_TEST(rejected_fields) {
                  {24, 6, SN_INFER_CORRUPT},     /* filters */
                  {25, 0, SN_INFER_CORRUPT},     /* kernel */
                  {25, 256, SN_INFER_CORRUPT},
-                 {27, 0, SN_INFER_CORRUPT},     /* stride */
-                 {28, 256, SN_INFER_CORRUPT},   /* padding */
-                 {29, 1, SN_INFER_UNSUPPORTED}, /* regions */
-                 {30, 128, SN_INFER_CORRUPT},   /* payload on other bytes */
-                 {30, 256, SN_INFER_CORRUPT},   /* with a gap */
-                 {30, 193, SN_INFER_CORRUPT},   /* not aligned */
-                 {31, 1, SN_INFER_CORRUPT},     /* beyond the end */
-                 {32, 1, SN_INFER_CORRUPT},     /* payload of another size */
+                 {27, 0, SN_INFER_CORRUPT},   /* stride */
+                 {28, 256, SN_INFER_CORRUPT}, /* padding */
+                 {29, 2, SN_INFER_CORRUPT},   /* regions of all channels, or more */
+                 {29, 3, SN_INFER_CORRUPT},
+                 {29, 0xffffffff, SN_INFER_CORRUPT},
+                 {30, 128, SN_INFER_CORRUPT}, /* payload on other bytes */
+                 {30, 256, SN_INFER_CORRUPT}, /* with a gap */
+                 {30, 193, SN_INFER_CORRUPT}, /* not aligned */
+                 {31, 1, SN_INFER_CORRUPT},   /* beyond the end */
+                 {32, 1, SN_INFER_CORRUPT},   /* payload of another size */
                  {33, 0xffffffff, SN_INFER_CORRUPT},
                  {34, 0x80000000, SN_INFER_CORRUPT}, /* input scale: -0, -1, infinity, NaN */
                  {34, 0xbf800000, SN_INFER_CORRUPT},
@@ -380,7 +382,7 @@ START_TEST(packer_errors) {
     int8_t sign[1] = {1};
     sn_packer_conv conv = window(1, 3, 1, 1);
     sn_packer_epilogue end = {.scale = scale, .activation = SN_PACKER_LINEAR};
-    const sn_packer_signed_binary bits = {mask, sign, true};
+    const sn_packer_signed_binary bits = {mask, sign, true, 0};
 #define CONV() sn_packer_add_conv_fp32(packer, in, &conv, weights, &end, &out, &error)
 #define BITS() sn_packer_add_conv_signed_binary(packer, in, &conv, &bits, &end, &out, &error)
     CHECK_REFUSED(sn_packer_add_conv_fp32(packer, 1, &conv, weights, &end, &out, &error),
