@@ -153,10 +153,11 @@ static bool take_sum(freezer *f, const sn_tensor **tensor, sn_packer_epilogue *e
 /* The codes of a quantized weight. */
 typedef struct weight_codes {
     sn_code code;
-    uint8_t *mask;   /* [K][C][R][S]; signed-binary */
-    int8_t *sign;    /* [K][P], P regions in a filter; signed-binary */
-    int8_t *weights; /* [K][C][R][S]: -1, 0, +1; binary and ternary */
-    float *values;   /* [K][C][R][S], quantized; NULL for full precision */
+    int region_channels; /* input channels of a region; 0: all */
+    uint8_t *mask;       /* [K][C][R][S]; signed-binary */
+    int8_t *sign;        /* [K][P], P regions in a filter; signed-binary */
+    int8_t *weights;     /* [K][C][R][S]: -1, 0, +1; binary and ternary */
+    float *values;       /* [K][C][R][S], quantized; NULL for full precision */
 } weight_codes;
 
 static void free_codes(weight_codes *codes) {
@@ -185,6 +186,7 @@ static sn_status encode(freezer *f, const sn_node *quantize, weight_codes *codes
     const size_t parts = sn_regions_per_filter(options, &quantize->output->shape);
     const size_t count = sn_shape_count(&quantize->output->shape);
     codes->code = sn_quantizer_at(options->quantizer)->code;
+    codes->region_channels = (int)options->region_channels;
     const bool masked =
         codes->code == SN_CODE_SIGNED_BINARY || codes->code == SN_CODE_SIGNED_BINARY_CENTERED;
     const bool coded = codes->code == SN_CODE_BINARY || codes->code == SN_CODE_TERNARY;
@@ -231,7 +233,8 @@ static sn_status pack_conv(freezer *f, const sn_node *node, sn_packer_value inpu
         const sn_packer_signed_binary bits = {.mask = codes->mask,
                                               .sign = codes->sign,
                                               .centered =
-                                                  codes->code == SN_CODE_SIGNED_BINARY_CENTERED};
+                                                  codes->code == SN_CODE_SIGNED_BINARY_CENTERED,
+                                              .region_channels = codes->region_channels};
         return sn_packer_add_conv_signed_binary(f->packer, input, &conv, &bits, epilogue, output,
                                                 error);
     }

@@ -21,16 +21,21 @@ typedef struct freeze_case {
     size_t size;
     double width;
     int scale_rule;
+    uint64_t region; /* with signs of their own */
 } freeze_case;
 
 static const freeze_case cases[] = {
-    {"resnet20", "fp32", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN},
-    {"resnet20", "signed-binary", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN},
-    {"resnet20", "signed-binary-centered", "relu", 32, 1, SN_SCALE_FILTER_MEAN},
-    {"resnet20", "signed-binary", "prelu", 32, 0.25, SN_SCALE_FILTER_MEAN},
-    {"resnet32", "signed-binary-centered", "hardtanh", 28, 0.3, SN_SCALE_FILTER_MEAN},
-    {"resnet18", "signed-binary-centered", "relu", 32, 0.25, SN_SCALE_FILTER_MEAN},
-    {"resnet18", "signed-binary", "prelu", 96, 0.25, SN_SCALE_FILTER_MEAN},
+    {"resnet20", "fp32", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 0},
+    {"resnet20", "signed-binary", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 0},
+    {"resnet20", "signed-binary-centered", "relu", 32, 1, SN_SCALE_FILTER_MEAN, 0},
+    {"resnet20", "signed-binary", "prelu", 32, 0.25, SN_SCALE_FILTER_MEAN, 0},
+    {"resnet32", "signed-binary-centered", "hardtanh", 28, 0.3, SN_SCALE_FILTER_MEAN, 0},
+    {"resnet18", "signed-binary-centered", "relu", 32, 0.25, SN_SCALE_FILTER_MEAN, 0},
+    {"resnet18", "signed-binary", "prelu", 96, 0.25, SN_SCALE_FILTER_MEAN, 0},
+    {"resnet20", "signed-binary", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 3},
+    {"resnet20", "signed-binary", "relu", 32, 1, SN_SCALE_LAYER_MEAN, 64},
+    {"resnet20", "signed-binary-centered", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 8},
+    {"resnet20", "signed-binary-centered", "prelu", 32, 0.5, SN_SCALE_ONE, 1},
 };
 
 enum { CASES = sizeof cases / sizeof *cases };
@@ -47,6 +52,8 @@ static sn_network_options options_of(const freeze_case *c) {
                   .quant = {.quantizer = sn_choice_find(sn_quantizer_name, c->quant),
                             .delta_ratio = 0.05,
                             .scale_rule = c->scale_rule,
+                            .region_channels = c->region,
+                            .sign_rule = c->region ? SN_SIGNS_INIT : SN_SIGNS_FIXED,
                             .positive_fraction = 0.5}},
         .mode = SN_GRAPH_EVAL,
         .batch = IMAGES,
@@ -63,6 +70,8 @@ static void randomise(const sn_parameters *parameters) {
             double draw = sn_rng_range(&rng, -0.3, 0.3);
             if (entry->role == SN_ROLE_NORM_SCALE || entry->role == SN_ROLE_RUNNING_VARIANCE)
                 draw = sn_rng_range(&rng, 0.5, 1.5);
+            if (entry->role == SN_ROLE_SIGN)
+                draw = draw < 0 ? -1 : 1;
             if (entry->shape.rank == 4)
                 draw = sn_rng_normal(&rng) * entry->init.value;
             entry->value[j] = (float)draw;
@@ -129,7 +138,7 @@ END_TEST
 
 START_TEST(every_quantizer_freezes) {
     for (int i = 0; sn_quantizer_name(i); i++) {
-        const freeze_case c = {"resnet20", sn_quantizer_name(i), "relu", 32, 0.5, 0};
+        const freeze_case c = {"resnet20", sn_quantizer_name(i), "relu", 32, 0.5, 0, 0};
         check_frozen(&c);
     }
 }
@@ -139,7 +148,7 @@ END_TEST
 START_TEST(every_scale_freezes) {
     static const char *const quantizers[] = {"signed-binary-centered", "ternary", "denseshift"};
     for (int rule = 0; rule < SN_SCALE_MEAN; rule++) {
-        const freeze_case c = {"resnet20", quantizers[_i], "relu", 32, 0.5, rule};
+        const freeze_case c = {"resnet20", quantizers[_i], "relu", 32, 0.5, rule, 0};
         check_frozen(&c);
     }
 }
@@ -148,7 +157,7 @@ END_TEST
 /* What the README says of sizes, for masks as dense as trained ones are at most. */
 START_TEST(resnet20_is_small) {
     const freeze_case c = {"resnet20", "signed-binary-centered", "relu", 32,
-                           1,          SN_SCALE_FILTER_MEAN};
+                           1,          SN_SCALE_FILTER_MEAN,     0};
     const sn_network_options options = options_of(&c);
     sn_parameters *parameters;
     sn_network network;
