@@ -228,10 +228,11 @@ END_TEST
 
 /* ---- a whole network ---- */
 
-static void open_resnet20(const char *quant, sn_parameters **parameters_, sn_network *network) {
+static void open_resnet20(const char *quant, double width, sn_parameters **parameters_,
+                          sn_network *network) {
     const sn_network_options options = {
         .model = {.arch = sn_choice_find(sn_arch_name, "resnet20"),
-                  .width = 1,
+                  .width = width,
                   .classes = 10,
                   .channels = 3,
                   .height = 32,
@@ -258,7 +259,7 @@ START_TEST(resnet20_has_the_published_sizes) {
         void *packed;
         size_t bytes;
         uint64_t listed = 0;
-        open_resnet20(sn_quantizer_name(i), &values, &network);
+        open_resnet20(sn_quantizer_name(i), 1, &values, &network);
         ck_assert_int_eq(sn_freeze(&network, NULL, &packed, &bytes, NULL), SN_OK);
         ck_assert_int_eq(sn_layer_names_find(network.graph, packed, &names, NULL), SN_OK);
         ck_assert_int_eq(sn_summary_make(packed, bytes, &portable, names, &summary, NULL), SN_OK);
@@ -291,21 +292,42 @@ START_TEST(resnet20_has_the_published_sizes) {
 }
 END_TEST
 
-/* A model that was not frozen from the graph gets no names, not even wrong ones. */
-START_TEST(names_of_another_network) {
-    static const int8_t digits[54];
-    sn_parameters *values;
-    sn_network network;
+static void check_no_names(const sn_graph *graph, const void *packed) {
     sn_layer_name *names = NULL;
     sn_error error;
-    size_t bytes;
-    void *packed = pack(&(one_conv){"ternary", 3, 2, 3, digits, false}, &bytes);
-    open_resnet20("binary", &values, &network);
-    ck_assert_int_eq(sn_layer_names_find(network.graph, packed, &names, &error), SN_ERROR_INTERNAL);
+    ck_assert_int_eq(sn_layer_names_find(graph, packed, &names, &error), SN_ERROR_INTERNAL);
     ck_assert_ptr_null(names);
+}
+
+/* A model that was not frozen from the graph gets no names, not even wrong ones. */
+START_TEST(names_of_another_network) {
+    static const int8_t digits[16 * 27];
+    sn_parameters *values, *narrow_values;
+    sn_network network, narrow;
+    sn_packer *packer;
+    sn_packer_value value;
+    size_t bytes;
+    void *packed;
+    open_resnet20("binary", 1, &values, &network);
+    open_resnet20("binary", 0.5, &narrow_values, &narrow);
+    ck_assert_int_eq(sn_freeze(&narrow, NULL, &packed, &bytes, NULL), SN_OK);
+    check_no_names(network.graph, packed);
     sn_free(packed);
+    /* Its first layer alone. */
+    ck_assert_int_eq(sn_packer_create(3, 32, 32, &packer, &value, NULL), SN_OK);
+    add_conv(packer, value, &(one_conv){"fp32", 16, 3, 3, digits, false}, &value);
+    ck_assert_int_eq(sn_packer_finish(packer, value, &packed, &bytes, NULL), SN_OK);
+    check_no_names(network.graph, packed);
+    sn_free(packed);
+    /* Another second layer. */
+    packed = pack(&(one_conv){"fp32", 16, 3, 3, digits, false}, &bytes);
+    check_no_names(network.graph, packed);
+    sn_free(packed);
+    sn_packer_free(packer);
     sn_network_free(&network);
+    sn_network_free(&narrow);
     sn_parameters_free(values);
+    sn_parameters_free(narrow_values);
 }
 END_TEST
 
