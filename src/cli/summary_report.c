@@ -172,12 +172,14 @@ static void print_totals(const sn_summary *s) {
            s->info.scratch_memory);
     if (!total->quantized)
         return;
-    printf("MACs         %.3f M, effectual %.3f M;", total->macs / 1e6,
-           total->effectual_macs / 1e6);
+    printf("MACs         %.3f M, effectual %.3f M", total->macs / 1e6, total->effectual_macs / 1e6);
     static const int bits[] = {1, 2, 32};
+    const char *separator = "; by";
     for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
-        if (macs_of(s, bits[i]) > 0)
-            printf(" by %d-bit weights %.3f M", bits[i], macs_of(s, bits[i]) / 1e6);
+        if (macs_of(s, bits[i]) > 0) {
+            printf("%s %d-bit weights %.3f M", separator, bits[i], macs_of(s, bits[i]) / 1e6);
+            separator = ", by";
+        }
     putchar('\n');
     printf("additions    %.3f M unshared, %.3f M as planned: a ratio of %.2f\n",
            total->additions / 1e6, total->planned / 1e6, total->additions / total->planned);
