@@ -11,6 +11,8 @@
 #include "cli/runner.h"
 #include "cli/show_cost.h"
 #include "cli/show_plan.h"
+#include "cli/summary_report.h"
+#include "infer/labels.h"
 
 #include <errno.h>
 #include <omp.h>
@@ -24,12 +26,20 @@ static const char usage[] =
     "\n"
     "Runs the test images through the inference library and prints accuracy, speed and size. The\n"
     "network in a checkpoint is frozen first, and the training graph runs the first images too,\n"
-    "for parity. With --export or --export-c it writes the frozen network to files instead; --plan "
-    "and\n"
-    "--cost print how its layers are computed and what they cost, and need no data.";
+    "for parity. With --export or --export-c it writes the frozen network to files instead;\n"
+    "--summary, --plan and --cost print what its layers are, how they are computed and what they\n"
+    "cost, and need no data.";
 
 /* What the program does; as bits, in an option's tag: where the option has an effect. */
-enum { EVALUATE = 1, EXPORT = 2, PLAN = 4, COST = 8, CALIBRATE = 16, RUN = EVALUATE | PLAN | COST };
+enum {
+    EVALUATE = 1,
+    EXPORT = 2,
+    PLAN = 4,
+    COST = 8,
+    CALIBRATE = 16,
+    SUMMARY = 32,
+    RUN = EVALUATE | PLAN | COST | SUMMARY
+};
 
 /* Which costs of steps the planner has. */
 enum { COSTS_AUTO, COSTS_BUILTIN, COSTS_MEASURED };
@@ -44,7 +54,7 @@ typedef struct eval_options {
     char export[SN_OPTION_TEXT_SIZE], export_c[SN_OPTION_TEXT_SIZE];
     uint64_t limit_test, parity, threads, calibrate;
     int isa, form, costs, act;
-    bool plan, compare_forms, cost;
+    bool summary, plan, compare_forms, cost;
     bool json;
 } eval_options;
 
@@ -86,6 +96,9 @@ static const sn_option table[] = {
     {"calibrate", .offset = offsetof(eval_options, calibrate), .tag = CALIBRATE,
      .kind = SN_OPTION_COUNT, .value_name = "N", .minimum = 1, .maximum = 1e9, .fallback = "500",
      .group = "Activations", .help = "with --act int8: the number of those images"},
+    {"summary", .offset = offsetof(eval_options, summary), .tag = SUMMARY, .kind = SN_OPTION_FLAG,
+     .group = "Looks",
+     .help = "print each layer's parameters, size, multiply-adds, density and repetition"},
     {"plan", .offset = offsetof(eval_options, plan), .tag = PLAN, .kind = SN_OPTION_FLAG,
      .group = "Looks",
      .help = "print how each convolution is computed, what it was predicted to take and takes"},
@@ -131,7 +144,11 @@ static bool is_exporting(const eval_options *options) {
 }
 
 static int action_of(const eval_options *options) {
-    return options->plan ? PLAN : options->cost ? COST : is_exporting(options) ? EXPORT : EVALUATE;
+    return options->summary        ? SUMMARY
+           : options->plan         ? PLAN
+           : options->cost         ? COST
+           : is_exporting(options) ? EXPORT
+                                   : EVALUATE;
 }
 
 static int thread_count(const eval_options *options) {
@@ -285,6 +302,31 @@ static sn_status export(const eval_options *options, const sn_subject *subject, 
     return sn_report_export(subject, &exported, options->json, error);
 }
 
+static void print_summary_heading(const sn_subject *s) {
+    const char *name = sn_infer_network_name(s->packed);
+    printf("%s: %s, %dx%dx%d, %d classes\n\n", s->path, name[0] ? name : "no name",
+           s->info.channels, s->info.height, s->info.width, s->info.classes);
+}
+
+static sn_status show_summary(const eval_options *options, const sn_subject *subject,
+                              sn_error *error) {
+    const sn_summary_options settings = {.measured_costs = options->costs == COSTS_MEASURED};
+    sn_infer_costs costs;
+    sn_infer_options infer;
+    sn_summary summary;
+    SN_TRY(infer_options(options, 1, &costs, &infer, error));
+    sn_status status = sn_summary_make(subject->packed, subject->packed_bytes, &infer,
+                                       subject->names, &summary, error);
+    if (status == SN_OK && options->json)
+        status = sn_report_object(subject, sn_summary_json(&summary, &settings), error);
+    else if (status == SN_OK) {
+        print_summary_heading(subject);
+        status = sn_summary_print(&summary, &settings, error);
+    }
+    sn_summary_free(&summary);
+    return status;
+}
+
 static sn_status show_plan(const eval_options *options, const sn_subject *subject,
                            sn_error *error) {
     const int threads = options->threads ? (int)options->threads : 1;
@@ -316,9 +358,10 @@ static sn_status show_cost(const eval_options *options, const sn_subject *subjec
 
 /* What the options ask for, as bits; several things at once are a mistake. */
 static sn_status check_action(const eval_options *options, sn_error *error) {
-    const int wanted = options->plan + options->cost + is_exporting(options);
+    const int wanted = options->summary + options->plan + options->cost + is_exporting(options);
     SN_RETURN_IF(wanted > 1, error, SN_ERROR_ARGUMENT,
-                 "--plan, --cost and --export are different things to do; give one of them");
+                 "--summary, --plan, --cost and --export are different things to do; give one of "
+                 "them");
     return SN_OK;
 }
 
@@ -329,7 +372,8 @@ static sn_status refuse_option(const sn_option *option, int action, sn_error *er
     static const char *const reasons[] = {
         [EXPORT] = "--export: that writes the model and evaluates nothing",
         [PLAN] = "--plan: that times layers and evaluates nothing",
-        [COST] = "--cost: that counts and evaluates nothing"};
+        [COST] = "--cost: that counts and evaluates nothing",
+        [SUMMARY] = "--summary: that counts and evaluates nothing"};
     return sn_error_set(error, SN_ERROR_ARGUMENT, "--%s has no effect with %s", option->name,
                         reasons[action]);
 }
@@ -387,6 +431,8 @@ static sn_status act(const eval_options *options, const sn_subject *subject, sn_
         return show_plan(options, subject, error);
     case COST:
         return show_cost(options, subject, error);
+    case SUMMARY:
+        return show_summary(options, subject, error);
     default:
         return evaluate(options, subject, dataset, error);
     }

@@ -22,6 +22,7 @@ typedef struct sheet {
     const sn_show_plan_options *options;
     sn_plan_times times;
     totals total;
+    int name_width; /* of the layers' names; 0 when they have none */
 } sheet;
 
 static bool is_conv(const sn_infer_layer_info *layer) {
@@ -78,7 +79,20 @@ static double ratio(double predicted, double measured) {
     return measured > 0 ? predicted / measured : 0;
 }
 
+static void measure_names(sheet *s) {
+    const sn_layer_name *names = s->subject->names;
+    for (int i = 0; names && i < s->times.info.layers; i++)
+        if (is_conv(&s->times.rows[i].layer) && (int)strlen(names[i]) > s->name_width)
+            s->name_width = (int)strlen(names[i]);
+}
+
 /* ---- text ---- */
+
+/* What a line begins with: names are aligned on the left, numbers on the right. */
+static void print_label(const sheet *s, const char *text) {
+    const int least = 5;
+    printf("%*s", s->name_width > least ? -s->name_width : s->name_width ? -least : least, text);
+}
 
 static void print_heading(const sheet *s) {
     const sn_infer_costs *c = s->options->infer.costs;
@@ -93,9 +107,11 @@ static void print_heading(const sheet *s) {
                (double)c->multiply, (double)c->stage);
     else
         printf("; built-in costs");
-    printf("\n\n%5s  %-22s %-22s %-5s %7s %-10s %5s %8s %8s %8s %9s %9s %6s", "layer", "shape",
-           "weights", "input", "density", "form", "group", "adds/out", "patterns", "table kB",
-           "predicted", "us", "ratio");
+    fputs("\n\n", stdout);
+    print_label(s, "layer");
+    printf("  %-22s %-22s %-5s %7s %-10s %5s %8s %8s %8s %9s %9s %6s", "shape", "weights", "input",
+           "density", "form", "group", "adds/out", "patterns", "table kB", "predicted", "us",
+           "ratio");
     for (int form = SN_INFER_FORM_DENSE; form < SN_INFER_FORM_COUNT; form++)
         if (form == SN_INFER_FORM_DENSE || s->options->compare_forms)
             printf(" %10s", sn_infer_form_name(form));
@@ -119,13 +135,15 @@ static void print_forms(const sheet *s, const sn_plan_row *row) {
 static void print_row(const sheet *s, int index, const sn_plan_row *row) {
     const sn_infer_layer_info *l = &row->layer;
     const double gain = sn_plan_dense_gain(row);
-    char shape[48];
+    char shape[48], number[12];
     snprintf(shape, sizeof shape, "%dx%dx%d>%d %dx%d/%d", l->in_channels, l->in_height, l->in_width,
              l->out_channels, l->kernel_height, l->kernel_width, l->stride);
-    printf("%5d  %-22s %-22s %-5s %7.3f %-10s %5d %8.1f %8llu %8.1f %9.2f %9.2f %6.2f", index,
-           shape, l->weights, input_name(s, index), density(l), form_name(l), l->group,
-           l->additions, (unsigned long long)l->patterns, (double)l->table_bytes / 1e3,
-           l->predicted_us, row->us, ratio(l->predicted_us, row->us));
+    snprintf(number, sizeof number, "%d", index);
+    print_label(s, s->subject->names ? s->subject->names[index] : number);
+    printf("  %-22s %-22s %-5s %7.3f %-10s %5d %8.1f %8llu %8.1f %9.2f %9.2f %6.2f", shape,
+           l->weights, input_name(s, index), density(l), form_name(l), l->group, l->additions,
+           (unsigned long long)l->patterns, (double)l->table_bytes / 1e3, l->predicted_us, row->us,
+           ratio(l->predicted_us, row->us));
     print_forms(s, row);
     if (runs_dense_by_plan(row))
         printf("  dense chosen");
@@ -136,10 +154,12 @@ static void print_row(const sheet *s, int index, const sn_plan_row *row) {
 
 static void print_totals(const sheet *s) {
     const totals *t = &s->total;
-    printf("%5s  %-22s %-22s %-5s %7s %-10s %5s %8s %8s %8.1f %9.2f %9.2f %6.2f %10.2f\n", "total",
+    print_label(s, "total");
+    printf("  %-22s %-22s %-5s %7s %-10s %5s %8s %8s %8.1f %9.2f %9.2f %6.2f %10.2f\n",
            "convolutions", "", "", "", "", "", "", "", (double)t->table_bytes / 1e3,
            t->predicted_us, t->us, ratio(t->predicted_us, t->us), t->dense_us);
-    printf("%5s  %-22s %91s %9.2f\n\n", "", "all other layers", "", t->other_us);
+    print_label(s, "");
+    printf("  %-22s %91s %9.2f\n\n", "all other layers", "", t->other_us);
     if (s->options->compare_forms)
         printf("Each layer in its fastest form would take %.2f us, the plan takes %.1f %% more.\n",
                t->fastest_us, 100 * (t->us / t->fastest_us - 1));
@@ -174,13 +194,16 @@ static json_t *pack_row(const sheet *s, int index, const sn_plan_row *row) {
     const sn_infer_form fastest = sn_plan_fastest(row);
     const double gain = sn_plan_dense_gain(row);
     json_t *object = json_pack(
-        "{s:i, s:[iii], s:[iii], s:[ii], s:i, s:i, s:s, s:s, s:f, s:s, s:i, s:i, s:f, s:I, s:I}",
-        "layer", index, "input", l->in_channels, l->in_height, l->in_width, "output",
-        l->out_channels, l->out_height, l->out_width, "kernel", l->kernel_height, l->kernel_width,
-        "stride", l->stride, "padding", l->padding, "weights", l->weights, "input_type",
-        input_name(s, index), "density", density(l), "form", form_name(l), "group", l->group,
-        "chunk", l->chunk, "additions_per_output", l->additions, "patterns",
-        (json_int_t)l->patterns, "table_bytes", (json_int_t)l->table_bytes);
+        "{s:i, s:o, s:[iii], s:[iii], s:[ii], s:i, s:i, s:s, s:s, s:f, s:s, s:i, s:i, s:f, s:I, "
+        "s:I}",
+        "layer", index, "name",
+        s->subject->names ? json_string(s->subject->names[index]) : json_null(), "input",
+        l->in_channels, l->in_height, l->in_width, "output", l->out_channels, l->out_height,
+        l->out_width, "kernel", l->kernel_height, l->kernel_width, "stride", l->stride, "padding",
+        l->padding, "weights", l->weights, "input_type", input_name(s, index), "density",
+        density(l), "form", form_name(l), "group", l->group, "chunk", l->chunk,
+        "additions_per_output", l->additions, "patterns", (json_int_t)l->patterns, "table_bytes",
+        (json_int_t)l->table_bytes);
     json_t *times =
         json_pack("{s:f, s:f, s:f, s:o, s:o, s:b, s:o}", "predicted_us", l->predicted_us,
                   "measured_us", row->us, "predicted_over_measured",
@@ -237,6 +260,7 @@ sn_status sn_show_plan(const sn_subject *subject, const sn_show_plan_options *op
                               options->seconds, &s.times, error);
     if (status == SN_OK) {
         add_up(&s);
+        measure_names(&s);
         if (options->json)
             status = print_json(&s, error);
         else

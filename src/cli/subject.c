@@ -8,6 +8,7 @@
 #include "train/calibrate.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { CALIBRATION_BATCH = 16 }; /* images at once; the inputs of all layers are kept */
@@ -104,6 +105,7 @@ static sn_status freeze_checkpoint(sn_subject *s, int threads, sn_error *error) 
     SN_TRY(sn_checkpoint_read_parameters(s->checkpoint, s->parameters, error));
     SN_TRY(sn_freeze(&s->network, sn_checkpoint_labels(s->checkpoint), &s->packed, &s->packed_bytes,
                      error));
+    SN_TRY(sn_layer_names_find(s->network.graph, s->packed, &s->names, error));
     return inspect_frozen(s, error);
 }
 
@@ -115,6 +117,7 @@ sn_status sn_subject_open(const char *path, int threads, sn_subject *subject, sn
 
 void sn_subject_close(sn_subject *subject) {
     sn_free(subject->packed);
+    free(subject->names);
     sn_network_free(&subject->network);
     sn_parameters_free(subject->parameters);
     sn_checkpoint_free(subject->checkpoint);

@@ -2,8 +2,10 @@
  * derivative of the sine with the same period:
  *     Wq = alpha where sin(omega W) >= 0, -alpha elsewhere,   omega = 20
  *     dW = dWq alpha omega cos(omega W)
- * alpha = mean |sin(omega W)| is the factor with which the square wave comes closest to the sine.
- * The paper's first stage, which trains with the sine itself, is left out. */
+ * alpha = mean |sin(omega W)| is the factor with which the square wave comes closest to the sine,
+ * and the one of the paper's analysis of errors; its code trains one for each filter, and has
+ * omega = 20 in its examples. The paper's first stage, which trains with the sine itself, is left
+ * out. */
 #include "quant/tables.h"
 
 #include <math.h>

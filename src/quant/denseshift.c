@@ -2,8 +2,8 @@
  * products are shifts:
  *     Wq = alpha sign(W) 2^p,   p = log2(|W| / max |W|) rounded and clipped to -3 .. 0
  *     alpha = sum |W| / sum 2^p
- * The paper trains several latent weights for the bits of each weight; here it is one, which is
- * rounded. sign(0) = +1. */
+ * The paper has no scale, and trains four latent weights for the bits of each weight: one for the
+ * sign, one for each step of p; here it is one, which is rounded. sign(0) = +1. */
 #include "quant/tables.h"
 
 #include <math.h>

@@ -265,6 +265,32 @@ START_TEST(biper_is_a_square_wave) {
 }
 END_TEST
 
+/* Mean square of what the quantized weights miss of the sine, for latent weights with a Laplace
+ * distribution of scale b = turns / 20. */
+static double biper_error(double turns) {
+    enum { MANY = 4096 };
+    static float latent[MANY], weight[MANY];
+    double total = 0;
+    for (int i = 0; i < MANY; i++) {
+        const double side = 2 * (i + 0.5) / MANY - 1; /* of the quantiles, from -1 to 1 */
+        latent[i] = (float)(copysign(log1p(-fabs(side)), side) * turns / 20);
+    }
+    sn_region region = {.sign = 1};
+    quantizer("biper")->quantize(&defaults, latent, MANY, &region, weight, NULL);
+    for (int i = 0; i < MANY; i++)
+        total += pow(sin(20 * (double)latent[i]) - (double)weight[i], 2);
+    return total / MANY;
+}
+
+/* The paper's analysis: with the scale that is best the error is at most 0.102835, which it is for
+ * b omega = 0.954882. */
+START_TEST(biper_has_the_papers_quantization_error) {
+    ck_assert_double_eq_tol(biper_error(0.954882), 0.102835, 2e-4);
+    ck_assert_double_lt(biper_error(0.7), 0.1025);
+    ck_assert_double_lt(biper_error(1.4), 0.1025);
+}
+END_TEST
+
 START_TEST(denseshift_takes_the_nearest_power) {
     float latent[COUNT], weight[COUNT];
     draw(latent, COUNT, 0.06, 11);
@@ -505,6 +531,7 @@ int main(void) {
     tcase_add_loop_test(tcase, b158_rounds_and_clips, 0, 2);
     tcase_add_test(tcase, a_median_of_few_is_the_lower_middle);
     tcase_add_test(tcase, biper_is_a_square_wave);
+    tcase_add_test(tcase, biper_has_the_papers_quantization_error);
     tcase_add_test(tcase, denseshift_takes_the_nearest_power);
     tcase_add_test(tcase, every_quantizer_separates_pattern_and_scale);
     tcase_add_test(tcase, peaks_are_the_largest_slopes);

@@ -47,24 +47,14 @@ awk '/^op / { tables++ }
 
 # ---- what a network is ----
 look --summary --dataset shapes --limit-train 256 --limit-test 100
-expect '^layer1\.0\.conv1 +conv 3x3/1 \+ bn +16x32x32 +2336 +2304 +2\.359 '
-expect '^fc +linear +10 +650 +0 '
-expect '^total +272474 +267264 +40\.813 '
-expect '^parameters +274042: 272474 trainable'
+expect '^layer1\.0\.conv1 +conv 3x3/1 signed +16x32x32 +2304 +32 +0\.50 +2\.359 '
+expect '^fc +linear +fp32 +10 +- +650 '
+expect '^total +267264 +5210 +[0-9.]+ +40\.813 '
+expect '^in training +274042 parameters: 272474 trainable'
 for part in 'training graph' 'evaluation graph' 'parameters and gradients' optimizer diagnostics 'data sets' \
     loaders 'program and libraries'; do
     expect "^  $part +[0-9.]+\$"
 done
-awk '/^header, labels, sums|^conv1|^layer|^fc|^global/ { sum += $NF } /^total/ { total = $NF }
-    END { d = sum - total; exit !(total > 0 && d < 0.2 && d > -0.2) }' "$aside/look" ||
-    die "packed sizes do not add up: $(cat "$aside/look")"
-
-# ---- the size of the packed model is the real one ----
-packed=$(sed -n 's/^packed *\([0-9]*\) bytes.*/\1/p' "$aside/look")
-"$train" --dataset shapes --limit-train 128 --limit-test 60 --epochs 1 --out run >/dev/null
-"$eval" run/best.h5 --limit-test 10 --parity 0 --json >eval.json
-grep -q "\"packed_bytes\": $packed," eval.json || die "not $packed bytes: $(cat eval.json)"
-rm -r run eval.json
 
 # ---- a run has the memory that was stated, within a tenth ----
 [[ $sanitizer == none ]] || exit 0

@@ -10,7 +10,7 @@ members() { sed -n "s/^ *\"$2\": \(.*[^,]\),\{0,1\}\$/\1/p" "$1"; }
 count() { members "$1" "$2" | wc -l; }
 
 "$eval" --help >help.txt
-for option in plan compare-forms cost costs; do
+for option in summary plan compare-forms cost costs; do
     grep -q -- "--$option " help.txt || die "no --$option in the help"
 done
 
@@ -28,7 +28,9 @@ rm -r cifar
 for path in ternary/best.h5 model.sgn; do
     "$eval" $path --plan >plan.txt 2>plan.err
     [[ ! -s plan.err ]] || die "stderr is not empty: $(cat plan.err)"
-    [[ $(grep -Ec '^ *[0-9]+  [0-9]+x[0-9]+x[0-9]+>' plan.txt) == 21 ]] || die "not 21 layers: $(cat plan.txt)"
+    label=' *[0-9]+' # a checkpoint knows names
+    [[ $path == *.sgn ]] || label='(conv1|layer[123]\.[012]\.(conv[12]|downsample\.0)) *'
+    [[ $(grep -Ec "^$label  [0-9]+x[0-9]+x[0-9]+>" plan.txt) == 21 ]] || die "not 21 layers: $(cat plan.txt)"
     [[ $(grep -c ternary plan.txt) -ge 18 ]] || die "weights are missing: $(cat plan.txt)"
     grep -q '^total' plan.txt || die 'no totals'
     grep -q 'Measured faster dense than planned: [0-9]' plan.txt || die 'no word about the dense form'
@@ -52,6 +54,10 @@ members plan.json predicted_us | awk '!($1 > 0) { exit 1 }' || die 'a layer was 
     die "forms: $(cat plan.json)"
 [[ $(count plan.json complement) == 0 ]] || die 'ternary weights have a complement form'
 [[ $(members plan.json fastest_form | grep -c null) == 3 ]] || die 'the fastest form'
+[[ $(members plan.json name | sort -u | grep -vc null) == 1 ]] || die "names of a model file: $(cat plan.json)"
+"$eval" ternary/best.h5 --plan --json >plan.json
+[[ $(members plan.json name | sort -u | wc -l) == 21 ]] || die "names: $(cat plan.json)"
+[[ $(members plan.json name | tail -n 1) == '"layer3.2.conv2"' ]] || die "the last name: $(cat plan.json)"
 "$eval" model.sgn --plan --json >plan.json
 [[ $(count plan.json shared) -lt 19 && $(members plan.json fastest_form | sort -u) == null ]] ||
     die 'forms were compared unasked'

@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "train/profile.h"
 #include "train/roofline.h"
-#include "train/summary.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -49,33 +48,6 @@ static double resnet20_multiply_adds(void) {
     }
     return total + 64 * 10;
 }
-
-START_TEST(layers_have_the_published_sizes) {
-    sn_parameters *parameters;
-    sn_network network;
-    sn_layer *layers, total = {0};
-    size_t count;
-    open_zoo("resnet20", 32, 10, 4, SN_GRAPH_EVAL, &parameters, &network);
-    ck_assert_int_eq(sn_layers_of(network.graph, &layers, &count, NULL), SN_OK);
-    for (size_t i = 0; i < count; i++) {
-        total.multiply_adds += layers[i].multiply_adds;
-        total.parameters += layers[i].parameters;
-        total.quantized += layers[i].quantized;
-    }
-    ck_assert_double_eq(resnet20_multiply_adds() - 2 * 131072, 40551040);
-    ck_assert_double_eq(total.multiply_adds, resnet20_multiply_adds());
-    ck_assert_uint_eq(total.parameters, 272474);
-    ck_assert_uint_eq(total.quantized, 267264);
-    ck_assert_uint_eq(count, 1 + 18 + 2 + 1 + 1);
-    ck_assert_str_eq(layers[1].name, "layer1.0.conv1");
-    ck_assert_str_eq(layers[1].op, "conv 3x3/1 + bn");
-    ck_assert_uint_eq(layers[1].parameters, 16 * 16 * 9 + 2 * 16);
-    ck_assert_str_eq(layers[count - 1].name, "fc");
-    free(layers);
-    sn_network_free(&network);
-    sn_parameters_free(parameters);
-}
-END_TEST
 
 /* Backward does the work of forward twice, but for the image's gradient, which nobody wants. */
 START_TEST(a_step_is_three_forwards_but_for_the_first_gradient) {
@@ -264,7 +236,6 @@ Suite *profile_suite(void) {
     Suite *suite = suite_create("profile");
     TCase *work = tcase_create("work");
     tcase_set_timeout(work, 120);
-    tcase_add_test(work, layers_have_the_published_sizes);
     tcase_add_test(work, a_step_is_three_forwards_but_for_the_first_gradient);
     tcase_add_test(work, resnet18_at_224_fits_into_four_gib);
     tcase_add_test(work, work_of_single_ops);
