@@ -17,7 +17,8 @@ struct sn_parameters {
 };
 
 bool sn_role_is_trained(sn_role role) {
-    return role != SN_ROLE_RUNNING_MEAN && role != SN_ROLE_RUNNING_VARIANCE;
+    return role != SN_ROLE_RUNNING_MEAN && role != SN_ROLE_RUNNING_VARIANCE &&
+           role != SN_ROLE_INPUT_RANGE;
 }
 
 sn_status sn_parameters_create(sn_parameters **parameters, sn_error *error) {
