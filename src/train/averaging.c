@@ -79,12 +79,19 @@ float *sn_averaging_values(sn_averaging *averaging) {
     return averaging->average;
 }
 
+/* Ranges go on as they were: the average's activations are not far from the run's, and that they
+ * are rounded is part of the network whose statistics are wanted. All others are found anew. */
+static bool is_found_anew(const sn_parameter *entry) {
+    return entry->role != SN_ROLE_INPUT_RANGE;
+}
+
 /* Statistics of one batch by themselves: those before it are set to 0, so that what remains is the
- * batch's times the momentum. */
+ * batch's times the momentum. Ranges move on. */
 static void add_batch(sn_averaging *a, sn_network *training, const sn_batch *batch) {
     size_t index = 0;
     for (const sn_parameter *entry; (entry = next_statistic(a, &index)) != NULL;)
-        memset(entry->value, 0, entry->count * sizeof *entry->value);
+        if (is_found_anew(entry))
+            memset(entry->value, 0, entry->count * sizeof *entry->value);
     sn_tensor_write(training->images, batch->images, batch->count);
     sn_tensor_write_labels(training->labels, batch->labels, batch->count);
     sn_graph_forward(training->graph);
@@ -113,8 +120,9 @@ void sn_averaging_enter(sn_averaging *averaging, sn_network *training, sn_loader
     const double *sum = a->sums;
     index = 0;
     for (const sn_parameter *entry; (entry = next_statistic(a, &index)) != NULL;)
-        for (size_t i = 0; i < entry->count; i++)
-            entry->value[i] = (float)(*sum++ / (double)seen);
+        for (size_t i = 0; i < entry->count; i++, sum++)
+            if (is_found_anew(entry))
+                entry->value[i] = (float)(*sum / (double)seen);
 }
 
 void sn_averaging_leave(sn_averaging *averaging) {

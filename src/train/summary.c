@@ -83,7 +83,8 @@ sn_status sn_layers_of(const sn_graph *graph, sn_layer **layers, size_t *count, 
     listing l = {calloc(nodes, sizeof *l.layers), 0, calloc(nodes, sizeof *l.layer_of)};
     for (size_t i = 0; l.layers && l.layer_of && i < nodes; i++) {
         const sn_node *node = sn_graph_node(graph, i);
-        if (node->op == &sn_op_quantize || node->op == &sn_op_cross_entropy)
+        if (node->op == &sn_op_quantize || node->op == &sn_op_fake_quantize ||
+            node->op == &sn_op_cross_entropy)
             continue;
         if (has_own_row(node))
             add_own(&l, node);
