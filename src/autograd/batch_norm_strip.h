@@ -45,17 +45,6 @@ SN_INLINE void sn_strip_store_tail(void *to, const sn_strip *s, sn_vec v) {
     memcpy((sn_real *)to + s->start + s->vectors * SN_LANES, &v, s->tail * sizeof(sn_real));
 }
 
-/* v where condition holds, otherwise 0; conditions are vectors of all ones or zeros. */
-#ifdef SN_REAL_DOUBLE
-typedef int64_t sn_vec_mask __attribute__((vector_size(SN_LANES * sizeof(int64_t))));
-#else
-typedef int32_t sn_vec_mask __attribute__((vector_size(SN_LANES * sizeof(int32_t))));
-#endif
-
-SN_INLINE sn_vec sn_vec_where(sn_vec_mask condition, sn_vec v) {
-    return (sn_vec)((sn_vec_mask)v & condition);
-}
-
 /* ---- forward ---- */
 
 /* Adds the sum of x - centre and that of its square. */

@@ -56,6 +56,22 @@ static inline sn_vec sn_vec_all(sn_real value) {
     return value - (sn_vec){0};
 }
 
+/* Conditions are vectors of all ones or zeros. */
+#ifdef SN_REAL_DOUBLE
+typedef int64_t sn_vec_mask __attribute__((vector_size(SN_LANES * sizeof(int64_t))));
+#else
+typedef int32_t sn_vec_mask __attribute__((vector_size(SN_LANES * sizeof(int32_t))));
+#endif
+
+/* v where the condition holds, otherwise 0. */
+static inline sn_vec sn_vec_where(sn_vec_mask condition, sn_vec v) {
+    return (sn_vec)((sn_vec_mask)v & condition);
+}
+
+static inline sn_vec sn_vec_select(sn_vec_mask condition, sn_vec yes, sn_vec no) {
+    return (sn_vec)(((sn_vec_mask)yes & condition) | ((sn_vec_mask)no & ~condition));
+}
+
 #ifndef SN_REAL_DOUBLE
 typedef uint32_t sn_vec_bits __attribute__((vector_size(SN_LANES * sizeof(uint32_t))));
 typedef sn_bf16 sn_vec_bf16

@@ -93,10 +93,10 @@ typedef enum sn_phase_kind {
     /* Once in every thread, when all before it is done in all threads; the op cuts the work. */
     SN_PHASE_TOGETHER,
     /* Likewise, ahead of all others in forward: touches only weights (op->weights), an output that
-     * depends on nothing else, and what is saved. */
+     * depends on nothing else, states, and what is saved. */
     SN_PHASE_EARLY,
-    /* Likewise, at some time later in backward: nothing but late phases waits for it. Touches only
-     * weights, such an output, what is saved, and sums. */
+    /* Likewise, at some time later in the same direction: nothing but late phases waits for it.
+     * Touches only weights, such an output, states, what is saved, and sums. */
     SN_PHASE_LATE
 } sn_phase_kind;
 

@@ -29,6 +29,11 @@ typedef struct sn_batch_norm_attributes {
     sn_activation activation;
 } sn_batch_norm_attributes;
 
+typedef struct sn_fake_quantize_attributes {
+    double momentum; /* what the range keeps of itself in a step */
+    bool is_signed;
+} sn_fake_quantize_attributes;
+
 /* All [C] but the residual, which has x's shape. */
 typedef struct sn_batch_norm_operands {
     sn_tensor *gamma, *beta, *running_mean, *running_variance;
@@ -51,6 +56,22 @@ sn_status sn_conv2d(sn_graph *graph, sn_tensor *x, sn_tensor *weight, sn_tensor 
  * the residual is added and the activation applied. An eval graph uses the running statistics. */
 sn_status sn_batch_norm(sn_graph *graph, sn_tensor *x, const sn_batch_norm_operands *operands,
                         const sn_batch_norm_attributes *attributes, sn_tensor **y, sn_error *error);
+
+/* Rounds to integers of 8 bits, which stay floats: step round(x / step), x / step held to 0 .. 255,
+ * or to -127 .. 127 if signed, halves to the even neighbour (Jacob et al. 2018, arXiv 1712.05877,
+ * with one step for the tensor and no zero point). step = range / 255 or range / 127; range[1] is a
+ * moving average of the largest |x| of a batch, moved at the end of forward in a training graph:
+ *     range = momentum range + (1 - momentum) max |x|
+ * While the range gives no step, as 0 does, x is left alone, and the first batch's takes its place.
+ * Straight-through gradient (arXiv 1308.3432): that of y where x was not clipped, 0 elsewhere. Both
+ * ends belong to the former: at 0 an unsigned one passes it on, and what a ReLU before it does
+ * there remains the ReLU's, which sees its own output and not the rounded one. */
+sn_status sn_fake_quantize(sn_graph *graph, sn_tensor *x, sn_tensor *range,
+                           const sn_fake_quantize_attributes *attributes, sn_tensor **y,
+                           sn_error *error);
+
+/* The step for that range; 0: none. */
+sn_real sn_fake_quantize_step(sn_real range, bool is_signed);
 
 /* max(x, 0); the gradient at 0 is 0. */
 sn_status sn_relu(sn_graph *graph, sn_tensor *x, sn_tensor **y, sn_error *error);

@@ -1,8 +1,8 @@
 /* The table of a network's parameters: one entry each, values and gradients in flat arrays.
  *
  * The table drives initialisation, optimizer, checkpoint and summary. Trained parameters lie in one
- * array, buffers (running statistics, signs) in another; entries start on 64-byte boundaries and
- * what lies between them is zero.
+ * array, buffers (running statistics, signs, ranges) in another; entries start on 64-byte
+ * boundaries and what lies between them is zero.
  */
 #ifndef SN_AUTOGRAD_PARAMETERS_H
 #define SN_AUTOGRAD_PARAMETERS_H
@@ -26,6 +26,7 @@ typedef enum sn_role {
     SN_ROLE_SCALE,      /* logarithm of a learned scale of quantized weights */
     SN_ROLE_RUNNING_MEAN,
     SN_ROLE_RUNNING_VARIANCE,
+    SN_ROLE_INPUT_RANGE,   /* moving average of the largest |x| that a convolution reads */
     SN_ROLE_SIGN,          /* of regions of quantized weights, +1 or -1 */
     SN_ROLE_SIGN_EVIDENCE, /* for the other sign */
     SN_ROLE_COUNT
@@ -82,7 +83,7 @@ size_t sn_parameters_length(const sn_parameters *parameters);
 
 void sn_parameters_zero_gradients(sn_parameters *parameters);
 
-/* Running statistics and signs are kept, but no optimizer moves them. */
+/* Running statistics, ranges and signs are kept, but no optimizer moves them. */
 bool sn_role_is_trained(sn_role role);
 
 /* Running statistics of batch-norm. */

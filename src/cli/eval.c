@@ -44,8 +44,8 @@ enum {
 /* Which costs of steps the planner has. */
 enum { COSTS_AUTO, COSTS_BUILTIN, COSTS_MEASURED };
 
-/* What convolutions with one-bit or ternary weights read. */
-enum { ACT_FP32, ACT_INT8 };
+/* What convolutions with one-bit or ternary weights read; above: 1 + sn_act. */
+enum { ACT_AS_TRAINED };
 
 typedef struct eval_options {
     int dataset; /* 0: the one it was trained on, else 1 + index */
@@ -68,8 +68,7 @@ static const char *costs_choice(int index) {
 }
 
 static const char *act_choice(int index) {
-    static const char *const names[] = {"fp32", "int8"};
-    return index >= 0 && index <= ACT_INT8 ? names[index] : NULL;
+    return index == ACT_AS_TRAINED ? "as-trained" : sn_act_name(index - 1);
 }
 
 static const sn_option table[] = {
@@ -84,15 +83,16 @@ static const sn_option table[] = {
      .help = "use only the first N test images; 0: all"},
     {"export", .offset = offsetof(eval_options, export), .tag = EXPORT, .kind = SN_OPTION_TEXT,
      .value_name = "FILE.sgn", .group = "Export",
-     .help = "write the packed model to a file, print its size and exit; needs no data with fp32 "
-             "activations"},
+     .help = "write the packed model to a file, print its size and exit; needs no data unless "
+             "activations have to be calibrated"},
     {"export-c", .offset = offsetof(eval_options, export_c), .tag = EXPORT, .kind = SN_OPTION_TEXT,
      .value_name = "NAME.h", .group = "Export",
      .help = "write it as a C array, with a program that runs it in NAME_example.c, and exit"},
     {"act", .offset = offsetof(eval_options, act), .tag = RUN | EXPORT, .kind = SN_OPTION_CHOICE,
-     .value_name = "NAME", .choice_name = act_choice, .fallback = "fp32", .group = "Activations",
+     .value_name = "NAME", .choice_name = act_choice, .fallback = "as-trained",
+     .group = "Activations",
      .help = "what a checkpoint's convolutions of one-bit or ternary weights read; int8: integers "
-             "of 8 bits, whose steps training images decide"},
+             "of 8 bits, whose steps training images decide unless they were trained"},
     {"calibrate", .offset = offsetof(eval_options, calibrate), .tag = CALIBRATE,
      .kind = SN_OPTION_COUNT, .value_name = "N", .minimum = 1, .maximum = 1e9, .fallback = "500",
      .group = "Activations", .help = "with --act int8: the number of those images"},
@@ -141,6 +141,10 @@ static const double plan_seconds = 0.3, energy_seconds = 1;
 
 static bool is_exporting(const eval_options *options) {
     return options->export[0] || options->export_c[0];
+}
+
+static bool asks_for(const eval_options *options, sn_act act) {
+    return options->act == 1 + (int)act;
 }
 
 static int action_of(const eval_options *options) {
@@ -395,7 +399,7 @@ static sn_status check_given(const eval_options *options, const bool *given, sn_
                      "--%s needs the name of a file", option->name);
     }
     SN_TRY(check_action(options, error));
-    const int effective = action | (options->act == ACT_INT8 ? CALIBRATE : 0);
+    const int effective = action | (asks_for(options, SN_ACT_INT8) ? CALIBRATE : 0);
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (given[i] && !(table[i].tag & effective) && !is_off(&table[i], options))
             return refuse_option(&table[i], action, error);
@@ -422,6 +426,30 @@ static sn_status check_parity(const eval_options *options, const bool *given,
     return SN_OK;
 }
 
+/* Steps that were trained need no images. */
+static sn_status check_calibration(const eval_options *options, const bool *given,
+                                   const sn_subject *subject, sn_error *error) {
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        SN_RETURN_IF(given[i] && table[i].tag & CALIBRATE && !(table[i].tag & action_of(options)),
+                     error, SN_ERROR_ARGUMENT,
+                     "--%s has no effect: %s was trained with --act int8, which settled its steps",
+                     table[i].name, subject->path);
+    return SN_OK;
+}
+
+/* Gives the subject the activations that were asked for. */
+static sn_status set_activations(const eval_options *options, const bool *given,
+                                 sn_subject *subject, sn_error *error) {
+    if (options->act == ACT_AS_TRAINED)
+        return SN_OK;
+    SN_TRY(sn_subject_check_act(subject, (sn_act)(options->act - 1), error));
+    if (asks_for(options, SN_ACT_FP32))
+        return sn_subject_was_rounded(subject) ? sn_subject_use_floats(subject, error) : SN_OK;
+    if (sn_subject_was_rounded(subject))
+        return check_calibration(options, given, subject, error);
+    return calibrate(options, subject, error);
+}
+
 static sn_status act(const eval_options *options, const sn_subject *subject, sn_dataset **dataset,
                      sn_error *error) {
     switch (action_of(options)) {
@@ -446,8 +474,8 @@ static sn_status eval(const char *path, const eval_options *options, const bool 
     sn_status status = sn_subject_open(path, thread_count(options), &subject, error);
     if (status == SN_OK)
         status = check_parity(options, given, &subject, error);
-    if (status == SN_OK && options->act == ACT_INT8)
-        status = calibrate(options, &subject, error);
+    if (status == SN_OK)
+        status = set_activations(options, given, &subject, error);
     if (status == SN_OK)
         status = act(options, &subject, &dataset, error);
     sn_dataset_free(dataset);

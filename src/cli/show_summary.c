@@ -70,17 +70,17 @@ static void print_heading(const sn_train_config *config, const sn_infer_info *in
 }
 
 static void print_parameters(const sn_parameters *parameters) {
-    size_t trained = 0, statistics = 0, signs = 0;
+    size_t trained = 0, statistics = 0, others = 0;
     for (size_t i = 0; i < sn_parameters_count(parameters); i++) {
         const sn_parameter *entry = sn_parameters_at(parameters, i);
         *(sn_role_is_trained(entry->role)     ? &trained
           : sn_role_is_statistic(entry->role) ? &statistics
-                                              : &signs) += entry->count;
+                                              : &others) += entry->count;
     }
     printf("\nin training  %zu parameters: %zu trainable, %zu running statistics",
-           trained + statistics + signs, trained, statistics);
-    if (signs)
-        printf(", %zu signs with their evidence", signs);
+           trained + statistics + others, trained, statistics);
+    if (others)
+        printf(", %zu signs and ranges", others);
     printf("\n");
 }
 

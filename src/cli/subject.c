@@ -95,6 +95,14 @@ static sn_status inspect_frozen(sn_subject *s, sn_error *error) {
     return SN_OK;
 }
 
+static sn_status freeze(sn_subject *s, sn_error *error) {
+    sn_free(s->packed);
+    s->packed = NULL;
+    SN_TRY(sn_freeze(&s->network, sn_checkpoint_labels(s->checkpoint), &s->packed, &s->packed_bytes,
+                     error));
+    return inspect_frozen(s, error);
+}
+
 static sn_status freeze_checkpoint(sn_subject *s, int threads, sn_error *error) {
     SN_TRY(sn_checkpoint_open(s->path, &s->checkpoint, error));
     s->input = *sn_checkpoint_input(s->checkpoint);
@@ -103,10 +111,8 @@ static sn_status freeze_checkpoint(sn_subject *s, int threads, sn_error *error) 
     SN_TRY(sn_parameters_create(&s->parameters, error));
     SN_TRY(sn_network_create(&network, s->parameters, &s->network, error));
     SN_TRY(sn_checkpoint_read_parameters(s->checkpoint, s->parameters, error));
-    SN_TRY(sn_freeze(&s->network, sn_checkpoint_labels(s->checkpoint), &s->packed, &s->packed_bytes,
-                     error));
-    SN_TRY(sn_layer_names_find(s->network.graph, s->packed, &s->names, error));
-    return inspect_frozen(s, error);
+    SN_TRY(freeze(s, error));
+    return sn_layer_names_find(s->network.graph, s->packed, &s->names, error);
 }
 
 sn_status sn_subject_open(const char *path, int threads, sn_subject *subject, sn_error *error) {
@@ -142,11 +148,30 @@ static sn_status freeze_rounded(sn_subject *s, const sn_network *network, const 
     return inspect_frozen(s, error);
 }
 
-sn_status sn_subject_can_calibrate(const sn_subject *subject, sn_error *error) {
+bool sn_subject_was_rounded(const sn_subject *subject) {
+    return subject->checkpoint && sn_checkpoint_config(subject->checkpoint)->act == SN_ACT_INT8;
+}
+
+sn_status sn_subject_check_act(const sn_subject *subject, sn_act act, sn_error *error) {
     SN_RETURN_IF(!subject->checkpoint, error, SN_ERROR_ARGUMENT,
-                 "--act int8: %s is a model file, whose activations are settled; give its "
+                 "--act %s: %s is a model file, whose activations are settled; give its "
                  "checkpoint instead",
-                 subject->path);
+                 sn_act_name((int)act), subject->path);
+    return SN_OK;
+}
+
+/* Without a range nothing is rounded. */
+sn_status sn_subject_use_floats(sn_subject *subject, sn_error *error) {
+    for (size_t i = 0; i < sn_parameters_count(subject->parameters); i++) {
+        const sn_parameter *entry = sn_parameters_at(subject->parameters, i);
+        if (entry->role == SN_ROLE_INPUT_RANGE)
+            entry->value[0] = 0;
+    }
+    return freeze(subject, error);
+}
+
+sn_status sn_subject_can_calibrate(const sn_subject *subject, sn_error *error) {
+    SN_TRY(sn_subject_check_act(subject, SN_ACT_INT8, error));
     SN_RETURN_IF(subject->info.quantized_weights == 0, error, SN_ERROR_ARGUMENT,
                  "--act int8: %s has no convolutions with one-bit or ternary weights",
                  subject->path);

@@ -26,9 +26,21 @@ typedef struct sn_subject {
 sn_status sn_subject_open(const char *path, int threads, sn_subject *subject, sn_error *error);
 void sn_subject_close(sn_subject *subject);
 
+/* Whether the network of the checkpoint was trained with activations of eight bits (--act int8), so
+ * that its steps are settled. */
+bool sn_subject_was_rounded(const sn_subject *subject);
+
+/* SN_ERROR_ARGUMENT for a model file, whose activations are settled. `act` is what was asked for.
+ */
+sn_status sn_subject_check_act(const sn_subject *subject, sn_act act, sn_error *error);
+
 /* SN_ERROR_ARGUMENT for a model file, which has no network to calibrate, and for a network without
  * convolutions with one-bit or ternary weights. */
 sn_status sn_subject_can_calibrate(const sn_subject *subject, sn_error *error);
+
+/* Freezes a checkpoint again, with activations as they are, whatever it was trained with; the
+ * training graph no longer rounds them either. */
+sn_status sn_subject_use_floats(sn_subject *subject, sn_error *error);
 
 /* Freezes a checkpoint again, with activations of eight bits before those convolutions. Their steps
  * are taken from the first `images` images of `dataset`, which should be training images. */

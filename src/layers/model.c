@@ -93,7 +93,8 @@ sn_status sn_model_build(const sn_model_options *options, sn_graph *graph, sn_te
     SN_TRY(sn_quant_resolve(&resolved, error));
     sn_layer_rules rules;
     SN_TRY(sn_layer_rules_parse(options->layer_rules, &options->quant, &rules, error));
-    const sn_builder builder = {graph, &options->quant, &rules, options->activation};
+    const sn_builder builder = {graph, &options->quant, &rules, options->activation,
+                                (sn_act)options->act};
     const bool large =
         a->imagenet && (options->height > SMALL_IMAGE || options->image_width > SMALL_IMAGE);
     const double first = floor((double)a->filters * options->width + 0.5);
@@ -110,5 +111,7 @@ sn_status sn_model_build(const sn_model_options *options, sn_graph *graph, sn_te
     }
     SN_TRY(sn_global_average_pool(graph, x, &x, error));
     SN_TRY(sn_layer_rules_check(&rules, error));
+    SN_RETURN_IF(options->act == SN_ACT_INT8 && !sn_rounds_inputs(graph), error, SN_ERROR_ARGUMENT,
+                 "--act int8: no convolution of the network has one-bit or ternary weights");
     return sn_module_linear(&builder, "fc", options->classes, x, logits, error);
 }

@@ -14,6 +14,7 @@ typedef struct sn_model_options {
     double width; /* multiplies the number of filters, rounded, at least 1 */
     size_t classes, channels, height, image_width;
     sn_activation activation;
+    int act; /* sn_act */
     sn_quant_options quant;
     const char *layer_rules; /* text of layer_rules.h; NULL: none. Borrowed while building */
 } sn_model_options;

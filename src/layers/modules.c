@@ -60,6 +60,9 @@ sn_status sn_module_conv(const sn_builder *builder, const char *name,
     const sn_quant_options *quant = ruled ? ruled : builder->quant;
     const bool quantized =
         (options->quantized || ruled) && sn_quantizer_at(quant->quantizer)->quantize;
+    if (builder->act == SN_ACT_INT8 && quantized &&
+        sn_code_has_few_bits(sn_quantizer_at(quant->quantizer)->code))
+        SN_TRY(sn_round_input(builder->graph, name, x, &x, error));
     sn_tensor *weight;
     SN_TRY(parameter(builder, name, "weight", shape, quantized ? SN_ROLE_LATENT : SN_ROLE_WEIGHT,
                      init, &weight, error));

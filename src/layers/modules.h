@@ -8,6 +8,7 @@
 
 #include "autograd/ops.h"
 #include "layers/layer_rules.h"
+#include "layers/round_input.h"
 #include "quant/quant.h"
 
 const char *sn_activation_name(int index); /* NULL past the last */
@@ -18,6 +19,7 @@ typedef struct sn_builder {
     const sn_quant_options *quant;
     sn_layer_rules *rules; /* for layers that are to be quantized otherwise */
     sn_activation activation;
+    sn_act act; /* what convolutions with one-bit or ternary weights read */
 } sn_builder;
 
 typedef struct sn_conv_options {

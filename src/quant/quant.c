@@ -35,6 +35,10 @@ const sn_estimator *sn_estimator_at(int index) {
     return index >= 0 && index < ESTIMATORS ? estimators[index] : NULL;
 }
 
+bool sn_code_has_few_bits(sn_code code) {
+    return code != SN_CODE_FULL && code != SN_CODE_OTHER;
+}
+
 const char *sn_quantizer_name(int index) {
     const sn_quantizer *quantizer = sn_quantizer_at(index);
     return quantizer ? quantizer->name : NULL;

@@ -67,6 +67,9 @@ typedef enum sn_code {
     SN_CODE_OTHER                   /* more values than these codes have: as fp32 */
 } sn_code;
 
+/* Whether these are one-bit or ternary weights, which kernels can add up as integers. */
+bool sn_code_has_few_bits(sn_code code);
+
 /* Wq as a function of W; estimators are made for one or the other. */
 typedef enum sn_steps {
     SN_STEPS_ONE = 1,     /* steps at region->threshold */

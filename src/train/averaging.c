@@ -14,11 +14,11 @@ struct sn_averaging {
     size_t statistics_count;
 };
 
-/* Running statistics, in the order of the table. */
-static const sn_parameter *next_statistic(const sn_averaging *a, size_t *index) {
+/* Running statistics and other buffers, in the order of the table. */
+static const sn_parameter *next_buffer(const sn_averaging *a, size_t *index) {
     while (*index < sn_parameters_count(a->parameters)) {
         const sn_parameter *entry = sn_parameters_at(a->parameters, (*index)++);
-        if (sn_role_is_statistic(entry->role))
+        if (!sn_role_is_trained(entry->role))
             return entry;
     }
     return NULL;
@@ -31,7 +31,7 @@ sn_status sn_averaging_create(sn_parameters *parameters, double decay, sn_averag
     made->parameters = parameters;
     made->decay = decay;
     size_t index = 0;
-    for (const sn_parameter *entry; (entry = next_statistic(made, &index)) != NULL;)
+    for (const sn_parameter *entry; (entry = next_buffer(made, &index)) != NULL;)
         made->statistics_count += entry->count;
     made->average = sn_alloc_array(sn_parameters_length(parameters), sizeof *made->average);
     made->other = sn_alloc_array(sn_parameters_length(parameters), sizeof *made->other);
@@ -79,18 +79,26 @@ float *sn_averaging_values(sn_averaging *averaging) {
     return averaging->average;
 }
 
+/* Running statistics are found anew. Ranges go on as they were: the average's activations are not
+ * far from the run's, and that they are rounded is part of the network whose statistics are wanted.
+ * Signs are the run's. */
+static bool is_found_anew(const sn_parameter *entry) {
+    return sn_role_is_statistic(entry->role);
+}
+
 /* Statistics of one batch by themselves: those before it are set to 0, so that what remains is the
- * batch's times the momentum. */
+ * batch's times the momentum. Ranges move on. */
 static void add_batch(sn_averaging *a, sn_network *training, const sn_batch *batch) {
     size_t index = 0;
-    for (const sn_parameter *entry; (entry = next_statistic(a, &index)) != NULL;)
-        memset(entry->value, 0, entry->count * sizeof *entry->value);
+    for (const sn_parameter *entry; (entry = next_buffer(a, &index)) != NULL;)
+        if (is_found_anew(entry))
+            memset(entry->value, 0, entry->count * sizeof *entry->value);
     sn_tensor_write(training->images, batch->images, batch->count);
     sn_tensor_write_labels(training->labels, batch->labels, batch->count);
     sn_graph_forward(training->graph);
     double *sum = a->sums;
     index = 0;
-    for (const sn_parameter *entry; (entry = next_statistic(a, &index)) != NULL;)
+    for (const sn_parameter *entry; (entry = next_buffer(a, &index)) != NULL;)
         for (size_t i = 0; i < entry->count; i++)
             *sum++ += (double)entry->value[i] / SN_BATCH_NORM_MOMENTUM;
 }
@@ -102,7 +110,7 @@ void sn_averaging_enter(sn_averaging *averaging, sn_network *training, sn_loader
     size_t index = 0, seen = 0;
     memcpy(a->other, value, bytes_of_values(a));
     memcpy(value, a->average, bytes_of_values(a));
-    for (const sn_parameter *entry; (entry = next_statistic(a, &index)) != NULL;) {
+    for (const sn_parameter *entry; (entry = next_buffer(a, &index)) != NULL;) {
         memcpy(aside, entry->value, entry->count * sizeof *aside);
         aside += entry->count;
     }
@@ -112,9 +120,10 @@ void sn_averaging_enter(sn_averaging *averaging, sn_network *training, sn_loader
         add_batch(a, training, batch);
     const double *sum = a->sums;
     index = 0;
-    for (const sn_parameter *entry; (entry = next_statistic(a, &index)) != NULL;)
-        for (size_t i = 0; i < entry->count; i++)
-            entry->value[i] = (float)(*sum++ / (double)seen);
+    for (const sn_parameter *entry; (entry = next_buffer(a, &index)) != NULL;)
+        for (size_t i = 0; i < entry->count; i++, sum++)
+            if (is_found_anew(entry))
+                entry->value[i] = (float)(*sum / (double)seen);
 }
 
 void sn_averaging_leave(sn_averaging *averaging) {
@@ -122,7 +131,7 @@ void sn_averaging_leave(sn_averaging *averaging) {
     const float *aside = a->statistics;
     size_t index = 0;
     memcpy(sn_parameters_values(a->parameters), a->other, bytes_of_values(a));
-    for (const sn_parameter *entry; (entry = next_statistic(a, &index)) != NULL;) {
+    for (const sn_parameter *entry; (entry = next_buffer(a, &index)) != NULL;) {
         memcpy(entry->value, aside, entry->count * sizeof *aside);
         aside += entry->count;
     }

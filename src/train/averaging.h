@@ -1,6 +1,7 @@
 /* An exponential moving average of the trained parameters (Polyak averaging; --ema), which is what
  * is then evaluated: latent weights are averaged and quantized anew, and the running statistics of
- * batch-norm, which belong to other weights, are computed anew. */
+ * batch-norm, which belong to other weights, are computed anew. Ranges of rounded activations
+ * follow the average while that is done. */
 #ifndef SN_TRAIN_AVERAGING_H
 #define SN_TRAIN_AVERAGING_H
 
@@ -26,7 +27,8 @@ float *sn_averaging_values(sn_averaging *averaging);
 
 /* Puts the average in the place of the values, and running statistics that fit it: the mean over
  * the first `batches` batches of the loader's first epoch of what the training network finds in
- * each. sn_averaging_leave puts back what was there. */
+ * each. Ranges start there from those of the run and move batch by batch, as they do in training.
+ * sn_averaging_leave puts back what was there. */
 void sn_averaging_enter(sn_averaging *averaging, sn_network *training, sn_loader *loader,
                         size_t batches);
 void sn_averaging_leave(sn_averaging *averaging);

@@ -73,6 +73,10 @@ static const sn_option options[] = {
          "[,signs=NAME]: other quantization for convolutions whose name matches; may be repeated, "
          "the last match decides"},
 
+    {"act", FIELD(act), CHOICE(sn_act_name, "fp32"), .group = "Quantization",
+     .help = "what convolutions of one-bit or ternary weights read; int8: activations rounded to "
+             "integers of 8 bits, in training as on the device"},
+
     {"epochs", FIELD(epochs), COUNT(1, 1e6, "100"), .tag = SN_CONFIG_CHANGEABLE,
      .group = "Optimisation", .help = "passes over the training images"},
     {"batch", FIELD(batch), COUNT(1, 65536, "128"), .group = "Optimisation",
@@ -333,6 +337,7 @@ sn_model_options sn_config_model(const sn_train_config *config, const sn_input_i
                               .height = (size_t)input->height,
                               .image_width = (size_t)input->width,
                               .activation = (sn_activation)config->activation,
+                              .act = config->act,
                               .quant = config->quant,
                               .layer_rules = config->layers};
 }

@@ -17,7 +17,7 @@ typedef struct sn_train_config {
     uint64_t limit_train, limit_test; /* 0: all */
     bool no_augment;
     /* network */
-    int arch, activation;
+    int arch, activation, act;
     double width;
     sn_quant_options quant;
     char layers[SN_OPTION_TEXT_SIZE]; /* rules, see layers/layer_rules.h */

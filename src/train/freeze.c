@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "infer/packer.h"
 #include "layers/quantize.h"
+#include "layers/round_input.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ typedef struct freezer {
     bool *taken;         /* by node: part of an instruction already */
     bool *folded;        /* by node: a batch-norm of which only sum and activation are left */
     float *scale, *bias; /* workspace for one layer's epilogue */
-    const sn_input_step *steps; /* by node; or NULL: all inputs stay as they are */
+    const sn_input_step *steps; /* by node; or NULL: those of the graph */
 } freezer;
 
 static void map_value(freezer *f, const sn_tensor *tensor, sn_packer_value value) {
@@ -213,13 +214,22 @@ static sn_status encode(freezer *f, const sn_node *quantize, weight_codes *codes
     return SN_OK;
 }
 
+/* As it was found, or trained. */
+static sn_input_step input_step(const freezer *f, const sn_node *conv) {
+    sn_input_step step;
+    if (f->steps)
+        return f->steps[conv->index];
+    step.step = sn_input_rounding(conv->input[0], &step.is_signed);
+    return step;
+}
+
 static sn_status pack_conv(freezer *f, const sn_node *node, sn_packer_value input,
                            const sn_packer_epilogue *epilogue, const weight_codes *codes,
                            sn_packer_value *output, sn_error *error) {
     const sn_conv2d_attributes *attributes = (const void *)node->attributes;
     const size_t *size = node->input[1]->shape.size;
-    const bool rounded = f->steps && codes->code != SN_CODE_FULL && codes->code != SN_CODE_OTHER;
-    const sn_input_step step = rounded ? f->steps[node->index] : (sn_input_step){0};
+    const sn_input_step step =
+        sn_code_has_few_bits(codes->code) ? input_step(f, node) : (sn_input_step){0};
     const sn_packer_conv conv = {.filters = (int)size[0],
                                  .kernel_height = (int)size[2],
                                  .kernel_width = (int)size[3],
@@ -328,9 +338,19 @@ static sn_status freeze_linear(freezer *f, const sn_node *node, sn_error *error)
     return SN_OK;
 }
 
+/* What is rounded is part of the convolution that reads it. */
+static sn_status freeze_rounding(freezer *f, const sn_node *node, sn_error *error) {
+    sn_packer_value input;
+    SN_TRY(find_value(f, node->input[0], &input, error));
+    map_value(f, node->output, input);
+    return SN_OK;
+}
+
 static sn_status freeze_node(freezer *f, const sn_node *node, sn_error *error) {
     if (node->op == &sn_op_quantize)
         return SN_OK; /* read when its convolution comes */
+    if (node->op == &sn_op_fake_quantize)
+        return freeze_rounding(f, node, error);
     if (sn_op_is_conv2d(node->op))
         return freeze_conv(f, node, error);
     if (f->folded[node->index])

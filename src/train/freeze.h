@@ -6,7 +6,8 @@
 #include "train/network.h"
 
 /* Packs the network: quantized convolutions as bits and scales, batch-norm folded into scale and
- * bias, shortcuts and activations fused. `labels`: what the model says about itself; NULL: nothing.
+ * bias, shortcuts and activations fused, inputs of convolutions rounded as the network rounds them.
+ * `labels`: what the model says about itself; NULL: nothing.
  * *packed is the caller's: sn_free. SN_ERROR_ARGUMENT for a network that the model format cannot
  * express. */
 sn_status sn_freeze(const sn_network *network, const sn_labels *labels, void **packed,

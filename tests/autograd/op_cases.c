@@ -187,6 +187,23 @@ static size_t cross_entropy_cases(op_case cases[MAX_CASES]) {
     return count;
 }
 
+/* Ranges that clip a part of the values and none; 0: the first step. */
+static size_t fake_quantize_cases(op_case cases[MAX_CASES]) {
+    static const double ranges[] = {0, 0.75, 1.5, 6};
+    size_t count = 0;
+    for (size_t i = 0; i < IMAGES; i++)
+        for (int eval = 0; eval <= 1; eval++)
+            for (size_t k = 0; k < sizeof ranges / sizeof *ranges; k++) {
+                op_case c = nth_image(i);
+                c.operand[1] = sn_shape_1(1);
+                c.range = ranges[k];
+                c.is_signed = (i + k) % 2;
+                c.eval = eval;
+                cases[count++] = c;
+            }
+    return count;
+}
+
 static sn_status apply_add(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
                            sn_tensor **y, sn_error *error) {
     (void)c;
@@ -255,6 +272,12 @@ static sn_status apply_batch_norm(sn_graph *graph, const op_case *c, sn_tensor *
     return sn_batch_norm(graph, operand[0], &operands, &attributes, y, error);
 }
 
+static sn_status apply_fake_quantize(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                                     sn_tensor **y, sn_error *error) {
+    const sn_fake_quantize_attributes attributes = {OP_CASE_MOMENTUM, c->is_signed};
+    return sn_fake_quantize(graph, operand[0], operand[1], &attributes, y, error);
+}
+
 static sn_status apply_cross_entropy(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
                                      sn_tensor **y, sn_error *error) {
     const sn_cross_entropy_attributes attributes = {c->label_smoothing, c->temperature,
@@ -295,6 +318,16 @@ static const op_entry entries[] = {
     CONV2D(conv2d_onednn, SN_ENGINE_ONEDNN),
     CONV2D(conv2d_winograd, SN_ENGINE_WINOGRAD),
     ENTRY(cross_entropy, DATA_ANY, cross_entropy_cases, DATA, OPERAND_LABELS, DATA),
+    {.name = "fake_quantize",
+     .engine = SN_ENGINE_GEMM,
+     .kind = {DATA, OPERAND_RANGE},
+     .cases = fake_quantize_cases,
+     .is_smooth = naive_fake_quantize_is_smooth,
+     .apply = apply_fake_quantize,
+     .shape = naive_fake_quantize_shape,
+     .forward = naive_fake_quantize_forward,
+     .backward = naive_fake_quantize_backward,
+     .surrogate = naive_fake_quantize_surrogate},
     ENTRY(global_average_pool, DATA_ANY, global_average_pool_cases, DATA),
     ENTRY(hardtanh, DATA_OFF_KINKS, elementwise_cases, DATA),
     ENTRY(linear, DATA_ANY, linear_cases, DATA, WEIGHT, WEIGHT),

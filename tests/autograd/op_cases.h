@@ -15,6 +15,7 @@ typedef enum operand_kind {
     OPERAND_WEIGHT,   /* a trained parameter, or what takes its place */
     OPERAND_MEAN,     /* a running mean, which forward may update */
     OPERAND_VARIANCE, /* likewise, a variance */
+    OPERAND_RANGE,    /* likewise, what fake_quantize goes by */
     OPERAND_LABELS
 } operand_kind;
 
@@ -34,7 +35,9 @@ typedef struct op_case {
     double offset;      /* added to all data */
     double label_smoothing;
     double temperature, teacher_weight; /* cross_entropy with a teacher */
-    bool eval;                          /* in an eval graph: values only */
+    double range;                       /* fake_quantize, and so the next */
+    bool is_signed;
+    bool eval; /* in an eval graph: values only */
 } op_case;
 
 typedef struct op_entry {
@@ -52,9 +55,12 @@ typedef struct op_entry {
     void (*forward)(const op_case *c, double *const *operand, double *y);
     void (*backward)(const op_case *c, double *const *operand, const double *dy,
                      double *const *gradient);
+    /* Of an op that is not differentiable: what its gradient is declared to be the derivative of.
+     * NULL: the op itself. */
+    void (*surrogate)(const op_case *c, double *const *operand, double *y);
 } op_entry;
 
-#define OP_CASE_MOMENTUM 0.3 /* of every batch_norm case */
+#define OP_CASE_MOMENTUM 0.3 /* of every batch_norm and fake_quantize case */
 
 /* NULL when there is none. */
 const op_entry *op_entry_find(const char *name);

@@ -19,6 +19,7 @@ NAIVE_OP(average_pool)
 NAIVE_OP(batch_norm) /* forward updates operands 3 and 4, the running statistics, unless c->eval */
 NAIVE_OP(conv2d)
 NAIVE_OP(cross_entropy)
+NAIVE_OP(fake_quantize) /* forward updates operand 1, the range, unless c->eval */
 NAIVE_OP(global_average_pool)
 NAIVE_OP(hardtanh)
 NAIVE_OP(linear)
@@ -30,5 +31,11 @@ NAIVE_OP(relu)
 
 /* No value before the activation is nearer than `margin` to one of its kinks. */
 bool naive_batch_norm_is_smooth(const op_case *c, double *const *operand, double margin);
+
+/* x held to the range. */
+void naive_fake_quantize_surrogate(const op_case *c, double *const *operand, double *y);
+
+/* No value is nearer than `margin` to an end of the range, or `margin` steps to where q changes. */
+bool naive_fake_quantize_is_smooth(const op_case *c, double *const *operand, double margin);
 
 #endif

@@ -170,6 +170,68 @@ void naive_batch_norm_backward(const op_case *c, double *const *operand, const d
     free(dz);
 }
 
+/* ---- fake_quantize ---- */
+
+sn_shape naive_fake_quantize_shape(const op_case *c) {
+    return c->operand[0];
+}
+
+static size_t numbers_of(const op_case *c) {
+    size_t count = 1;
+    for (int i = 0; i < c->operand[0].rank; i++)
+        count *= c->operand[0].size[i];
+    return count;
+}
+
+static double top_of(const op_case *c) {
+    return c->is_signed ? 127 : 255;
+}
+
+static double hold(const op_case *c, double x, double top) {
+    return fmin(fmax(x, c->is_signed ? -top : 0), top);
+}
+
+void naive_fake_quantize_forward(const op_case *c, double *const *operand, double *y) {
+    const double range = operand[1][0], step = range / top_of(c);
+    double largest = 0;
+    for (size_t i = 0; i < numbers_of(c); i++) {
+        const double x = operand[0][i];
+        largest = fmax(largest, fabs(x));
+        y[i] = step > 0 ? step * rint(hold(c, x / step, top_of(c))) : x;
+    }
+    if (!c->eval)
+        operand[1][0] =
+            range > 0 ? OP_CASE_MOMENTUM * range + (1 - OP_CASE_MOMENTUM) * largest : largest;
+}
+
+/* The range has moved since: the case still has that of the forward. */
+void naive_fake_quantize_backward(const op_case *c, double *const *operand, const double *dy,
+                                  double *const *gradient) {
+    for (size_t i = 0; gradient[0] && i < numbers_of(c); i++) {
+        const double x = operand[0][i];
+        if (c->range <= 0 || (x <= c->range && x >= (c->is_signed ? -c->range : 0)))
+            gradient[0][i] += dy[i];
+    }
+}
+
+void naive_fake_quantize_surrogate(const op_case *c, double *const *operand, double *y) {
+    for (size_t i = 0; i < numbers_of(c); i++)
+        y[i] = c->range > 0 ? hold(c, operand[0][i], c->range) : operand[0][i];
+}
+
+bool naive_fake_quantize_is_smooth(const op_case *c, double *const *operand, double margin) {
+    const double step = c->range / top_of(c);
+    for (size_t i = 0; step > 0 && i < numbers_of(c); i++) {
+        const double x = operand[0][i], q = x / step;
+        if (fabs(x - c->range) < margin || fabs(x + (c->is_signed ? c->range : 0)) < margin ||
+            fabs(q - floor(q) - 0.5) < margin)
+            return false;
+    }
+    return true;
+}
+
+/* ---- cross_entropy ---- */
+
 static double probability(const double *logits, size_t classes, size_t i) {
     double sum = 0;
     for (size_t j = 0; j < classes; j++)

@@ -79,6 +79,8 @@ static void fill_operand(op_trial *trial, int k, sn_rng *rng) {
             x = draw(trial, rng, i, order);
         if (trial->entry->kind[k] == OPERAND_VARIANCE)
             x = sn_rng_range(rng, 0.2, 2);
+        if (trial->entry->kind[k] == OPERAND_RANGE)
+            x = trial->c->range;
         if (trial->entry->kind[k] == OPERAND_LABELS)
             x = (double)sn_rng_below(rng, trial->c->operand[0].size[1]);
         trial->value[k][i] = round_number(trial, x);
@@ -117,6 +119,9 @@ static sn_status add_operand(op_trial *trial, int k, sn_error *error) {
                                   kind == OPERAND_MEAN ? SN_ROLE_RUNNING_MEAN
                                                        : SN_ROLE_RUNNING_VARIANCE,
                                   zero, &trial->operand[k], error);
+    case OPERAND_RANGE:
+        return sn_graph_parameter(trial->graph, name, shape, SN_ROLE_INPUT_RANGE, zero,
+                                  &trial->operand[k], error);
     case OPERAND_WEIGHT:
         if (trial->setting.parameters && !(trial->setting.unwanted >> k & 1u))
             return sn_graph_parameter(trial->graph, name, shape, SN_ROLE_WEIGHT, zero,

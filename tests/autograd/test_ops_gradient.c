@@ -1,5 +1,6 @@
 /* Every op in double precision against signed central differences of sum(y dy), for every operand
- * that has a gradient, whether its gradient is overwritten or added to. */
+ * that has a gradient, whether its gradient is overwritten or added to. Where an op is not
+ * differentiable, y is its surrogate's. */
 #include "op_trial.h"
 
 #include "autograd/op.h"
@@ -13,7 +14,13 @@ _Static_assert(sizeof(sn_real) == sizeof(double), "finite differences need doubl
 
 static double objective(op_trial *trial, double *y) {
     double sum = 0;
-    op_trial_forward(trial, y);
+    if (trial->entry->surrogate) {
+        trial->entry->surrogate(trial->c, trial->value, y);
+        for (size_t i = 0; trial->setting.twice && i < trial->y_count; i++)
+            y[i] *= 2;
+    } else {
+        op_trial_forward(trial, y);
+    }
     for (size_t i = 0; i < trial->y_count; i++)
         sum += y[i] * trial->dy[i];
     return sum;

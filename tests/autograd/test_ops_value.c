@@ -1,5 +1,5 @@
 /* Every op in single precision against its naive version: shape, values, gradients, and the
- * running statistics of batch-norm. */
+ * statistics that forward moves. */
 #include "op_trial.h"
 
 #include "autograd/op.h"
@@ -42,7 +42,7 @@ static void check_gradients(op_trial *trial) {
 static void check_states(op_trial *trial) {
     for (int k = 0; k < MAX_OPERANDS; k++) {
         const operand_kind kind = trial->entry->kind[k];
-        if (kind != OPERAND_MEAN && kind != OPERAND_VARIANCE)
+        if (kind != OPERAND_MEAN && kind != OPERAND_VARIANCE && kind != OPERAND_RANGE)
             continue;
         double *have = new_numbers(trial->count[k]);
         op_trial_read(trial, k, have);

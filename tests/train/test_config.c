@@ -50,10 +50,10 @@ START_TEST(json_keeps_every_option) {
     sn_train_config config, read;
     sn_input_info input_read;
     sn_error error;
-    configure(&config, "quant", "signed-binary-centered", "delta-ratio", "0.123456789012345",
-              "seed", "9007199254740991", "lr", "0.3", "plain-momentum", "true", "data-dir",
-              "a \"quoted\" folder", "schedule", "step", "layer", "conv1=binary", "layer",
-              "layer1.*=ternary,delta=0.5", NULL);
+    configure(&config, "quant", "signed-binary-centered", "act", "int8", "delta-ratio",
+              "0.123456789012345", "seed", "9007199254740991", "lr", "0.3", "plain-momentum",
+              "true", "data-dir", "a \"quoted\" folder", "schedule", "step", "layer",
+              "conv1=binary", "layer", "layer1.*=ternary,delta=0.5", NULL);
     ck_assert_str_eq(config.layers, "conv1=binary layer1.*=ternary,delta=0.5");
     char *text;
     ck_assert_int_eq(sn_config_to_json(&config, &input, &text, NULL), SN_OK);

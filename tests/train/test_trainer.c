@@ -84,30 +84,35 @@ START_TEST(the_same_seed_gives_the_same_run) {
 END_TEST
 
 static const struct {
-    const char *optimizer, *ema, *signs, *region;
-} resumes[] = {{"sgd", "0", "fixed", "filter"},
-               {"adamw", "0", "init", "filter"},
-               {"sgd", "0.9", "learned", "3"}};
+    const char *optimizer, *ema, *signs, *region, *act;
+} resumes[] = {{"sgd", "0", "fixed", "filter", "fp32"},
+               {"adamw", "0", "init", "filter", "fp32"},
+               {"sgd", "0.9", "learned", "3", "fp32"},
+               {"sgd", "0", "fixed", "filter", "int8"},
+               {"sgd", "0.9", "fixed", "filter", "int8"}};
+
+enum { RESUMES = sizeof resumes / sizeof *resumes };
 
 /* Stops a run of four epochs, by count of epochs or in the middle of one, and continues it. */
 static void check_resume(int kind, const char *stop_after, uint64_t steps) {
     const char *optimizer = resumes[kind].optimizer, *ema = resumes[kind].ema;
     const char *signs = resumes[kind].signs, *region = resumes[kind].region;
+    const char *act = resumes[kind].act;
     char whole[SN_RUN_PATH_SIZE], parts[SN_RUN_PATH_SIZE];
     sn_train_config config;
     test_run one, first, second;
     configure(&config, "epochs", "4", "optimizer", optimizer, "ema", ema, "signs", signs, "region",
-              region, "out", in_folder(whole, "whole"), NULL);
+              region, "act", act, "out", in_folder(whole, "whole"), NULL);
     must_run(&config, 0, &one);
 
     configure(&config, "epochs", "4", "optimizer", optimizer, "ema", ema, "signs", signs, "region",
-              region, "out", in_folder(parts, "parts"), "stop-after", stop_after, NULL);
+              region, "act", act, "out", in_folder(parts, "parts"), "stop-after", stop_after, NULL);
     must_run(&config, steps, &first);
     ck_assert_uint_lt(sn_trainer_state(first.trainer)->epoch, 4);
     end_training(&first);
 
     configure(&config, "epochs", "4", "resume", parts, "optimizer", optimizer, "ema", ema, "signs",
-              signs, "region", region, NULL);
+              signs, "region", region, "act", act, NULL);
     must_run(&config, 0, &second);
     check_same_parameters(sn_trainer_parameters(one.trainer),
                           sn_trainer_parameters(second.trainer));
@@ -299,14 +304,15 @@ START_TEST(training_learns) {
 END_TEST
 
 /* The teacher's logits alone teach a student whose labels have no weight, and a run with a teacher
- * is resumed to the bit. */
+ * is resumed to the bit. Both may round their activations. */
 START_TEST(a_teacher_teaches) {
     char out[SN_RUN_PATH_SIZE], teacher[SN_RUN_PATH_SIZE], path[SN_RUN_PATH_SIZE];
     sn_train_config config;
     test_run run, parts;
-    configure(&config, "epochs", "40", "quant", "fp32", "threads", "1", "no-augment", "true",
-              "limit-train", "32", "batch", "16", "limit-test", "10", "out",
-              in_folder(out, "teacher"), NULL);
+    const char *act = sn_act_name(_i);
+    configure(&config, "epochs", "40", "quant", _i ? "signed-binary-centered" : "fp32", "act", act,
+              "threads", "1", "no-augment", "true", "limit-train", "32", "batch", "16",
+              "limit-test", "10", "out", in_folder(out, "teacher"), NULL);
     must_run(&config, 0, &run);
     end_training(&run);
     const char *const student[] = {"whole", "parts"};
@@ -314,7 +320,7 @@ START_TEST(a_teacher_teaches) {
         configure(&config, "epochs", "40", "quant", "signed-binary-centered", "estimator", "ste",
                   "threads", "1", "no-augment", "true", "limit-train", "32", "batch", "16",
                   "limit-test", "10", "seed", "5", "teacher", in_folder(teacher, "teacher/last.h5"),
-                  "distill-weight", "1", "distill-temperature", "2", "out",
+                  "distill-weight", "1", "distill-temperature", "2", "act", act, "out",
                   in_folder(out, student[i]), NULL);
         must_run(&config, i ? 7 : 0, i ? &parts : &run);
     }
@@ -381,8 +387,9 @@ Suite *trainer_suite(void) {
     tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, the_same_seed_gives_the_same_run);
-    tcase_add_loop_test(tcase, two_epochs_and_two_are_four, 0, 3);
-    tcase_add_loop_test(tcase, a_run_stopped_within_an_epoch_continues_with_the_next_step, 0, 3);
+    tcase_add_loop_test(tcase, two_epochs_and_two_are_four, 0, RESUMES);
+    tcase_add_loop_test(tcase, a_run_stopped_within_an_epoch_continues_with_the_next_step, 0,
+                        RESUMES);
     tcase_add_test(tcase, lines_behind_the_checkpoint_are_dropped);
     tcase_add_test(tcase, a_diverging_run_says_so);
     tcase_add_test(tcase, values_that_overflow_are_not_saved);
@@ -392,7 +399,7 @@ Suite *trainer_suite(void) {
     tcase_add_test(tcase, a_batch_larger_than_the_data_is_refused);
     tcase_add_test(tcase, runs_without_a_folder_get_free_names);
     tcase_add_test(tcase, training_learns);
-    tcase_add_test(tcase, a_teacher_teaches);
+    tcase_add_loop_test(tcase, a_teacher_teaches, 0, 2);
     tcase_add_test(tcase, a_teacher_that_is_not_there_is_refused);
     tcase_add_loop_test(tcase, every_quantizer_learns, 0, QUANTIZERS + SN_SCALE_MEAN);
     suite_add_tcase(suite, tcase);

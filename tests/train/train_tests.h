@@ -41,5 +41,6 @@ struct Suite *trainer_suite(void);
 struct Suite *diagnostics_suite(void);
 struct Suite *freeze_suite(void);
 struct Suite *profile_suite(void);
+struct Suite *rounding_suite(void);
 
 #endif
