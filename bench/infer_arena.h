@@ -11,7 +11,8 @@ enum { BENCH_LIST = 16 };
 typedef struct bench_plan {
     int batch[BENCH_LIST], threads[BENCH_LIST];
     double density[BENCH_LIST];
-    size_t batches, thread_counts, densities;
+    int region[BENCH_LIST]; /* of weights that have regions; 0: whole filters */
+    size_t batches, thread_counts, densities, regions;
     bool weights[BENCH_WEIGHTS];
     bool form[SN_INFER_FORM_COUNT];
     sn_infer_isa isa;

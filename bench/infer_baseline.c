@@ -11,7 +11,7 @@ sn_status bench_baseline_create(const bench_shape *shape, uint64_t seed, bench_b
     sn_status status;
     *made = (bench_baseline){0};
     sn_rng_init(&rng, seed, SN_RNG_TEST, sn_hash_text(shape->name));
-    status = bench_conv_create(shape, BENCH_FP32, 1, true, &rng, &made->conv, error);
+    status = bench_conv_create(shape, BENCH_FP32, 1, 0, true, &rng, &made->conv, error);
     for (int i = 0; i < BENCH_IMAGES && status == SN_OK; i++) {
         double *image = sn_alloc_array(inputs, sizeof *image);
         made->image[i] = sn_alloc_array(inputs, sizeof *made->image[i]);

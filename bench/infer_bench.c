@@ -36,7 +36,8 @@ static const char usage[] =
 
 typedef struct settings {
     char layers[SN_OPTION_TEXT_SIZE], batch[SN_OPTION_TEXT_SIZE], threads[SN_OPTION_TEXT_SIZE];
-    char density[SN_OPTION_TEXT_SIZE], weights[SN_OPTION_TEXT_SIZE], forms[SN_OPTION_TEXT_SIZE];
+    char density[SN_OPTION_TEXT_SIZE], region[SN_OPTION_TEXT_SIZE], weights[SN_OPTION_TEXT_SIZE],
+        forms[SN_OPTION_TEXT_SIZE];
     char network[SN_OPTION_TEXT_SIZE], model[SN_OPTION_TEXT_SIZE], csv[SN_OPTION_TEXT_SIZE];
     char torch_python[SN_OPTION_TEXT_SIZE], torch_script[SN_OPTION_TEXT_SIZE];
     int isa;
@@ -68,6 +69,8 @@ static const sn_option table[] = {
      .help = "instructions of our kernels; oneDNN heeds $ONEDNN_MAX_CPU_ISA"},
     {"density", FIELD(density), TEXT("LIST"), .fallback = "0.08,0.15,0.25,0.35,0.5",
      .group = "Which", .help = "shares of weights that are not zero"},
+    {"region", FIELD(region), TEXT("LIST"), .fallback = "0", .group = "Which",
+     .help = "input channels of a region of signed-binary weights; 0: a region is a whole filter"},
     {"batch", FIELD(batch), TEXT("LIST"), .fallback = "1,16", .group = "Which",
      .help = "numbers of images"},
     {"threads", FIELD(threads), TEXT("LIST"), .fallback = "1,2", .group = "Which",
@@ -143,6 +146,18 @@ static sn_status take_density(void *object, const char *word, sn_error *error) {
     return SN_OK;
 }
 
+static sn_status take_region(void *object, const char *word, sn_error *error) {
+    bench_plan *plan = object;
+    char *rest;
+    const long value = strtol(word, &rest, 10);
+    SN_RETURN_IF(rest == word || *rest || value < 0 || value > 65536, error, SN_ERROR_ARGUMENT,
+                 "--region: '%s' is not a whole number from 0 to 65536", word);
+    SN_RETURN_IF(plan->regions == BENCH_LIST, error, SN_ERROR_ARGUMENT,
+                 "--region: more than %d numbers", BENCH_LIST);
+    plan->region[plan->regions++] = (int)value;
+    return SN_OK;
+}
+
 static sn_status take_weights(void *object, const char *word, sn_error *error) {
     const int found = sn_choice_find(bench_weights_name, word);
     SN_RETURN_IF(found < 0, error, SN_ERROR_ARGUMENT,
@@ -176,6 +191,7 @@ static sn_status make_plan(const settings *s, bench_plan *plan, sn_error *error)
     plan->batches = batch.count;
     plan->thread_counts = threads.count;
     SN_TRY(each_word(s->density, plan, take_density, error));
+    SN_TRY(each_word(s->region, plan, take_region, error));
     SN_TRY(each_word(s->weights, plan, take_weights, error));
     SN_TRY(each_word(s->forms, plan, take_form, error));
     SN_RETURN_IF(!sn_infer_isa_available(plan->isa), error, SN_ERROR_ARGUMENT,
@@ -221,7 +237,7 @@ static const char *isa_in_use(const bench_plan *plan) {
     bench_net net;
     sn_infer_info info;
     const char *name = "unknown";
-    if (bench_net_single(bench_shape_at("64ch-8x8", 0), BENCH_FP32, 1, 0, &net, NULL) != SN_OK)
+    if (bench_net_single(bench_shape_at("64ch-8x8", 0), BENCH_FP32, 1, 0, 0, &net, NULL) != SN_OK)
         return name;
     if (sn_infer_inspect(net.packed, net.packed_bytes, &options, &info) == SN_INFER_OK)
         name = sn_infer_isa_name((int)info.isa);

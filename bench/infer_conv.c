@@ -22,6 +22,10 @@ bool bench_weights_have_density(bench_weights weights) {
     return weights != BENCH_BINARY && weights != BENCH_FP32;
 }
 
+bool bench_weights_have_regions(bench_weights weights) {
+    return weights == BENCH_SIGNED_BINARY || weights == BENCH_SIGNED_BINARY_CENTERED;
+}
+
 void bench_fill_image(sn_rng *rng, float *image, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const float value = (float)sn_rng_normal(rng);
@@ -42,34 +46,49 @@ static double mask_mean(const uint8_t *mask, size_t count) {
     return (double)ones / (double)count;
 }
 
-static void draw_filter(bench_conv *conv, size_t k, double density, sn_rng *rng) {
-    const size_t count = filter_size(conv);
-    uint8_t *mask = conv->mask + k * count;
-    float *values = conv->values + k * count;
+static size_t region_count(const bench_conv *conv) {
+    return conv->region
+               ? ((size_t)conv->shape.channels + (size_t)conv->region - 1) / (size_t)conv->region
+               : 1;
+}
+
+/* `count` weights from `first` on, which have the sign number `region`. */
+static void draw_region(bench_conv *conv, size_t region, size_t first, size_t count, double density,
+                        sn_rng *rng) {
+    uint8_t *mask = conv->mask + first;
+    float *values = conv->values + first;
     const double ones = conv->weights == BENCH_BINARY ? 0.5 : density;
-    const int8_t filter_sign = sn_rng_below(rng, 2) ? 1 : -1;
+    const int8_t sign = sn_rng_below(rng, 2) ? 1 : -1;
     for (size_t i = 0; i < count; i++)
         mask[i] = sn_rng_uniform(rng) < ones;
     const double mean =
         conv->weights == BENCH_SIGNED_BINARY_CENTERED ? mask_mean(mask, count) : 0.0;
     if (conv->weights != BENCH_TERNARY)
-        conv->sign[k] = filter_sign;
+        conv->sign[region] = sign;
     for (size_t i = 0; i < count; i++) {
         switch (conv->weights) {
         case BENCH_BINARY:
             values[i] = mask[i] ? 1 : -1;
             break;
         case BENCH_TERNARY:
-            conv->sign[k * count + i] = sn_rng_below(rng, 2) ? 1 : -1;
-            values[i] = (float)(mask[i] * conv->sign[k * count + i]);
+            conv->sign[first + i] = sn_rng_below(rng, 2) ? 1 : -1;
+            values[i] = (float)(mask[i] * conv->sign[first + i]);
             break;
         case BENCH_FP32:
             values[i] = (float)sn_rng_normal(rng);
             break;
         default:
-            values[i] = (float)(filter_sign * (mask[i] - mean));
+            values[i] = (float)(sign * (mask[i] - mean));
         }
     }
+}
+
+static void draw_filter(bench_conv *conv, size_t k, double density, sn_rng *rng) {
+    const size_t all = filter_size(conv), regions = region_count(conv);
+    const size_t size = all / (size_t)conv->shape.channels * (size_t)conv->region;
+    for (size_t p = 0; p < regions; p++)
+        draw_region(conv, k * regions + p, k * all + p * size,
+                    p + 1 < regions ? size : all - p * size, density, rng);
 }
 
 static void draw_epilogue(bench_conv *conv, size_t k, sn_rng *rng) {
@@ -87,11 +106,13 @@ static void draw_epilogue(bench_conv *conv, size_t k, sn_rng *rng) {
 }
 
 sn_status bench_conv_create(const bench_shape *shape, bench_weights weights, double density,
-                            bool relu, sn_rng *rng, bench_conv *conv, sn_error *error) {
+                            int region, bool relu, sn_rng *rng, bench_conv *conv, sn_error *error) {
     *conv = (bench_conv){.shape = *shape, .weights = weights, .relu = relu};
+    if (bench_weights_have_regions(weights))
+        conv->region = region;
     const size_t filters = (size_t)shape->filters, count = bench_shape_weights(shape);
     conv->mask = sn_alloc(count);
-    conv->sign = sn_alloc(weights == BENCH_TERNARY ? count : filters);
+    conv->sign = sn_alloc(weights == BENCH_TERNARY ? count : filters * region_count(conv));
     conv->values = sn_alloc_array(count, sizeof(float));
     conv->scale = sn_alloc_array(filters, sizeof(float));
     conv->bias = sn_alloc_array(filters, sizeof(float));

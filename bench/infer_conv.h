@@ -20,20 +20,25 @@ const char *bench_weights_name(int index); /* NULL past the last */
 /* Whether weights of this kind can be zero. */
 bool bench_weights_have_density(bench_weights weights);
 
+/* Whether their filters have regions. */
+bool bench_weights_have_regions(bench_weights weights);
+
 typedef struct bench_conv {
     bench_shape shape;
     bench_weights weights;
+    int region; /* input channels of a region; 0: all */
     bool relu;
     uint8_t *mask;       /* [K][C][R][S]: 1 where effectual; binary: where positive */
-    int8_t *sign;        /* signed binary [K], ternary [K][C][R][S]: +1 or -1 */
+    int8_t *sign;        /* signed binary [K][regions], ternary [K][C][R][S]: +1 or -1 */
     float *values;       /* [K][C][R][S]: the weights as floats, without scale */
     float *scale, *bias; /* [K] */
 } bench_conv;
 
 /* Draws weights; scale and bias bring what an input like relu(normal) makes back to normal, as
- * batch-norm would. A density is the share of weights that are effectual. */
+ * batch-norm would. A density is the share of weights that are effectual; region as above, of
+ * weights that have regions. */
 sn_status bench_conv_create(const bench_shape *shape, bench_weights weights, double density,
-                            bool relu, sn_rng *rng, bench_conv *conv, sn_error *error);
+                            int region, bool relu, sn_rng *rng, bench_conv *conv, sn_error *error);
 void bench_conv_free(bench_conv *conv);
 
 /* Naive, in double precision: image [C][H][W] to output [K][H'][W']. */

@@ -2,18 +2,22 @@
 #include "infer_arena.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Forms of all kinds of weights, each once inside a network and once alone. */
-enum { ENTRIES = BENCH_WEIGHTS * SN_INFER_FORM_COUNT };
+/* Kinds of weights and sizes of regions; in all forms, each once inside a network and once alone.
+ */
+enum { SUBJECTS = BENCH_WEIGHTS * BENCH_LIST, ENTRIES = SUBJECTS * SN_INFER_FORM_COUNT };
 
 typedef struct subject {
     bool present;
+    bench_weights weights;
+    int region;
     bench_net chain, single;
 } subject;
 
 typedef struct entry {
-    bench_weights weights;
+    const subject *subject;
     sn_infer_form form;
 } entry;
 
@@ -32,7 +36,8 @@ static bench_contestant *chain_of(arena *a, size_t i) {
     return &a->contestants[BENCH_BASELINES + 2 * i];
 }
 
-static sn_status enter_pair(arena *a, const subject *s, entry e, sn_error *error) {
+static sn_status enter_pair(arena *a, entry e, sn_error *error) {
+    const subject *s = e.subject;
     bench_contestant *pair = chain_of(a, a->count);
     bench_ours_setup setup = {.net = &s->chain,
                               .isa = a->plan->isa,
@@ -50,21 +55,20 @@ static sn_status enter_pair(arena *a, const subject *s, entry e, sn_error *error
     SN_TRY(bench_ours_create(&setup, &pair[1], error));
     a->entries[a->count++] = e;
     char who[BENCH_NAME_SIZE];
-    snprintf(who, sizeof who, "%s, %s, %s", a->shape->name, bench_weights_name((int)e.weights),
+    snprintf(who, sizeof who, "%s, %s, %s", a->shape->name, bench_weights_name((int)s->weights),
              sn_infer_form_name((int)e.form));
     SN_TRY(bench_ours_verify(&pair[0], who, error));
     return bench_ours_verify(&pair[1], who, error);
 }
 
 static sn_status enter_ours(arena *a, const subject *subjects, sn_error *error) {
-    for (int w = 0; w < BENCH_WEIGHTS; w++) {
-        if (!subjects[w].present)
+    for (const subject *s = subjects; s < subjects + SUBJECTS; s++) {
+        if (!s->present)
             continue;
         for (int form = 0; form < SN_INFER_FORM_COUNT; form++) {
-            const bool has_choice = w != BENCH_FP32 || form == SN_INFER_FORM_AUTO;
+            const bool has_choice = s->weights != BENCH_FP32 || form == SN_INFER_FORM_AUTO;
             if (a->plan->form[form] && has_choice)
-                SN_TRY(enter_pair(a, &subjects[w], (entry){(bench_weights)w, (sn_infer_form)form},
-                                  error));
+                SN_TRY(enter_pair(a, (entry){s, (sn_infer_form)form}, error));
         }
     }
     return SN_OK;
@@ -80,15 +84,16 @@ static void print_others(const bench_row *row, const bench_rows *rows) {
                          us[i]);
 }
 
-static sn_status report(arena *a, const subject *subjects, bench_rows *rows, sn_error *error) {
+static sn_status report(arena *a, bench_rows *rows, sn_error *error) {
     for (size_t i = 0; i < a->count; i++) {
         const entry *e = &a->entries[i];
         const bench_contestant *pair = chain_of(a, i);
         bench_row row =
-            bench_row_of(&pair[0], subjects[e->weights].chain.layer, e->form, a->batch, a->threads);
+            bench_row_of(&pair[0], e->subject->chain.layer, e->form, a->batch, a->threads);
         snprintf(row.layer, sizeof row.layer, "%s", a->shape->name);
-        row.weights = e->weights;
-        row.density = bench_weights_have_density(e->weights) ? a->density : 1;
+        row.weights = e->subject->weights;
+        row.region = e->subject->region;
+        row.density = bench_weights_have_density(row.weights) ? a->density : 1;
         row.contest_density = a->density;
         row.us_median = 1e6 * bench_median(&pair[0], 0) / a->batch;
         row.us_min = 1e6 * bench_minimum(&pair[0], 0) / a->batch;
@@ -108,7 +113,7 @@ static sn_status compete(arena *a, const bench_baseline *baseline, const subject
     SN_TRY(enter_ours(a, subjects, error));
     SN_TRY(bench_contest(a->contestants, BENCH_BASELINES + 2 * a->count, a->plan->rounds,
                          a->plan->seconds, error));
-    return report(a, subjects, rows, error);
+    return report(a, rows, error);
 }
 
 /* All numbers of images and threads, at one density. */
@@ -117,14 +122,17 @@ static sn_status compete_all(const bench_plan *plan, const bench_shape *shape, d
                              bench_rows *rows, sn_error *error) {
     for (size_t i = 0; i < plan->batches; i++) {
         for (size_t j = 0; j < plan->thread_counts; j++) {
-            arena a = {.plan = plan,
-                       .shape = shape,
-                       .density = density,
-                       .batch = plan->batch[i],
-                       .threads = plan->threads[j]};
-            const sn_status status = compete(&a, baseline, subjects, rows, error);
+            arena *a = calloc(1, sizeof *a);
+            SN_RETURN_IF(!a, error, SN_ERROR_MEMORY, "no memory for a contest");
+            a->plan = plan;
+            a->shape = shape;
+            a->density = density;
+            a->batch = plan->batch[i];
+            a->threads = plan->threads[j];
+            const sn_status status = compete(a, baseline, subjects, rows, error);
             for (size_t k = 0; k < BENCH_BASELINES + 2 * (size_t)ENTRIES; k++)
-                bench_contestant_free(&a.contestants[k]);
+                bench_contestant_free(&a->contestants[k]);
+            free(a);
             SN_TRY(status);
         }
     }
@@ -132,10 +140,18 @@ static sn_status compete_all(const bench_plan *plan, const bench_shape *shape, d
 }
 
 static void free_subjects(subject *subjects) {
-    for (int w = 0; w < BENCH_WEIGHTS; w++) {
-        bench_net_free(&subjects[w].chain);
-        bench_net_free(&subjects[w].single);
+    for (subject *s = subjects; s < subjects + SUBJECTS; s++) {
+        bench_net_free(&s->chain);
+        bench_net_free(&s->single);
     }
+}
+
+static sn_status make_subject(const bench_shape *shape, double density, uint64_t seed, subject *s,
+                              sn_error *error) {
+    SN_TRY(bench_net_chain(shape, s->weights, density, s->region, seed, &s->chain, error));
+    SN_TRY(bench_net_single(shape, s->weights, density, s->region, seed, &s->single, error));
+    s->present = true;
+    return SN_OK;
 }
 
 static sn_status make_subjects(const bench_plan *plan, const bench_shape *shape, double density,
@@ -146,9 +162,13 @@ static sn_status make_subjects(const bench_plan *plan, const bench_shape *shape,
         if (!plan->weights[i] || !bench_conv_can_pack(weights) ||
             (shape->full_precision && weights != BENCH_FP32))
             continue;
-        SN_TRY(bench_net_chain(shape, weights, density, seed, &subjects[i].chain, error));
-        SN_TRY(bench_net_single(shape, weights, density, seed, &subjects[i].single, error));
-        subjects[i].present = true;
+        const size_t regions = bench_weights_have_regions(weights) ? plan->regions : 1;
+        for (size_t j = 0; j < regions; j++, subjects++) {
+            *subjects =
+                (subject){.weights = weights,
+                          .region = bench_weights_have_regions(weights) ? plan->region[j] : 0};
+            SN_TRY(make_subject(shape, density, seed, subjects, error));
+        }
     }
     return SN_OK;
 }
@@ -162,7 +182,7 @@ sn_status bench_layer(const bench_plan *plan, const bench_shape *shape, bench_ro
     const size_t densities = shape->full_precision ? 1 : plan->densities;
     for (size_t i = 0; i < densities && status == SN_OK; i++) {
         const double density = shape->full_precision ? 1 : plan->density[i];
-        subject subjects[BENCH_WEIGHTS] = {0};
+        subject subjects[SUBJECTS] = {0};
         status = make_subjects(plan, shape, density, subjects, error);
         if (status == SN_OK)
             status = compete_all(plan, shape, density, &baseline, subjects, rows, error);

@@ -21,6 +21,7 @@ typedef struct builder {
     sn_rng rng;
     bench_weights weights; /* of layers that are not kept in full precision */
     double density;
+    int region;
     value values[BENCH_NET_VALUES];
     int count;
     sn_error *error;
@@ -98,7 +99,7 @@ static sn_status add_conv(builder *b, const bench_shape *shape, bool relu,
                           const sn_packer_value *residual, sn_packer_value *x) {
     bench_conv conv;
     SN_TRY(bench_conv_create(shape, shape->full_precision ? BENCH_FP32 : b->weights, b->density,
-                             relu, &b->rng, &conv, b->error));
+                             b->region, relu, &b->rng, &conv, b->error));
     const sn_status status = run_conv(b, &conv, residual, x);
     bench_conv_free(&conv);
     return status;
@@ -163,7 +164,7 @@ static sn_status add_linear(builder *b, int outputs, sn_packer_value *x) {
     const bench_shape shape = {"classifier", p->channels, 1, 1, outputs, 1, 1, 0, true};
     bench_conv conv;
     value *v;
-    SN_TRY(bench_conv_create(&shape, BENCH_FP32, 1, false, &b->rng, &conv, b->error));
+    SN_TRY(bench_conv_create(&shape, BENCH_FP32, 1, 0, false, &b->rng, &conv, b->error));
     const sn_packer_epilogue epilogue = {
         .scale = conv.scale, .bias = conv.bias, .activation = SN_PACKER_LINEAR};
     sn_status status =
@@ -230,14 +231,16 @@ static sn_status build_layer(builder *b, const bench_shape *s, bool chain, uint6
 }
 
 sn_status bench_net_single(const bench_shape *shape, bench_weights weights, double density,
-                           uint64_t seed, bench_net *net, sn_error *error) {
-    builder b = {.net = net, .weights = weights, .density = density, .error = error};
+                           int region, uint64_t seed, bench_net *net, sn_error *error) {
+    builder b = {
+        .net = net, .weights = weights, .density = density, .region = region, .error = error};
     return end(&b, build_layer(&b, shape, false, seed));
 }
 
 sn_status bench_net_chain(const bench_shape *shape, bench_weights weights, double density,
-                          uint64_t seed, bench_net *net, sn_error *error) {
-    builder b = {.net = net, .weights = weights, .density = density, .error = error};
+                          int region, uint64_t seed, bench_net *net, sn_error *error) {
+    builder b = {
+        .net = net, .weights = weights, .density = density, .region = region, .error = error};
     return end(&b, build_layer(&b, shape, true, seed));
 }
 
@@ -287,9 +290,10 @@ static sn_status build_resnet(builder *b, const char *name, uint64_t seed) {
     return finish(b, x);
 }
 
-sn_status bench_net_resnet(const char *name, bench_weights weights, double density, uint64_t seed,
-                           bench_net *net, sn_error *error) {
-    builder b = {.net = net, .weights = weights, .density = density, .error = error};
+sn_status bench_net_resnet(const char *name, bench_weights weights, double density, int region,
+                           uint64_t seed, bench_net *net, sn_error *error) {
+    builder b = {
+        .net = net, .weights = weights, .density = density, .region = region, .error = error};
     return end(&b, build_resnet(&b, name, seed));
 }
 

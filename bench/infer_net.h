@@ -24,20 +24,20 @@ typedef struct bench_net {
 
 void bench_net_free(bench_net *net);
 
-/* One convolution alone. */
+/* One convolution alone. density, region: as in bench_conv_create. */
 sn_status bench_net_single(const bench_shape *shape, bench_weights weights, double density,
-                           uint64_t seed, bench_net *net, sn_error *error);
+                           int region, uint64_t seed, bench_net *net, sn_error *error);
 
 /* The convolution between two others with weights of its kind: a 3x3 one that keeps the shape
  * before it, unless it is the first one of a network, and a 3x3 one behind it. Three equal ones
  * when it keeps the shape itself. */
 sn_status bench_net_chain(const bench_shape *shape, bench_weights weights, double density,
-                          uint64_t seed, bench_net *net, sn_error *error);
+                          int region, uint64_t seed, bench_net *net, sn_error *error);
 
 /* "resnet20" for 32x32 pixels or "resnet18" for 224x224, as src/layers/model.c has them: the first
  * convolution, the 1x1 shortcuts and the classifier in fp32. */
-sn_status bench_net_resnet(const char *name, bench_weights weights, double density, uint64_t seed,
-                           bench_net *net, sn_error *error);
+sn_status bench_net_resnet(const char *name, bench_weights weights, double density, int region,
+                           uint64_t seed, bench_net *net, sn_error *error);
 
 /* A packed model from a file, with random images. There is no reference: expected is NULL. */
 sn_status bench_net_open(const char *path, uint64_t seed, bench_net *net, sn_error *error);

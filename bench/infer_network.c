@@ -25,6 +25,7 @@ typedef struct arena {
     bench_net net;
     bench_weights weights;
     double density;
+    int region;                                /* input channels; 0: whole filters */
     bench_baseline baselines[BENCH_NET_CONVS]; /* of distinct shapes */
     size_t baseline_count;
     size_t shape_of[BENCH_NET_CONVS]; /* which one each convolution has */
@@ -80,6 +81,8 @@ static sn_status study(arena *a, const bench_contestant *portable, sn_error *err
         for (int w = 0; w < BENCH_WEIGHTS; w++)
             if (w != BENCH_FP32 && strcmp(l.weights, bench_weights_name(w)) == 0)
                 a->weights = (bench_weights)w;
+        if (l.region_channels)
+            a->region = l.region_channels;
     }
     for (int i = 0; i < BENCH_IMAGES; i++) {
         const float *logits = bench_ours_logits(portable, i);
@@ -170,6 +173,7 @@ static void complete_row(const arena *a, bool quantized, bench_row *row) {
     row->weights = quantized ? a->weights : BENCH_FP32;
     row->density = quantized && bench_weights_have_density(a->weights) ? a->density : 1;
     row->contest_density = a->density;
+    row->region = bench_weights_have_regions(row->weights) ? a->region : 0;
 }
 
 static sn_status report_layers(const arena *a, int form, int batch, int threads, bench_rows *rows,
@@ -263,7 +267,7 @@ static void free_arena(arena *a) {
 
 /* path NULL: random weights. */
 static sn_status compete_once(const bench_plan *plan, const char *name, const char *path,
-                              bench_weights weights, double density, bench_rows *rows,
+                              bench_weights weights, double density, int region, bench_rows *rows,
                               sn_error *error) {
     arena *a = calloc(1, sizeof *a);
     SN_RETURN_IF(!a, error, SN_ERROR_MEMORY, "no memory for a network");
@@ -272,8 +276,10 @@ static sn_status compete_once(const bench_plan *plan, const char *name, const ch
     a->random = !path;
     a->weights = weights;
     a->density = density;
-    sn_status status = path ? open_file(a, path, error)
-                            : bench_net_resnet(name, weights, density, plan->seed, &a->net, error);
+    a->region = region;
+    sn_status status =
+        path ? open_file(a, path, error)
+             : bench_net_resnet(name, weights, density, region, plan->seed, &a->net, error);
     if (status == SN_OK)
         status = compete_all(a, rows, error);
     free_arena(a);
@@ -283,16 +289,19 @@ static sn_status compete_once(const bench_plan *plan, const char *name, const ch
 sn_status bench_network(const bench_plan *plan, const char *name, const char *path,
                         bench_rows *rows, sn_error *error) {
     if (path)
-        return compete_once(plan, name, path, BENCH_FP32, 1, rows, error);
+        return compete_once(plan, name, path, BENCH_FP32, 1, 0, rows, error);
     for (size_t i = 0; i < plan->densities; i++)
         for (int w = 0; w < BENCH_WEIGHTS; w++) {
             const bench_weights weights = (bench_weights)w;
             const bool again = i > 0 && !bench_weights_have_density(weights);
             if (!plan->weights[w] || !bench_conv_can_pack(weights) || again)
                 continue;
-            SN_TRY(compete_once(plan, name, NULL, weights,
-                                bench_weights_have_density(weights) ? plan->density[i] : 1, rows,
-                                error));
+            const double density = bench_weights_have_density(weights) ? plan->density[i] : 1;
+            if (!bench_weights_have_regions(weights))
+                SN_TRY(compete_once(plan, name, NULL, weights, density, 0, rows, error));
+            for (size_t j = 0; bench_weights_have_regions(weights) && j < plan->regions; j++)
+                SN_TRY(
+                    compete_once(plan, name, NULL, weights, density, plan->region[j], rows, error));
         }
     return SN_OK;
 }

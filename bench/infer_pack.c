@@ -72,7 +72,8 @@ sn_status bench_conv_pack(const bench_conv *conv, const sn_packer_value *residua
     const sn_packer_signed_binary signed_binary = {.mask = conv->mask,
                                                    .sign = conv->sign,
                                                    .centered = conv->weights ==
-                                                               BENCH_SIGNED_BINARY_CENTERED};
+                                                               BENCH_SIGNED_BINARY_CENTERED,
+                                                   .region_channels = conv->region};
     set_residual(&epilogue, residual);
     switch (conv->weights) {
     case BENCH_SIGNED_BINARY:

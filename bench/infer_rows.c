@@ -9,7 +9,7 @@ enum { FIRST_ROOM = 256, TEXT_SIZE = 24 };
 
 /* ---- rows ---- */
 
-static const char layout[] = "%-20s %5s %7s %7s %-22s %-15s %-10s %10s %10s %10s %8s %9s %9s\n";
+static const char layout[] = "%-20s %5s %7s %7s %-25s %-15s %-10s %10s %10s %10s %8s %9s %9s\n";
 
 /* "-" for what was not measured. */
 static const char *number(char text[TEXT_SIZE], const char *format, double value) {
@@ -19,12 +19,22 @@ static const char *number(char text[TEXT_SIZE], const char *format, double value
     return text;
 }
 
+/* "signed-binary/8" of regions of 8 channels. */
+static const char *weights_text(char text[BENCH_NAME_SIZE], const bench_row *r) {
+    const char *name = bench_weights_name((int)r->weights);
+    if (!r->region)
+        return name;
+    snprintf(text, BENCH_NAME_SIZE, "%s/%d", name, r->region);
+    return text;
+}
+
 static void print_text(const bench_row *r) {
+    char weights[BENCH_NAME_SIZE];
     char batch[TEXT_SIZE], threads[TEXT_SIZE], density[TEXT_SIZE], us[TEXT_SIZE], least[TEXT_SIZE],
         alone[TEXT_SIZE], additions[TEXT_SIZE], best[TEXT_SIZE], direct[TEXT_SIZE];
     printf(layout, r->layer, number(batch, "%.0f", r->batch), number(threads, "%.0f", r->threads),
-           number(density, "%.2f", r->density), bench_weights_name((int)r->weights), r->form,
-           r->form_used, number(us, "%.2f", r->us_median), number(least, "%.2f", r->us_min),
+           number(density, "%.2f", r->density), weights_text(weights, r), r->form, r->form_used,
+           number(us, "%.2f", r->us_median), number(least, "%.2f", r->us_min),
            number(alone, "%.2f", r->alone_us), number(additions, "%.1f", r->additions),
            number(best, "%.3f", r->others.best / r->us_median),
            number(direct, "%.3f", r->others.direct / r->us_median));
@@ -42,16 +52,16 @@ static sn_status print_json(const bench_row *r, sn_error *error) {
                   bench_weights_name((int)r->weights), "form", r->form, "isa", r->isa, "us_median",
                   real_or_null(r->us_median), "us_min", real_or_null(r->us_min), "onednn_best_us",
                   real_or_null(o->best), "onednn_direct_us", real_or_null(o->direct));
-    json_t *more =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:i, s:o, s:o}",
-                  "onednn_winograd_us", real_or_null(o->winograd), "onednn_auto_us",
-                  real_or_null(o->automatic), "onednn_best_us_min", real_or_null(o->best_min),
-                  "onednn_direct_us_min", real_or_null(o->direct_min), "onednn_bf16_us",
-                  real_or_null(o->bf16), "onednn_int8_us", real_or_null(o->int8), "openblas_us",
-                  real_or_null(o->openblas), "torch_us", real_or_null(o->torch), "contest_density",
-                  real_or_null(r->contest_density), "alone_us", real_or_null(r->alone_us),
-                  "form_used", r->form_used, "group", r->group, "additions",
-                  real_or_null(r->additions), "predicted_us", real_or_null(r->predicted_us));
+    json_t *more = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:i, s:o, s:o, s:i}",
+        "onednn_winograd_us", real_or_null(o->winograd), "onednn_auto_us",
+        real_or_null(o->automatic), "onednn_best_us_min", real_or_null(o->best_min),
+        "onednn_direct_us_min", real_or_null(o->direct_min), "onednn_bf16_us",
+        real_or_null(o->bf16), "onednn_int8_us", real_or_null(o->int8), "openblas_us",
+        real_or_null(o->openblas), "torch_us", real_or_null(o->torch), "contest_density",
+        real_or_null(r->contest_density), "alone_us", real_or_null(r->alone_us), "form_used",
+        r->form_used, "group", r->group, "additions", real_or_null(r->additions), "predicted_us",
+        real_or_null(r->predicted_us), "region_channels", r->region);
     char *text = NULL;
     if (object && more && json_object_update(object, more) == 0)
         text = json_dumps(object, JSON_REAL_PRECISION(6));
@@ -83,6 +93,7 @@ static void print_csv(FILE *csv, const bench_row *r) {
     fprintf(csv, ",%s,%d", r->form_used, r->group);
     print_csv_number(csv, r->additions);
     print_csv_number(csv, r->predicted_us);
+    fprintf(csv, ",%d", r->region);
     fputc('\n', csv);
     fflush(csv);
 }
@@ -96,7 +107,7 @@ void bench_rows_begin(bench_rows *rows) {
               "onednn_direct_us,onednn_winograd_us,onednn_auto_us,onednn_best_us_min,"
               "onednn_direct_us_min,onednn_bf16_us,onednn_int8_us,"
               "openblas_us,torch_us,contest_density,alone_us,form_used,group,additions,"
-              "predicted_us\n",
+              "predicted_us,region_channels\n",
               rows->csv);
 }
 
@@ -146,9 +157,9 @@ typedef enum measure { MEDIAN, FASTEST, MEASURES } measure;
 static const char *const ratio_names[RATIOS] = {"oneDNN best", "direct",        "own ternary",
                                                 "own binary",  "binary shared", "PyTorch"};
 
-/* Whether two rows differ in the layer only. */
+/* Whether two rows of the same weights differ in the layer only. */
 static bool same_setting(const bench_row *a, const bench_row *b) {
-    return a->batch == b->batch && a->threads == b->threads &&
+    return a->batch == b->batch && a->threads == b->threads && a->region == b->region &&
            a->contest_density == b->contest_density;
 }
 
@@ -224,10 +235,10 @@ static void print_means(const bench_rows *rows, const bench_row *first, measure 
 
 /* Rows like `first` in all but the layer. */
 static void print_group(const bench_rows *rows, const bench_row *first) {
+    char weights[BENCH_NAME_SIZE];
     double ratios[RATIOS];
-    printf("\n%s, auto: batch %d, threads %d, density %g\n  %-22s",
-           bench_weights_name((int)first->weights), first->batch, first->threads,
-           first->contest_density, "time / ours");
+    printf("\n%s, auto: batch %d, threads %d, density %g\n  %-22s", weights_text(weights, first),
+           first->batch, first->threads, first->contest_density, "time / ours");
     for (int i = 0; i < RATIOS; i++)
         printf(" %14s", ratio_names[i]);
     putchar('\n');

@@ -21,6 +21,7 @@ typedef struct bench_row {
     int batch, threads;
     double density; /* share of effectual weights asked for; 1 for weights without zeros */
     bench_weights weights;
+    int region;             /* input channels of a region; 0: all, or weights without regions */
     const char *form, *isa; /* form: as asked for */
     double us_median, us_min;
     bench_others others;

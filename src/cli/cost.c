@@ -45,10 +45,28 @@ static double taps_of(const sn_infer_layer_info *l) {
     return l->in_channels * window_of(l);
 }
 
-/* The one sum that all filters of a centred layer share: over channels once for each pixel, then
- * over the window. */
+static bool has_regions(const sn_infer_layer_info *l) {
+    return l->regions > 1;
+}
+
+static double regions_of(const sn_infer_layer_info *l) {
+    return has_regions(l) ? l->regions : 1;
+}
+
+/* The sums that all filters of a centred layer share, one for each region of a filter: over
+ * channels once for each pixel, then over the window. */
 static double box_additions(const sn_infer_layer_info *l) {
-    return inputs_of(l) + window_of(l) * pixels_of(l);
+    return inputs_of(l) + window_of(l) * pixels_of(l) * regions_of(l);
+}
+
+/* How many of these sums an output takes in. A plan may need them for weights that are not centred,
+ * too, to take the signs of regions. */
+static double boxes_of(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
+    if (scheme == SN_COST_PLANNED && has_regions(l))
+        return l->boxes;
+    const bool subtracts = scheme == SN_COST_SIGNED_BINARY ||
+                           (scheme == SN_COST_PLANNED && l->form != SN_INFER_FORM_DENSE);
+    return is_centered(l) && subtracts ? regions_of(l) : 0;
 }
 
 /* Additions of operands from L1 for an image; what follows the sums is not among them. */
@@ -60,9 +78,10 @@ static double operands_of(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
     case SN_COST_SIGNED_BINARY:
         return all * sn_cost_density(l) + (is_centered(l) ? box_additions(l) : 0);
     case SN_COST_PLANNED:
-        return l->form == SN_INFER_FORM_DENSE || !sn_cost_is_quantized(l)
-                   ? all
-                   : outputs_of(l) * l->additions;
+        if (l->form == SN_INFER_FORM_DENSE || !sn_cost_is_quantized(l))
+            return all;
+        return outputs_of(l) * l->additions +
+               (has_regions(l) && l->boxes > 0 ? box_additions(l) : 0);
     default:
         return all;
     }
@@ -85,7 +104,7 @@ static double weight_bytes(const sn_infer_layer_info *l, sn_cost_scheme scheme) 
     case SN_COST_TERNARY:
         return weights / 4 + 2 * WORD * filters;
     case SN_COST_SIGNED_BINARY:
-        return (weights + filters) / 8 + 2 * WORD * filters;
+        return (weights + filters * regions_of(l)) / 8 + 2 * WORD * filters;
     default:
         return l->table_bytes ? (double)l->table_bytes + 2 * WORD * filters
                               : (double)l->payload_bytes;
@@ -103,12 +122,9 @@ sn_cost sn_cost_of(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
         cost.additions += outputs;
         cost.l2_bytes += WORD * outputs;
     }
-    const bool subtracts = scheme == SN_COST_SIGNED_BINARY ||
-                           (scheme == SN_COST_PLANNED && l->form != SN_INFER_FORM_DENSE);
-    if (is_centered(l) && subtracts) { /* the filter's share of the common sum */
-        cost.additions += outputs;
-        cost.multiplications += outputs;
-    }
+    /* The filter's shares of the common sums. */
+    cost.additions += boxes_of(l, scheme) * outputs;
+    cost.multiplications += boxes_of(l, scheme) * outputs;
     return cost;
 }
 

@@ -1,5 +1,7 @@
 #include "cli/slices.h"
 
+#include "infer/terms.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +14,10 @@ typedef struct slice_set {
     uint32_t count;
 } slice_set;
 
-/* -1, 0 or 1. Of signed-binary weights the packed digits are the mask. */
+/* -1, 0 or 1. Digits of a filter that is one region are the mask. */
 static int signed_digit(const sn_infer_layer *layer, uint32_t k, uint64_t index) {
     const bool negative = layer->weight_kind == SN_INFER_WEIGHTS_SIGNED_BINARY &&
-                          sn_infer_bit(layer->packed_signs, k);
+                          layer->regions == 1 && sn_infer_bit(layer->packed_signs, k);
     const int digit = sn_infer_digit(layer, k, index);
     return negative ? -digit : digit;
 }

@@ -62,6 +62,26 @@ START_TEST(centred_layers_pay_for_the_common_sum) {
 }
 END_TEST
 
+/* Two regions of a channel each: two signs a filter, and two common sums. */
+START_TEST(regions_have_signs_and_sums_of_their_own) {
+    sn_infer_layer_info layer = small_layer("signed-binary");
+    layer.regions = 2;
+    layer.region_channels = 1;
+    check_cost(&layer, SN_COST_SIGNED_BINARY, 432 + 48, 48, (54 + 6) / 8.0 + 24);
+    check_cost(&layer, SN_COST_PLANNED, 5 * 48 + 48, 48, 100);
+    layer.boxes = 2; /* by which the plan takes signs */
+    check_cost(&layer, SN_COST_SIGNED_BINARY, 432 + 48, 48, (54 + 6) / 8.0 + 24);
+    check_cost(&layer, SN_COST_PLANNED, 5 * 48 + (32 + 2 * 9 * 16) + 48 + 2 * 48, 48 + 2 * 48, 100);
+    layer.weights = "signed-binary-centered";
+    check_cost(&layer, SN_COST_SIGNED_BINARY, 432 + (32 + 2 * 9 * 16) + 48 + 2 * 48, 48 + 2 * 48,
+               (54 + 6) / 8.0 + 24);
+    check_cost(&layer, SN_COST_BINARY, 864 + 48, 48, 54 / 8.0 + 24);
+    layer.form = SN_INFER_FORM_DENSE;
+    layer.boxes = 0;
+    check_cost(&layer, SN_COST_PLANNED, 864 + 48, 864, 100);
+}
+END_TEST
+
 START_TEST(planned_layers_cost_what_they_run_as) {
     sn_infer_layer_info layer = small_layer("signed-binary");
     layer.form = SN_INFER_FORM_DENSE;
@@ -271,6 +291,7 @@ int main(void) {
     TCase *tests = tcase_create("cost");
     tcase_add_test(tests, operations_and_weights_of_each_scheme);
     tcase_add_test(tests, centred_layers_pay_for_the_common_sum);
+    tcase_add_test(tests, regions_have_signs_and_sums_of_their_own);
     tcase_add_test(tests, planned_layers_cost_what_they_run_as);
     tcase_add_test(tests, density_is_assumed_where_weights_do_not_tell);
     tcase_add_test(tests, energy_is_the_sum_of_its_parts);

@@ -19,14 +19,17 @@ typedef struct one_conv {
     int filters, channels, kernel;
     const int8_t *digits; /* [K][C][R][S]: -1, 0, 1 */
     bool prelu;
+    int region; /* of signed-binary weights: input channels of a region; 0: all */
 } one_conv;
 
 static void add_conv(sn_packer *packer, sn_packer_value input, const one_conv *c,
                      sn_packer_value *output) {
     static float values[MOST_WEIGHTS], slope[64];
     static uint8_t mask[MOST_WEIGHTS];
-    static int8_t sign[64];
+    static int8_t sign[MOST_WEIGHTS]; /* of regions */
     const int count = c->filters * c->channels * c->kernel * c->kernel, of_one = count / c->filters;
+    const int channels = c->region ? c->region : c->channels;
+    const int parts = (c->channels + channels - 1) / channels, taps = c->kernel * c->kernel;
     const sn_packer_conv conv = {.filters = c->filters,
                                  .kernel_height = c->kernel,
                                  .kernel_width = c->kernel,
@@ -41,9 +44,12 @@ static void add_conv(sn_packer *packer, sn_packer_value input, const one_conv *c
         values[i] = c->digits[i];
         mask[i] = c->digits[i] != 0;
         if (c->digits[i] < 0)
-            sign[i / of_one] = -1;
+            sign[i / of_one * parts + i % of_one / taps / channels] = -1;
     }
-    const sn_packer_signed_binary bits = {mask, sign, strlen(c->kind) > strlen("signed-binary")};
+    const sn_packer_signed_binary bits = {.mask = mask,
+                                          .sign = sign,
+                                          .centered = strlen(c->kind) > strlen("signed-binary"),
+                                          .region_channels = c->region};
     if (strcmp(c->kind, "fp32") == 0)
         status = sn_packer_add_conv_fp32(packer, input, &conv, values, &epilogue, output, NULL);
     else if (strcmp(c->kind, "binary") == 0)
@@ -103,16 +109,26 @@ static void check_slices(const one_conv *c, uint64_t distinct) {
 START_TEST(slices_are_told_apart_by_their_signs) {
     static const int8_t ternary[] = {1, 0, 0, -1, 1, 0,  0, -1, 0, 0,  0, 0, /**/
                                      1, 0, 0, 1,  0, -1, 1, 0,  0, -1, 1, 0};
-    check_slices(&(one_conv){"ternary", 2, 3, 2, ternary, false}, 4);
+    check_slices(&(one_conv){"ternary", 2, 3, 2, ternary, false, 0}, 4);
     static const int8_t binary[] = {1,  1,  1,  1,  1, -1, 1, -1, 1, -1, 1, -1, /**/
                                     -1, -1, -1, -1, 1, 1,  1, 1,  1, -1, 1, -1};
-    check_slices(&(one_conv){"binary", 2, 3, 2, binary, false}, 3);
+    check_slices(&(one_conv){"binary", 2, 3, 2, binary, false, 0}, 3);
     /* The same masks in a positive and in a negative filter, and a slice of zeros in both. */
     static const int8_t masks[] = {1,  0, 0, 1,  1,  0, 0, 1,  0, 0, 0, 0, /**/
                                    -1, 0, 0, -1, -1, 0, 0, -1, 0, 0, 0, 0};
-    check_slices(&(one_conv){"signed-binary", 2, 3, 2, masks, false}, 3);
-    check_slices(&(one_conv){"signed-binary-centered", 2, 3, 2, masks, false}, 3);
-    check_slices(&(one_conv){"ternary", 2, 3, 2, masks, false}, 3);
+    check_slices(&(one_conv){"signed-binary", 2, 3, 2, masks, false, 0}, 3);
+    check_slices(&(one_conv){"signed-binary-centered", 2, 3, 2, masks, false, 0}, 3);
+    check_slices(&(one_conv){"ternary", 2, 3, 2, masks, false, 0}, 3);
+    /* And with both signs in each filter. */
+    static const int8_t mixed[] = {1,  0, 0, 1,  -1, 0, 0, -1, 0, 0, 0, 0, /**/
+                                   -1, 0, 0, -1, 1,  0, 0, 1,  1, 0, 0, 0};
+    check_slices(&(one_conv){.kind = "signed-binary",
+                             .filters = 2,
+                             .channels = 3,
+                             .kernel = 2,
+                             .digits = mixed,
+                             .region = 1},
+                 4);
 }
 END_TEST
 
@@ -121,14 +137,14 @@ END_TEST
 START_TEST(slices_of_any_size) {
     static int8_t large[2 * 2 * 49], single[8 * 8];
     memset(large, 1, sizeof large);
-    check_slices(&(one_conv){"binary", 2, 2, 7, large, false}, 1);
+    check_slices(&(one_conv){"binary", 2, 2, 7, large, false, 0}, 1);
     large[49 - 1] = -1;
-    check_slices(&(one_conv){"binary", 2, 2, 7, large, false}, 2);
+    check_slices(&(one_conv){"binary", 2, 2, 7, large, false, 0}, 2);
     large[2 * 49 - 1] = 0;
-    check_slices(&(one_conv){"ternary", 2, 2, 7, large, false}, 3);
+    check_slices(&(one_conv){"ternary", 2, 2, 7, large, false, 0}, 3);
     for (int i = 0; i < 64; i++)
         single[i] = (int8_t)(i % 3 - 1);
-    check_slices(&(one_conv){"ternary", 8, 8, 1, single, false}, 3);
+    check_slices(&(one_conv){"ternary", 8, 8, 1, single, false, 0}, 3);
 }
 END_TEST
 
@@ -137,7 +153,7 @@ START_TEST(slices_that_are_all_different) {
     static int8_t all[16 * 4];
     for (int i = 0; i < 16 * 4; i++)
         all[i] = i / 4 >> i % 4 & 1 ? 1 : -1;
-    check_slices(&(one_conv){"binary", 16, 1, 2, all, false}, 16);
+    check_slices(&(one_conv){"binary", 16, 1, 2, all, false, 0}, 16);
 }
 END_TEST
 
@@ -162,7 +178,7 @@ START_TEST(parameters_and_arithmetic_by_hand) {
     const bool quantized = strcmp(parameters[_i].kind, "fp32") != 0;
     for (int i = 0; i < 54; i++)
         digits[i] = (int8_t)(i % 2 ? i < 18 ? -1 : 1 : binary ? -1 : 0);
-    const one_conv c = {parameters[_i].kind, 3, 2, 3, digits, true};
+    const one_conv c = {parameters[_i].kind, 3, 2, 3, digits, true, 0};
     sn_summary summary;
     void *packed = summarise(&c, &portable, &summary);
     const sn_summary_row *row = &summary.rows[0], *mean = &summary.rows[1];
@@ -199,7 +215,7 @@ START_TEST(additions_are_those_of_the_plan) {
     static int8_t digits[8 * 8 * 9];
     for (int i = 0; i < 8 * 8 * 9; i++)
         digits[i] = i % 72 % 5 < 2;
-    const one_conv c = {"signed-binary", 8, 8, 3, digits, false};
+    const one_conv c = {"signed-binary", 8, 8, 3, digits, false, 0};
     for (int form = SN_INFER_FORM_DENSE; form < SN_INFER_FORM_COUNT; form++) {
         const sn_infer_options options = {.isa = SN_INFER_ISA_PORTABLE,
                                           .form = (sn_infer_form)form};
@@ -315,12 +331,12 @@ START_TEST(names_of_another_network) {
     sn_free(packed);
     /* Its first layer alone. */
     ck_assert_int_eq(sn_packer_create(3, 32, 32, &packer, &value, NULL), SN_OK);
-    add_conv(packer, value, &(one_conv){"fp32", 16, 3, 3, digits, false}, &value);
+    add_conv(packer, value, &(one_conv){"fp32", 16, 3, 3, digits, false, 0}, &value);
     ck_assert_int_eq(sn_packer_finish(packer, value, &packed, &bytes, NULL), SN_OK);
     check_no_names(network.graph, packed);
     sn_free(packed);
     /* Another second layer. */
-    packed = pack(&(one_conv){"fp32", 16, 3, 3, digits, false}, &bytes);
+    packed = pack(&(one_conv){"fp32", 16, 3, 3, digits, false, 0}, &bytes);
     check_no_names(network.graph, packed);
     sn_free(packed);
     sn_packer_free(packer);
@@ -336,7 +352,7 @@ START_TEST(unknown_isa) {
     const sn_infer_options options = {.isa = SN_INFER_ISA_COUNT};
     sn_summary summary;
     size_t bytes;
-    void *packed = pack(&(one_conv){"ternary", 3, 2, 3, digits, false}, &bytes);
+    void *packed = pack(&(one_conv){"ternary", 3, 2, 3, digits, false, 0}, &bytes);
     ck_assert_int_eq(sn_summary_make(packed, bytes, &options, NULL, &summary, NULL),
                      SN_ERROR_ARGUMENT);
     sn_summary_free(&summary);

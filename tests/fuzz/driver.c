@@ -18,12 +18,13 @@ typedef struct corpus {
     size_t size;
 } corpus;
 
-/* All opcodes and activations, labels, a residual in place. */
+/* All opcodes and activations, labels, a residual in place, filters of several regions. */
 static sn_packer_value add_mixture(twin *t) {
     static const float numbers[4] = {0.5F, 0.25F, 1, 2};
     static const char *const names[3] = {"one", "tw\xc3\xb6", "three"};
     twin_conv conv = {5, 3, 3, 1, 1, 0.4, true, SN_PACKER_PRELU, false};
-    const sn_packer_value a = twin_add_conv(t, 0, &conv);
+    twin_extra regions = {.region_channels = 1};
+    const sn_packer_value a = twin_add_conv_extra(t, 0, &conv, &regions);
     conv.density = -1;
     const twin_extra extra = {.residual = &a};
     sn_packer_value x = twin_add_conv_extra(t, a, &conv, &extra);
@@ -31,7 +32,8 @@ static sn_packer_value add_mixture(twin *t) {
     x = twin_add_sum(t, x, x, SN_PACKER_HARDTANH);
     x = twin_add_pool(t, x, false, 2, 1, 0);
     conv = (twin_conv){6, 3, 1, 2, 1, 0.5, false, SN_PACKER_RELU, false};
-    x = twin_add_global_pool(t, twin_add_conv(t, x, &conv));
+    regions.region_channels = 3;
+    x = twin_add_global_pool(t, twin_add_conv_extra(t, x, &conv, &regions));
     sn_packer_set_normalisation(t->packer, numbers, numbers + 2, NULL);
     sn_packer_set_class_names(t->packer, names, 3, NULL);
     sn_packer_set_name(t->packer, "mixture", NULL);

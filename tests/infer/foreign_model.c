@@ -38,6 +38,7 @@ static void write_file(const char *path, const void *data, size_t bytes) {
 
 typedef enum kind { FULL, BITS, CENTRED_BITS, BINARY, TERNARY } kind;
 
+/* Signed-binary filters over these channels have three regions. */
 static sn_packer_value add_conv(sn_packer *packer, sn_packer_value input, kind k, int channels,
                                 const sn_packer_conv *conv, sn_packer_activation activation,
                                 const sn_packer_value *residual) {
@@ -45,20 +46,20 @@ static sn_packer_value add_conv(sn_packer *packer, sn_packer_value input, kind k
     const size_t count = filters * channels * conv->kernel_height * conv->kernel_width;
     float *scale = draw(filters, 0.05, 0.2), *bias = draw(filters, -0.5, 0.5);
     float *slope = draw(filters, -0.3, 0.4), *weights = draw(count, -0.3, 0.3);
-    int8_t *codes = sn_alloc(count), *sign = sn_alloc(filters);
+    int8_t *codes = sn_alloc(count), *sign = sn_alloc(3 * filters);
     uint8_t *mask = sn_alloc(count);
     for (size_t i = 0; i < count; i++) {
         mask[i] = sn_rng_below(&rng, 5) < 2;
         codes[i] = k == BINARY ? (mask[i] ? 1 : -1) : (int8_t)((int)sn_rng_below(&rng, 3) - 1);
     }
-    for (size_t i = 0; i < filters; i++)
+    for (size_t i = 0; i < 3 * filters; i++)
         sign[i] = sn_rng_below(&rng, 2) ? 1 : -1;
     const sn_packer_epilogue end = {.scale = scale,
                                     .bias = bias,
                                     .activation = activation,
                                     .slope = activation == SN_PACKER_PRELU ? slope : NULL,
                                     .residual = residual};
-    const sn_packer_signed_binary bits = {mask, sign, k == CENTRED_BITS, 0};
+    const sn_packer_signed_binary bits = {mask, sign, k == CENTRED_BITS, (channels + 2) / 3};
     sn_packer_value output = -1;
     sn_error error = {0};
     require(

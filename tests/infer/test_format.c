@@ -283,6 +283,114 @@ START_TEST(bits_are_where_the_document_says) {
 }
 END_TEST
 
+/* ---- regions ---- */
+
+/* Three filters over five channels and a window of one row of two. */
+static unsigned char *pack_regions(int region_channels, const int8_t *sign, size_t *size) {
+    const sn_packer_conv conv = {.filters = 3, .kernel_height = 1, .kernel_width = 2, .stride = 1};
+    uint8_t mask[3 * 5 * 2];
+    sn_packer *packer;
+    sn_packer_value value;
+    void *packed;
+    for (size_t i = 0; i < sizeof mask; i++)
+        mask[i] = i % 3 == 0;
+    const sn_packer_signed_binary weights = {mask, sign, true, region_channels};
+    ck_assert_int_eq(sn_packer_create(5, 1, 4, &packer, &value, NULL), SN_OK);
+    ck_assert_int_eq(
+        sn_packer_add_conv_signed_binary(packer, value, &conv, &weights, &plain, &value, NULL),
+        SN_OK);
+    ck_assert_int_eq(sn_packer_finish(packer, value, &packed, size, NULL), SN_OK);
+    sn_packer_free(packer);
+    return packed;
+}
+
+static const size_t region_field =
+    sizeof(sn_infer_header) + offsetof(sn_infer_record, region_channels);
+
+/* Regions of 2, 2 and 1 channels, nine signs: + - - + + - + + -. */
+START_TEST(signs_of_regions) {
+    static const int8_t sign[9] = {1, -1, -1, 1, 1, -1, 1, 1, -1};
+    size_t size;
+    sn_infer_layer layer;
+    unsigned char *packed = pack_regions(2, sign, &size);
+    ck_assert_uint_eq(record_at(packed, 0).region_channels, 2);
+    first_layer(packed, size, &layer);
+    ck_assert_uint_eq(layer.region_channels, 2);
+    ck_assert_uint_eq(layer.regions, 3);
+    ck_assert_uint_eq(layer.packed_signs[0], 0x26);
+    ck_assert_uint_eq(layer.packed_signs[1], 0x01);
+    /* three masks of two bytes, two bytes of signs, both rounded up, scales, biases */
+    ck_assert_uint_eq(layer.payload_bytes, 8 + 4 + 12 + 12);
+    ck_assert_uint_eq(header_of(packed).version, SN_INFER_FORMAT_VERSION);
+    const size_t signs = (size_t)(layer.packed_signs - packed);
+    ck_assert_int_eq(verdict(packed, size, signs, 0xff), SN_INFER_OK);
+    ck_assert_int_eq(verdict(packed, size, signs + 1, 0), SN_INFER_OK);
+    for (int bit = 1; bit < 8; bit++) /* of a tenth sign, and more */
+        ck_assert_int_eq(verdict(packed, size, signs + 1, (unsigned char)(1 << bit)),
+                         SN_INFER_CORRUPT);
+    ck_assert_int_eq(verdict(packed, size, signs + 2, 1), SN_INFER_CORRUPT);
+    ck_assert_int_eq(verdict(packed, size, signs + 3, 1), SN_INFER_CORRUPT);
+
+    /* Smaller regions have more signs, for which there is room here; larger ones fewer. */
+    ck_assert_int_eq(verdict(packed, size, region_field, 1), SN_INFER_OK);
+    ck_assert_int_eq(verdict(packed, size, region_field, 3), SN_INFER_CORRUPT);
+    ck_assert_int_eq(verdict(packed, size, region_field, 0), SN_INFER_CORRUPT);
+    /* A whole filter has one representation. */
+    ck_assert_int_eq(verdict(packed, size, region_field, 5), SN_INFER_CORRUPT);
+    ck_assert_int_eq(verdict(packed, size, region_field, 6), SN_INFER_CORRUPT);
+    ck_assert_int_eq(verdict(packed, size, region_field + 3, 0x80), SN_INFER_CORRUPT);
+    sn_free(packed);
+}
+END_TEST
+
+START_TEST(whole_filters_have_one_representation) {
+    static const int8_t sign[3] = {-1, 1, -1};
+    static const int sizes[] = {5, 6, INT32_MAX};
+    size_t size, other_size;
+    sn_infer_info info;
+    unsigned char *whole = pack_regions(0, sign, &size);
+    ck_assert_uint_eq(record_at(whole, 0).region_channels, 0);
+    for (int i = 0; i < 3; i++) {
+        unsigned char *other = pack_regions(sizes[i], sign, &other_size);
+        ck_assert_uint_eq(other_size, size);
+        ck_assert_mem_eq(other, whole, size);
+        sn_free(other);
+    }
+    /* No sign beyond the third, so that these are good as well. */
+    for (unsigned char region = 5; region < 8; region++)
+        ck_assert_int_eq(verdict(whole, size, region_field, region), SN_INFER_CORRUPT);
+    ck_assert_int_eq(verdict(whole, size, region_field, 4), SN_INFER_OK);
+    ck_assert_int_eq(sn_infer_inspect(whole, size, NULL, &info), SN_INFER_OK);
+    sn_free(whole);
+}
+END_TEST
+
+/* Other weights and layers have none. */
+START_TEST(regions_of_signed_binary_only) {
+    size_t size;
+    for (int ternary = 0; ternary < 2; ternary++) {
+        unsigned char *packed = pack_nine(ternary, &size);
+        ck_assert_int_eq(verdict(packed, size, region_field, 1), SN_INFER_CORRUPT);
+        sn_free(packed);
+    }
+    unsigned char *linear = labelled(&size);
+    ck_assert_int_eq(verdict(linear, size, region_field, 1), SN_INFER_CORRUPT);
+    sn_free(linear);
+    twin t;
+    twin_init(&t, 3, 4, 4, 1);
+    const twin_conv full = {2, 3, 3, 1, 1, -1, false, SN_PACKER_LINEAR, false};
+    const sn_packer_value values[] = {
+        twin_add_conv(&t, 0, &full), twin_add_sum(&t, 0, 0, SN_PACKER_LINEAR),
+        twin_add_pool(&t, 0, true, 2, 2, 0), twin_add_global_pool(&t, 0)};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        unsigned char *packed = twin_pack(&t, values[i], &size);
+        ck_assert_int_eq(verdict(packed, size, region_field, 1), SN_INFER_CORRUPT);
+        sn_free(packed);
+    }
+    twin_free(&t);
+}
+END_TEST
+
 /* Whether or not a kernel can run them, layers with an integer input are read. */
 START_TEST(input_scales_are_read) {
     for (int is_signed = 0; is_signed < 2; is_signed++) {
@@ -479,6 +587,20 @@ START_TEST(packer_refuses) {
     CHECK_REFUSED(BINARY(), "value 1");
     end.residual = &image;
     CHECK_REFUSED(TERNARY(), "residual's 3 x 1 x 4");
+    static const uint8_t mask[9] = {0};
+    int8_t sign[2] = {1, 1};
+    sn_packer_signed_binary bits = {mask, sign, false, -1};
+    conv = nine_conv;
+    end = plain;
+#define BITS() sn_packer_add_conv_signed_binary(packer, image, &conv, &bits, &end, &out, &error)
+    CHECK_REFUSED(BITS(), "-1 channels of a region");
+    bits.region_channels = 2;
+    sign[1] = 2; /* of two regions */
+    CHECK_REFUSED(BITS(), "sign[1] is 2");
+    bits.region_channels = 3;
+    ck_assert_int_eq(
+        sn_packer_add_conv_signed_binary(packer, image, &conv, &bits, &end, &out, NULL), SN_OK);
+    end.residual = &image;
     const float row[12] = {0};
     CHECK_REFUSED(sn_packer_add_linear(packer, image, 1, row, &end, &out, &error), "residual");
 
@@ -517,6 +639,9 @@ int main(void) {
     tcase_add_test(tests, names_are_utf8_without_controls);
     tcase_add_test(tests, binary_and_ternary);
     tcase_add_test(tests, bits_are_where_the_document_says);
+    tcase_add_test(tests, signs_of_regions);
+    tcase_add_test(tests, whole_filters_have_one_representation);
+    tcase_add_test(tests, regions_of_signed_binary_only);
     tcase_add_test(tests, input_scales_are_read);
     tcase_add_test(tests, residual_network);
     tcase_add_test(tests, residuals_that_must_stay);

@@ -468,7 +468,7 @@ END_TEST
 static void check_ways(void) {
     ck_assert_int_ge(3 * runs.integers, runs.possible);
     for (int signs = 0; signs < SN_INFER_SIGNS_COUNT; signs++)
-        ck_assert_int_ge(runs.signs[signs], 50);
+        ck_assert_int_ge(runs.signs[signs], 20);
 }
 
 /* Filters of several regions; where they are centred the weights of each have quarters. */
@@ -501,16 +501,17 @@ START_TEST(regions) {
 }
 END_TEST
 
-/* As above at the limit, with regions that are as large as 16 bits hold, larger and smaller. */
+/* As above at the limit, with regions that are as large as 16 bits hold, larger and smaller. Full
+ * regions are empty where they add up what is not wanted; half full ones are not. */
 START_TEST(regions_at_their_limit) {
     static const int sizes[] = {1, 14, 15, 39};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        for (int turn = 0; turn < 4; turn++) {
-            const layer_case c = {.kind = turn % 2 ? CENTRED_BITS : BITS,
+        for (int turn = 0; turn < 6; turn++) {
+            const layer_case c = {.kind = turn / 2 == 1 ? CENTRED_BITS : BITS,
                                   .shape = {40, 8, 8, 5, 3, 1, 1},
-                                  .is_signed = turn / 2,
+                                  .is_signed = turn % 2,
                                   .filling = HIGHEST,
-                                  .quarters = 4,
+                                  .quarters = turn / 2 == 2 ? 2 : 4,
                                   .region = sizes[i]};
             check_case(&c, true, "limit of regions");
         }

@@ -144,24 +144,51 @@ static float *run_network(const void *packed, size_t bytes, sn_infer_options opt
     return logits;
 }
 
+static void check_bits(const void *packed, size_t bytes, sn_infer_options options,
+                       const float *image) {
+    int classes;
+    float *alone = run_network(packed, bytes, options, 1, image, &classes);
+    for (int threads = 2; threads <= 3; threads++) {
+        float *shared = run_network(packed, bytes, options, threads, image, &classes);
+        ck_assert_msg(memcmp(alone, shared, (size_t)classes * sizeof *alone) == 0,
+                      "%s, signs %s, on %d threads", sn_infer_form_name((int)options.form),
+                      sn_infer_signs_name((int)options.signs), threads);
+        sn_free(shared);
+    }
+    sn_free(alone);
+}
+
 START_TEST(networks_have_the_same_bits) {
     for (int centered = 0; centered < 2; centered++) {
         twin t;
         size_t bytes;
         twin_init(&t, 3, 12, 12, 5);
         void *packed = twin_pack(&t, twin_add_resnet(&t, 8, 1, 0.4, centered), &bytes);
-        for (int form = 0; form < SN_INFER_FORM_COUNT; form++) {
-            const sn_infer_options options = {.form = (sn_infer_form)form};
-            int classes;
-            float *alone = run_network(packed, bytes, options, 1, t.image, &classes);
-            for (int threads = 2; threads <= 3; threads++) {
-                float *shared = run_network(packed, bytes, options, threads, t.image, &classes);
-                ck_assert_msg(memcmp(alone, shared, (size_t)classes * sizeof *alone) == 0,
-                              "%s on %d threads", sn_infer_form_name(form), threads);
-                sn_free(shared);
-            }
-            sn_free(alone);
-        }
+        for (int form = 0; form < SN_INFER_FORM_COUNT; form++)
+            check_bits(packed, bytes, (sn_infer_options){.form = (sn_infer_form)form}, t.image);
+        sn_free(packed);
+        twin_free(&t);
+    }
+}
+END_TEST
+
+/* Threads take some of a band's filters each, and the sums of regions for themselves. */
+START_TEST(regions_have_the_same_bits) {
+    for (int centered = 0; centered < 2; centered++) {
+        twin t;
+        size_t bytes;
+        twin_init(&t, 10, 12, 12, 5);
+        const twin_conv conv = {20, 3, 3, 1, 1, 0.4, centered, SN_PACKER_RELU, false};
+        const twin_extra extra = {.region_channels = 4};
+        sn_packer_value x = twin_add_conv_extra(&t, 0, &conv, &extra);
+        x = twin_add_conv_extra(&t, twin_add_pool(&t, x, true, 2, 2, 0), &conv, &extra);
+        void *packed = twin_pack(&t, x, &bytes);
+        for (int form = 0; form < SN_INFER_FORM_COUNT; form++)
+            for (int signs = 0; signs < SN_INFER_SIGNS_COUNT; signs++)
+                check_bits(
+                    packed, bytes,
+                    (sn_infer_options){.form = (sn_infer_form)form, .signs = (sn_infer_signs)signs},
+                    t.image);
         sn_free(packed);
         twin_free(&t);
     }
@@ -179,6 +206,7 @@ int main(void) {
     tcase_add_test(tests, several_pools);
     tcase_add_test(tests, numbers_of_threads_that_are_refused);
     tcase_add_test(tests, networks_have_the_same_bits);
+    tcase_add_test(tests, regions_have_the_same_bits);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
 }

@@ -13,6 +13,7 @@ refused "resnet20, resnet18" "$program" --network vgg
 refused "'0'" "$program" --batch 1,0
 refused "two" "$program" --threads two
 refused "'1.5'" "$program" --density 0.5,1.5
+refused "'-1'" "$program" --region 8,-1
 refused "trinary" "$program" --weights trinary
 refused "shared" "$program" --forms share
 refused "portable" "$program" --isa sse
@@ -21,7 +22,7 @@ refused "nowhere/x.csv" "$program" --csv nowhere/x.csv
 refused "nowhere.sgn" "$program" --model nowhere.sgn --json
 refused "cannot import torch" "$script" --program "$program" --torch --python /bin/false
 "$script" --program "$program" --help >"$aside/help"
-for option in layers network model weights forms isa density batch threads rounds seconds seed csv torch; do
+for option in layers network model weights forms isa density region batch threads rounds seconds seed csv torch; do
     grep -q -- "--$option " "$aside/help" || die "no --$option in the help"
 done
 
@@ -56,6 +57,17 @@ awk -F, 'NR == 1 { n = NF } NF != n { exit 1 }' "$aside/rows.csv" || die "column
 grep -q '^signed-binary, auto: batch 1, threads 1, density 0.2$' "$aside/table" || die "no summary"
 grep -q '^  16to32ch-32x32-s2 ' "$aside/table" || die "a layer is missing: $(cat "$aside/table")"
 grep -q '^  mean of 1 ' "$aside/table" || die "no mean: $(cat "$aside/table")"
+
+# ---- regions: of weights that have them ----
+"$program" --layers 64ch-8x8 --batch 1 --threads 1 --rounds 1 --seconds 0 --density 0.3 --region 0,24,64 \
+    --weights signed-binary-centered,ternary --forms auto,dense --ours-only --json >"$aside/rows" 2>"$aside/error"
+check_rows 64ch-8x8
+for region in 0 24 64; do
+    [[ $(grep -c "\"weights\": \"signed-binary-centered\".*\"region_channels\": $region}" "$aside/rows") == 2 ]] ||
+        die "not two rows with regions of $region: $(cat "$aside/rows")"
+done
+[[ $(grep -c '"weights": "ternary".*"region_channels": 0}' "$aside/rows") == 2 ]] ||
+    die "not two rows of ternary: $(cat "$aside/rows")"
 
 # ---- a network, and PyTorch that only pretends ----
 cat >"$aside/python" <<'END'
