@@ -33,7 +33,10 @@ void sn_report_text(const sn_subject *subject, int dataset, const sn_evaluate_op
     printf("weights      %llu quantized, %llu effectual, density %.4f\n",
            (unsigned long long)r->model.quantized_weights,
            (unsigned long long)r->model.effectual_weights, density(&r->model));
-    printf("packed size  %zu bytes of weights, %zu bytes in all\n", r->model.weight_bytes,
+    printf("activations  %s", r->model.integer_layers ? "int8" : "fp32");
+    if (r->model.integer_layers)
+        printf(" in %d convolutions, fp32 in the others", r->model.integer_layers);
+    printf("\npacked size  %zu bytes of weights, %zu bytes in all\n", r->model.weight_bytes,
            r->model.packed_bytes);
     if (r->parity_images)
         printf("parity       %zu of %zu predictions differ from the training graph's, logits by "
@@ -70,15 +73,17 @@ sn_status sn_report_json(const sn_subject *subject, int dataset, const sn_evalua
                          const sn_evaluate_result *r, sn_error *error) {
     const bool compared = r->parity_images > 0;
     json_t *results = json_pack(
-        "{s:s, s:f, s:f, s:f, s:I, s:f, s:i, s:s, s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+        "{s:s, s:f, s:f, s:f, s:I, s:f, s:i, s:s, s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:o, "
+        "s:o}",
         "dataset", sn_dataset_name(dataset), "top1", r->accuracy.top1, "top5", r->accuracy.top5,
         "loss", r->accuracy.loss, "images", (json_int_t)r->accuracy.images, "images_per_second",
         r->images_per_second, "threads", options->threads, "isa",
         sn_infer_isa_name((int)r->model.isa), "form", sn_infer_form_name((int)options->infer.form),
-        "density", density(&r->model), "quantized_weights", (json_int_t)r->model.quantized_weights,
-        "effectual_weights", (json_int_t)r->model.effectual_weights, "weight_bytes",
-        (json_int_t)r->model.weight_bytes, "packed_bytes", (json_int_t)r->model.packed_bytes,
-        "parity_images", (json_int_t)r->parity_images, "parity_max_abs",
+        "integer_layers", r->model.integer_layers, "density", density(&r->model),
+        "quantized_weights", (json_int_t)r->model.quantized_weights, "effectual_weights",
+        (json_int_t)r->model.effectual_weights, "weight_bytes", (json_int_t)r->model.weight_bytes,
+        "packed_bytes", (json_int_t)r->model.packed_bytes, "parity_images",
+        (json_int_t)r->parity_images, "parity_max_abs",
         compared ? json_real(r->parity_max_abs) : json_null(), "parity_mismatches",
         compared ? json_integer((json_int_t)r->parity_mismatches) : json_null());
     return sn_report_object(subject, results, error);

@@ -80,6 +80,7 @@ static sn_infer_status survey_next(survey *s, sn_infer_layer *layer) {
         sn_infer_overlap_read(&s->overlap, layer->input_b);
     sn_infer_overlap_begin(&s->overlap, layer->output);
     s->info.weight_bytes += (size_t)layer->payload_bytes;
+    s->info.integer_layers += layer->input_scale != 0;
     if (layer->weight_kind > SN_INFER_WEIGHTS_FP32) {
         s->info.quantized_weights += layer->out.channels * layer->weights_per_filter;
         s->info.effectual_weights += layer->effectual_weights;

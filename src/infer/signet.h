@@ -90,6 +90,7 @@ typedef struct sn_infer_info {
     int channels, height, width;  /* of the input image */
     int classes;                  /* logits: all elements of the last output */
     int layers;                   /* instructions */
+    int integer_layers;           /* of those: convolutions that round what they read */
     sn_infer_isa isa;             /* the one that runs it; never AUTO */
     size_t packed_bytes;          /* the whole model */
     size_t weight_bytes;          /* of those: weights, masks, signs, scales and biases */

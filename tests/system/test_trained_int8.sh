@@ -25,12 +25,15 @@ cmp model.sgn same.sgn || die '--act int8 is not what was trained'
 "$eval" run/best.h5 --limit-test 1000 --predictions direct.csv --json >eval.json
 "$eval" model.sgn --limit-test 1000 --predictions model.csv >/dev/null
 cmp direct.csv model.csv || die 'evaluated without a file it predicts something else'
+[[ $(members eval.json integer_layers) == 18 ]] || die "$(cat eval.json)"
+"$eval" model.sgn --limit-test 10 | grep -qx 'activations  int8 in 18 convolutions, fp32 in the others' || die 'activations'
 # The training graph rounds alike, but for values at the edge of a step.
 awk '/parity_mismatches/ { n = $2 + 0; exit !(n < 20) }' eval.json || die "$(grep parity eval.json)"
 
 # ---- floats when they are asked for, in the training graph as well ----
 "$eval" run/best.h5 --act fp32 --limit-test 1000 --predictions float.csv --json >eval.json
 ! cmp -s direct.csv float.csv || die '--act fp32 does nothing'
+[[ $(members eval.json integer_layers) == 0 ]] || die "$(cat eval.json)"
 [[ $(members eval.json parity_mismatches) == 0 ]] || die "$(grep parity eval.json)"
 [[ $(rounded fp32 run/best.h5 --act fp32) == 21 ]] || die "$(cat plan.json)"
 
@@ -46,7 +49,7 @@ awk '/parity_mismatches/ { n = $2 + 0; exit !(n < 20) }' eval.json || die "$(gre
     --teacher run/best.h5 --out student >/dev/null || die '--teacher, --ema, --precision'
 [[ $(rounded uint8 student/best.h5) == 18 ]] || die "$(cat plan.json)"
 "$train" "${small[@]}" --act int8 --summary >look.txt
-grep -Eq '^layer1\.0\.conv2 +conv 3x3/1 \+ bn +4x32x32 +152 +144 ' look.txt || die "$(cat look.txt)"
+grep -Eq '^layer1\.0\.conv2 +conv 3x3/1 signed +4x32x32 +144 ' look.txt || die "$(cat look.txt)"
 ! grep -q fake_quantize look.txt || die "no layer: $(cat look.txt)"
 "$train" "${small[@]}" --act int8 --profile >look.txt
 grep -Eq '^fake_quantize +4x32x32 +7 ' look.txt || die "$(cat look.txt)"
