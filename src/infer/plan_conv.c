@@ -105,12 +105,14 @@ static double predict_frame(const sn_infer_layer *layer) {
         bands * layer->in.channels * conv->stage.channel * (conv->integers ? 3 : 1);
     const double stored = columns * conv->stage.to.rows * layer->out.channels;
     const double windows = columns * bands * conv->rows, regions = layer->regions;
+    const double taps = layer->kernel_height * layer->kernel_width;
     double ns = (staged + stored) * (double)costs->stage;
-    if (conv->box)
-        ns += (staged + windows * layer->kernel_height * layer->kernel_width * regions) *
-              (double)costs->add;
-    if (conv->box && layer->regions > 1) /* every output takes them in */
-        ns += windows * layer->out.channels * regions * (double)costs->add;
+    if (conv->box && layer->regions == 1)
+        ns += (staged + windows * taps) * (double)costs->add;
+    else if (conv->box) /* one for each, of floats; and every output takes all of them in */
+        ns +=
+            (staged + (conv->integers ? 2 : 1) * windows * regions * (taps + layer->out.channels)) *
+            (double)costs->add;
     return ns;
 }
 
