@@ -177,6 +177,33 @@ const sn_labels *sn_checkpoint_labels(const sn_checkpoint *checkpoint) {
     return &checkpoint->labels;
 }
 
+/* What values with that role must be, or NULL when this is one. */
+static const char *wanted_value(sn_role role, float value) {
+    switch (role) {
+    case SN_ROLE_INPUT_RANGE:
+        return value >= 0 ? NULL : "a range is 0 or more";
+    case SN_ROLE_SIGN:
+        return fabsf(value) == 1 ? NULL : "signs are +1 or -1";
+    case SN_ROLE_SIGN_EVIDENCE:
+        return fabsf(value) <= 1 ? NULL : "evidence is from -1 to 1";
+    default:
+        return NULL;
+    }
+}
+
+static sn_status check_values(const sn_checkpoint *checkpoint, const char *name,
+                              const sn_parameter *entry, sn_error *error) {
+    for (size_t i = 0; i < entry->count; i++) {
+        const float value = entry->value[i];
+        SN_RETURN_IF(!isfinite(value), error, SN_ERROR_DATA,
+                     "%s: %s holds values that are not finite", checkpoint->path, name);
+        const char *wanted = wanted_value(entry->role, value);
+        SN_RETURN_IF(wanted, error, SN_ERROR_DATA, "%s: %s holds %g; %s", checkpoint->path, name,
+                     (double)value, wanted);
+    }
+    return SN_OK;
+}
+
 sn_status sn_checkpoint_read_parameters(const sn_checkpoint *checkpoint, sn_parameters *parameters,
                                         sn_error *error) {
     const size_t count = sn_parameters_count(parameters);
@@ -194,13 +221,7 @@ sn_status sn_checkpoint_read_parameters(const sn_checkpoint *checkpoint, sn_para
             sn_h5_read_floats(&checkpoint->h5, name, &entry->shape, entry->value, &inner) != SN_OK,
             error, SN_ERROR_DATA, "%.900s: a checkpoint of another architecture than %s",
             inner.message, arch);
-        for (size_t j = 0; j < entry->count; j++) {
-            SN_RETURN_IF(!isfinite(entry->value[j]), error, SN_ERROR_DATA,
-                         "%s: %s holds values that are not finite", checkpoint->path, name);
-            SN_RETURN_IF(entry->role == SN_ROLE_SIGN && fabsf(entry->value[j]) != 1, error,
-                         SN_ERROR_DATA, "%s: %s holds %g; signs are +1 or -1", checkpoint->path,
-                         name, (double)entry->value[j]);
-        }
+        SN_TRY(check_values(checkpoint, name, entry, error));
     }
     return SN_OK;
 }

@@ -44,9 +44,8 @@ static const sn_option options[] = {
      .group = "Quantization",
      .help = "gradient estimator; auto: ede, or ste where the quantizer has several steps"},
     {"delta-ratio", FIELD(quant.delta_ratio), REAL(-1, 10, "-1"), .group = "Quantization",
-     .help =
-         "threshold as a share of a filter's largest |weight|, for ternary of the mean; negative: "
-         "0.05, for ternary 0.7"},
+     .help = "threshold as a share of a region's largest |weight|, for ternary of a filter's mean; "
+             "negative: 0.05, for ternary 0.7"},
     {"positive-fraction", FIELD(quant.positive_fraction), REAL(0, 1, "0.5"),
      .group = "Quantization", .help = "signs fixed: share of regions with weights {0,+a}"},
     {"region", FIELD(quant.region_channels), .kind = SN_OPTION_COUNT, .value_name = "N",

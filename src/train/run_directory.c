@@ -149,6 +149,31 @@ static sn_status kept_length(const char *path, const char *text, bool heading, e
     return SN_OK;
 }
 
+/* Whether these are lines of layers.csv from before it got its latest columns. */
+static bool lacks_columns(const char *text) {
+    const size_t length = strcspn(text, "\n");
+    return length > 0 && text[length] && strncmp(text, sn_diagnostics_heading, length) == 0 &&
+           sn_diagnostics_heading[length] == ',';
+}
+
+/* Such lines with all columns, the missing ones empty. */
+static sn_status write_all_columns(const char *path, const char *text, sn_error *error) {
+    const char *missing = sn_diagnostics_heading + strcspn(text, "\n");
+    char commas[16] = "";
+    size_t lines = 0, used = 0;
+    for (const char *at = missing; (at = strchr(at, ',')) != NULL && used < sizeof commas - 1; at++)
+        commas[used++] = ',';
+    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    char *wide = sn_alloc(strlen(text) + strlen(missing) + lines * used + 1), *to = wide;
+    SN_RETURN_IF(!wide, error, SN_ERROR_MEMORY, "out of memory for %s", path);
+    for (const char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+        to += sprintf(to, "%.*s%s\n", (int)(end - line), line, line == text ? missing : commas);
+    const sn_status status = sn_file_write(path, wide, (size_t)(to - wide), error);
+    sn_free(wide);
+    return status;
+}
+
 /* What a killed process may have left. */
 static void remove_temporaries(const sn_run_directory *directory) {
     static const char *const names[] = {"last.h5.tmp", "best.h5.tmp"};
@@ -169,7 +194,11 @@ static sn_status trim_log(const sn_run_directory *directory, const char *name, b
         return SN_OK;
     SN_TRY(sn_file_read(path, METRICS_LIMIT, &text, &size, error));
     sn_status status = kept_length(path, (const char *)text, heading, read, epoch, &kept, error);
-    if (status == SN_OK && kept < size)
+    if (status == SN_OK)
+        text[kept] = '\0';
+    if (status == SN_OK && heading && lacks_columns((const char *)text))
+        status = write_all_columns(path, (const char *)text, error);
+    else if (status == SN_OK && kept < size)
         status = sn_file_write(path, text, kept, error);
     sn_free(text);
     return status;

@@ -20,8 +20,8 @@ matrix() {
 matrix -e 1 fp32 'signed-binary-region-*' >table.md 2>matrix.err || die "failed: $(cat matrix.err)"
 [[ $(wc -l <table.md) -eq 5 ]] || die "not three runs: $(cat table.md)"
 # shellcheck disable=SC2016 # Markdown
-sed -n 3p table.md | grep -q '^| `--width 0.25 --quant fp32` | 1 | 0 | [0-9.]* | 1 | all |$' || die "$(cat table.md)"
-sed -n 4p table.md | grep -Eq -- '--estimator ede --region 8 --signs init` \| 1 \| 0 \| [0-9.]+ \| 0\.[0-9]+ \| [0-9]+ \|$' ||
+sed -n 3p table.md | grep -q '^| `--width 0.25 --quant fp32 --limit-train 128 --limit-test 100 --batch 64` | 1 | 0 | [0-9.]* | 1 | all |$' || die "$(cat table.md)"
+sed -n 4p table.md | grep -Eq -- '--estimator ede --region 8 --signs init --limit-train 128 --limit-test 100 --batch 64` \| 1 \| 0 \| [0-9.]+ \| 0\.[0-9]+ \| [0-9]+ \|$' ||
     die "$(cat table.md)"
 grep -q -- '--region 4 ' table.md || die "$(cat table.md)"
 
@@ -38,6 +38,24 @@ status=0
 matrix no-such-run >/dev/null 2>refused.err || status=$?
 [[ $status -eq 2 && $(wc -l <refused.err) -eq 1 ]] || die "status $status: $(cat refused.err)"
 status=0
-root/scripts/table runs/none >/dev/null 2>refused.err || status=$?
+root/scripts/matrix -d no-such-set -j 1 -o bad fp32 >refused.out 2>refused.err || status=$?
+[[ $status -eq 2 && $(wc -l <refused.err) -eq 1 && ! -s refused.out && ! -e bad ]] ||
+    die "status $status: $(cat refused.err)"
+root/scripts/matrix -h >help 2>refused.err || die 'no help'
+[[ ! -s refused.err && $(cat help) == *'usage: scripts/matrix'* ]] || die "help: $(cat help refused.err)"
+
+# Every run is one of its own, also where there are no options for all of them.
+mkdir -p other/scripts
+cp root/scripts/* other/scripts/
+# shellcheck disable=SC2016 # for the stub
+printf '#!/bin/sh\necho "$*" >>"%s"\nexit 2\n' "$PWD/given" >other/train
+chmod +x other/train
+other/scripts/matrix -j 1 -o none 'signed-binary-region-*' 2>/dev/null && die 'failed trainings go unnoticed'
+[[ $(wc -l <given) -eq 2 && $(tail -n 1 given) == *' --region 4 --out none/signed-binary-region-4' ]] ||
+    die "trained: $(cat given)"
+
+status=0
+root/scripts/table runs/fp32 runs/none >refused.out 2>refused.err || status=$?
+[[ ! -s refused.out ]] || die "a part of a table: $(cat refused.out)"
 [[ $status -eq 2 && $(cat refused.err) == *'runs/none has no finished epoch' ]] ||
     die "status $status: $(cat refused.err)"

@@ -30,7 +30,7 @@ static void make_run(sn_train_config *config) {
     test_run run;
     sn_error error;
     path_of("run", out);
-    configure(config, "epochs", "1", "signs", "init", "out", out, NULL);
+    configure(config, "epochs", "1", "signs", "learned", "act", "int8", "out", out, NULL);
     if (run_training(config, 0, &run, &error) != SN_OK)
         ck_abort_msg("%s", error.message);
     end_training(&run);
@@ -158,20 +158,35 @@ START_TEST(values_that_are_not_finite_are_refused) {
 }
 END_TEST
 
-START_TEST(signs_other_than_one_are_refused) {
+static const struct {
+    const char *name;
+    float value;
+    const char *message;
+} impossible[] = {
+    {"weight_sign", 0.5F, "weight_sign holds 0.5; signs are +1 or -1"},
+    {"weight_sign", 0, "weight_sign holds 0; signs are +1 or -1"},
+    {"input_range", -1, "input_range holds -1; a range is 0 or more"},
+    {"weight_sign_evidence", 1e30F, "weight_sign_evidence holds 1e+30; evidence is from -1 to 1"},
+    {"weight_sign_evidence", -1.5F, "weight_sign_evidence holds -1.5; evidence is from -1 to 1"},
+};
+
+START_TEST(impossible_values_are_refused) {
     sn_train_config config;
-    char path[SN_RUN_PATH_SIZE];
+    char path[SN_RUN_PATH_SIZE], name[64];
+    float values[64];
     sn_error error;
     make_run(&config);
-    hid_t file = open_for_writing(path);
-    const hid_t set = H5Dopen2(file, "state/layer1.0.conv1.weight_sign", H5P_DEFAULT);
-    float signs[64] = {1, -1, 0.5F};
+    const hid_t file = open_for_writing(path);
+    snprintf(name, sizeof name, "state/layer1.0.conv1.%s", impossible[_i].name);
+    const hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
     ck_assert(set >= 0);
-    ck_assert(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, signs) >= 0);
+    ck_assert(H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    values[0] = impossible[_i].value;
+    ck_assert(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
     H5Dclose(set);
     H5Fclose(file);
     ck_assert_int_eq(open_and_read(path, &error), SN_ERROR_DATA);
-    ck_assert_ptr_nonnull(strstr(error.message, "layer1.0.conv1.weight_sign holds 0.5"));
+    ck_assert_msg(strstr(error.message, impossible[_i].message) != NULL, "%s", error.message);
 }
 END_TEST
 
@@ -243,7 +258,8 @@ Suite *checkpoint_suite(void) {
     tcase_add_test(tcase, a_file_cut_short_is_refused);
     tcase_add_test(tcase, another_architecture_is_refused);
     tcase_add_test(tcase, values_that_are_not_finite_are_refused);
-    tcase_add_test(tcase, signs_other_than_one_are_refused);
+    tcase_add_loop_test(tcase, impossible_values_are_refused, 0,
+                        sizeof impossible / sizeof *impossible);
     tcase_add_test(tcase, classes_are_named);
     tcase_add_test(tcase, a_folder_that_holds_a_run_is_refused);
     suite_add_tcase(suite, tcase);

@@ -135,9 +135,8 @@ START_TEST(a_run_stopped_within_an_epoch_continues_with_the_next_step) {
 }
 END_TEST
 
-/* As after a crash between the line and the checkpoint, or in the middle of a line. */
-START_TEST(lines_behind_the_checkpoint_are_dropped) {
-    char whole[SN_RUN_PATH_SIZE], parts[SN_RUN_PATH_SIZE], metrics[SN_RUN_PATH_SIZE + 16];
+/* Two epochs, and the first of two. */
+static void run_whole_and_half(char whole[SN_RUN_PATH_SIZE], char parts[SN_RUN_PATH_SIZE]) {
     sn_train_config config;
     test_run run;
     configure(&config, "epochs", "2", "out", in_folder(whole, "whole"), NULL);
@@ -146,6 +145,14 @@ START_TEST(lines_behind_the_checkpoint_are_dropped) {
     configure(&config, "epochs", "2", "out", in_folder(parts, "parts"), "stop-after", "1", NULL);
     must_run(&config, 0, &run);
     end_training(&run);
+}
+
+/* As after a crash between the line and the checkpoint, or in the middle of a line. */
+START_TEST(lines_behind_the_checkpoint_are_dropped) {
+    char whole[SN_RUN_PATH_SIZE], parts[SN_RUN_PATH_SIZE], metrics[SN_RUN_PATH_SIZE + 16];
+    sn_train_config config;
+    test_run run;
+    run_whole_and_half(whole, parts);
     snprintf(metrics, sizeof metrics, "%s/metrics.jsonl", parts);
     FILE *file = fopen(metrics, "a");
     fputs("{\"epoch\": 2, \"loss\": 99}\n{\"epoch\": 3, \"lo", file);
@@ -160,6 +167,49 @@ START_TEST(lines_behind_the_checkpoint_are_dropped) {
     check_same_metrics(whole, parts);
     char *x = read_text(whole, "layers.csv"), *y = read_text(parts, "layers.csv");
     ck_assert_str_eq(x, y);
+    free(x);
+    free(y);
+}
+END_TEST
+
+/* Every line of layers.csv without its last `columns`; writes the file when `path` is not NULL. */
+static char *cut_columns(char *text, int columns, const char *path) {
+    char *to = text;
+    for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        size_t length = (size_t)(end - line);
+        for (int left = columns; left > 0; left -= line[length] == ',')
+            length--;
+        memmove(to, line, length);
+        to += length;
+        *to++ = '\n';
+    }
+    *to = '\0';
+    if (path)
+        ck_assert_int_eq(sn_file_write(path, text, strlen(text), NULL), SN_OK);
+    return text;
+}
+
+/* layers.csv as runs left it that began before its last two columns were there. */
+START_TEST(an_older_layers_csv_gets_its_missing_columns) {
+    char whole[SN_RUN_PATH_SIZE], parts[SN_RUN_PATH_SIZE], path[SN_RUN_PATH_SIZE + 16];
+    sn_train_config config;
+    test_run run;
+    run_whole_and_half(whole, parts);
+    snprintf(path, sizeof path, "%s/layers.csv", parts);
+    free(cut_columns(read_text(parts, "layers.csv"), 2, path));
+    configure(&config, "epochs", "2", "resume", parts, NULL);
+    must_run(&config, 0, &run);
+    end_training(&run);
+
+    char *x = read_text(whole, "layers.csv"), *y = read_text(parts, "layers.csv");
+    ck_assert_int_eq(strncmp(x, y, strcspn(x, "\n") + 1), 0);
+    const char *first = strchr(y, '\n') + 1, *last = strstr(x, "\n2,"), *now = strstr(y, "\n2,");
+    ck_assert_ptr_nonnull(last);
+    ck_assert_ptr_nonnull(now);
+    ck_assert_str_eq(last, now);
+    const char *end = strchr(first, '\n');
+    ck_assert_int_eq(strncmp(end - 2, ",,", 2), 0);
+    ck_assert_str_eq(cut_columns(x, 2, NULL), cut_columns(y, 2, NULL));
     free(x);
     free(y);
 }
@@ -391,6 +441,7 @@ Suite *trainer_suite(void) {
     tcase_add_loop_test(tcase, a_run_stopped_within_an_epoch_continues_with_the_next_step, 0,
                         RESUMES);
     tcase_add_test(tcase, lines_behind_the_checkpoint_are_dropped);
+    tcase_add_test(tcase, an_older_layers_csv_gets_its_missing_columns);
     tcase_add_test(tcase, a_diverging_run_says_so);
     tcase_add_test(tcase, values_that_overflow_are_not_saved);
     tcase_add_test(tcase, fewer_epochs_than_were_run_are_refused);
