@@ -185,9 +185,10 @@ static int report_end(const sn_trainer *trainer, const sn_train_config *config) 
         printf("best top-1 %.2f %% after epoch %llu: %s/best.h5\n", state->best_top1,
                (unsigned long long)state->best_epoch, directory);
     if (state->epoch < config->epochs)
-        fprintf(stderr, "train: stopped in epoch %llu of %llu; continue with --resume %s\n",
-                (unsigned long long)state->epoch + 1, (unsigned long long)config->epochs,
-                directory);
+        fprintf(stderr, "train: stopped %s epoch %llu of %llu; continue with --resume %s\n",
+                state->step > 0 ? "in" : "after",
+                (unsigned long long)state->epoch + (state->step > 0),
+                (unsigned long long)config->epochs, directory);
     if (state->epoch == config->epochs || stop_signal == 0)
         return EXIT_SUCCESS;
     return stop_signal == SIGINT ? SN_EXIT_INTERRUPTED : SN_EXIT_TERMINATED;

@@ -198,8 +198,8 @@ static sn_status trim_log(const sn_run_directory *directory, const char *name, b
         text[kept] = '\0';
     if (status == SN_OK && heading && lacks_columns((const char *)text))
         status = write_all_columns(path, (const char *)text, error);
-    else if (status == SN_OK && kept < size)
-        status = sn_file_write(path, text, kept, error);
+    else if (status == SN_OK && kept < size && truncate(path, (off_t)kept) != 0)
+        status = sn_error_set(error, SN_ERROR_IO, "%s: cannot write: %s", path, strerror(errno));
     sn_free(text);
     return status;
 }
@@ -209,9 +209,11 @@ sn_status sn_run_directory_reopen(const char *path, uint64_t epoch, sn_run_direc
     directory->metrics = directory->layers = NULL;
     snprintf(directory->path, sizeof directory->path, "%s", path);
     SN_TRY(sn_file_check_directory(path, error));
+    /* First of all, as it is the lock: another process may be about to write what would be trimmed.
+     */
+    SN_TRY(open_metrics(directory, error));
     SN_TRY(trim_log(directory, "metrics.jsonl", false, epoch_of_metrics, epoch, error));
     SN_TRY(trim_log(directory, "layers.csv", true, epoch_of_layers, epoch, error));
-    SN_TRY(open_metrics(directory, error));
     SN_TRY(open_layers(directory, error));
     remove_temporaries(directory);
     return SN_OK;

@@ -294,9 +294,18 @@ START_TEST(one_process_at_a_time_trains_a_run) {
     sn_error error;
     configure(&config, "epochs", "2", "out", in_folder(out, "run"), "stop-after", "1", NULL);
     must_run(&config, 0, &first); /* its trainer still holds the run */
+    /* A line whose checkpoint that process has still to write. */
+    char path[SN_RUN_PATH_SIZE + 16];
+    snprintf(path, sizeof path, "%s/metrics.jsonl", out);
+    FILE *file = fopen(path, "a");
+    fputs("{\"epoch\": 2}\n", file);
+    fclose(file);
     configure(&config, "epochs", "2", "resume", out, NULL);
     ck_assert_int_eq(run_training(&config, 0, &second, &error), SN_ERROR_IO);
     ck_assert_ptr_nonnull(strstr(error.message, "another process"));
+    char *text = read_text(out, "metrics.jsonl");
+    ck_assert_ptr_nonnull(strstr(text, "{\"epoch\": 2}"));
+    free(text);
     end_training(&second);
     end_training(&first);
 }
