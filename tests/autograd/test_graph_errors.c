@@ -80,6 +80,18 @@ START_TEST(test_elementwise) {
     REFUSED(b, sn_prelu(b.graph, b.image, b.bias, &b.y, error), "prelu", "slope [4]");
     REFUSED(b, sn_prelu(b.graph, b.matrix, b.vector, &b.y, error), "prelu", "input [2, 3]");
     REFUSED(b, sn_prelu(b.graph, b.image, b.matrix, &b.y, error), "prelu", "slope [2, 3]");
+    const sn_fake_quantize_attributes usual = {0.9, false}, beyond = {1.1, false};
+    sn_tensor *range = new_parameter(&b, "range", sn_shape_1(1), SN_ROLE_INPUT_RANGE);
+    REFUSED(b, sn_fake_quantize(b.graph, b.image, range, &beyond, &b.y, error), "fake_quantize",
+            "momentum 1.1");
+    REFUSED(b, sn_fake_quantize(b.graph, b.image, b.mean, &usual, &b.y, error), "fake_quantize",
+            "range [3]");
+    REFUSED(b, sn_fake_quantize(b.graph, b.image, b.vector, &usual, &b.y, error), "fake_quantize",
+            "state 1 must be a parameter that is not trained");
+    REFUSED(b, sn_fake_quantize(b.graph, b.image, NULL, &usual, &b.y, error), "fake_quantize",
+            "no range");
+    REFUSED(b, sn_fake_quantize(b.graph, b.labels, range, &usual, &b.y, error), "fake_quantize",
+            "operand 1 is labels");
     close_workbench(&b);
 }
 END_TEST
@@ -218,13 +230,11 @@ END_TEST
 /* Every op of the table is refused at least once above: a new op needs its own lines there. */
 START_TEST(test_all_ops_are_here) {
     /* make_plain takes any tensor; the convolutions share their checks. */
-    static const char *const covered[] = {"add",           "average_pool",
-                                          "batch_norm",    "conv2d_gemm",
-                                          "conv2d_onednn", "conv2d_winograd",
-                                          "cross_entropy", "global_average_pool",
-                                          "hardtanh",      "linear",
-                                          "make_plain",    "max_pool",
-                                          "prelu",         "relu"};
+    static const char *const covered[] = {"add",           "average_pool",  "batch_norm",
+                                          "conv2d_gemm",   "conv2d_onednn", "conv2d_winograd",
+                                          "cross_entropy", "fake_quantize", "global_average_pool",
+                                          "hardtanh",      "linear",        "make_plain",
+                                          "max_pool",      "prelu",         "relu"};
     for (size_t i = 0; sn_op_at(i); i++) {
         bool found = false;
         for (size_t k = 0; k < sizeof covered / sizeof *covered; k++)

@@ -82,8 +82,10 @@ START_TEST(test_layout) {
     size_t used = 0;
     for (int role = 0; role < SN_ROLE_COUNT; role++) {
         const sn_parameter *entry = sn_parameters_at(table, (size_t)role);
-        const bool buffer = role == SN_ROLE_RUNNING_MEAN || role == SN_ROLE_RUNNING_VARIANCE ||
-                            role == SN_ROLE_INPUT_RANGE;
+        const bool statistic = role == SN_ROLE_RUNNING_MEAN || role == SN_ROLE_RUNNING_VARIANCE;
+        const bool buffer = statistic || role == SN_ROLE_INPUT_RANGE || role == SN_ROLE_SIGN ||
+                            role == SN_ROLE_SIGN_EVIDENCE;
+        ck_assert_int_eq(sn_role_is_statistic((sn_role)role), statistic);
         ck_assert_int_eq(sn_role_is_trained((sn_role)role), !buffer);
         ck_assert_uint_eq((uintptr_t)entry->value % SN_ALIGNMENT, 0);
         ck_assert_int_eq(entry->gradient == NULL, buffer);

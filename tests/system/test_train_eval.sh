@@ -71,6 +71,7 @@ fi
 for end in INT:130 TERM:143; do
     signal=${end%:*}
     out=parts-$signal
+    : >interrupted.txt # not what the one before has left there
     "$train" "${small[@]}" --limit-train 1280 --epochs 3 --seed 6 \
         --out "$out" >interrupted.txt 2>interrupted.err &
     child=$!
