@@ -17,7 +17,7 @@ matrix() {
         -x '--limit-train 128 --limit-test 100 --width 0.25 --batch 64' "$@"
 }
 
-matrix -e 1 fp32 'signed-binary-region-*' >table.md 2>matrix.err || die "failed: $(cat matrix.err)"
+matrix -e 1 fp32 'signed-binary-region-[48]' >table.md 2>matrix.err || die "failed: $(cat matrix.err)"
 [[ $(wc -l <table.md) -eq 5 ]] || die "not three runs: $(cat table.md)"
 # shellcheck disable=SC2016 # Markdown
 sed -n 3p table.md | grep -q '^| `--width 0.25 --quant fp32 --limit-train 128 --limit-test 100 --batch 64` | 1 | 0 | [0-9.]* | 1 | all |$' || die "$(cat table.md)"
@@ -50,7 +50,7 @@ cp root/scripts/* other/scripts/
 # shellcheck disable=SC2016 # for the stub
 printf '#!/bin/sh\necho "$*" >>"%s"\nexit 2\n' "$PWD/given" >other/train
 chmod +x other/train
-other/scripts/matrix -j 1 -o none 'signed-binary-region-*' 2>/dev/null && die 'failed trainings go unnoticed'
+other/scripts/matrix -j 1 -o none 'signed-binary-region-[48]' 2>/dev/null && die 'failed trainings go unnoticed'
 [[ $(wc -l <given) -eq 2 && $(tail -n 1 given) == *' --region 4 --out none/signed-binary-region-4' ]] ||
     die "trained: $(cat given)"
 
