@@ -15,7 +15,7 @@
 #include "autograd/graph.h"
 #include "autograd/lanes.h"
 
-enum { SN_MAX_INPUTS = 5, SN_MAX_STATES = 2, SN_MAX_PHASES = 4, SN_MAX_ATTRIBUTES_SIZE = 64 };
+enum { SN_MAX_INPUTS = 5, SN_MAX_STATES = 2, SN_MAX_PHASES = 4, SN_MAX_ATTRIBUTES_SIZE = 72 };
 
 /* How a tensor lies in memory. */
 typedef enum sn_format {

@@ -34,6 +34,10 @@ typedef struct sn_fake_quantize_attributes {
     bool is_signed;
 } sn_fake_quantize_attributes;
 
+typedef struct sn_center_channels_attributes {
+    bool is_signed; /* as fake_quantize's, where there is a range */
+} sn_center_channels_attributes;
+
 /* All [C] but the residual, which has x's shape. */
 typedef struct sn_batch_norm_operands {
     sn_tensor *gamma, *beta, *running_mean, *running_variance;
@@ -72,6 +76,14 @@ sn_status sn_fake_quantize(sn_graph *graph, sn_tensor *x, sn_tensor *range,
 
 /* The step for that range; 0: none. */
 sn_real sn_fake_quantize_step(sn_real range, bool is_signed);
+
+/* x - mean_c x: takes the mean over all channels off every pixel. `range` is NULL, or that of the
+ * fake_quantize which x comes from: then the mean is rounded to a whole number of its steps,
+ *     y = step (q - floor((sum_c q + floor(C / 2)) / C)),     q = x / step
+ * The gradient is dy - mean_c dy in both cases. */
+sn_status sn_center_channels(sn_graph *graph, sn_tensor *x, sn_tensor *range,
+                             const sn_center_channels_attributes *attributes, sn_tensor **y,
+                             sn_error *error);
 
 /* max(x, 0); the gradient at 0 is 0. */
 sn_status sn_relu(sn_graph *graph, sn_tensor *x, sn_tensor **y, sn_error *error);

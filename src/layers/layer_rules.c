@@ -19,6 +19,7 @@ static const sn_option keys[] = {
     {"region", FIELD(region_channels), .kind = SN_OPTION_COUNT, .zero_name = "filter",
      .maximum = SN_REGION_MAX_CHANNELS},
     {"signs", FIELD(sign_rule), .kind = SN_OPTION_CHOICE, .choice_name = sn_sign_rule_name},
+    {"center", FIELD(center), .kind = SN_OPTION_CHOICE, .choice_name = sn_center_name},
 };
 
 static const sn_option quantizer_key = {"quant", FIELD(quantizer), .kind = SN_OPTION_CHOICE,
@@ -43,7 +44,7 @@ static sn_status set_key(char *assignment, const char *rule, sn_quant_options *q
     SN_RETURN_IF(!value || !key, error, SN_ERROR_ARGUMENT,
                  "--layer '%s': '%s' is not KEY=VALUE with one of delta, estimator, scale, "
                  "positive, region, "
-                 "signs",
+                 "signs, center",
                  rule, assignment);
     return set(key, value, rule, quant, error);
 }
@@ -66,6 +67,11 @@ static sn_status parse_rule(const char *text, const sn_quant_options *base, sn_l
     if (rule->quant.quantizer != base->quantizer) {
         rule->quant.delta_ratio = -1;
         rule->quant.estimator = sn_choice_find(sn_estimator_name, "auto");
+        /* signed-binary in a network of signed-binary with centred weights, a quantizer by
+         * another name, is no change. */
+        if (sn_quantizer_at(rule->quant.quantizer)->center != SN_CENTER_ACTIVATIONS ||
+            !sn_quantizer_at(base->quantizer)->sign_evidence)
+            rule->quant.center = SN_CENTER_AUTO;
     }
     if (!sn_quantizer_at(rule->quant.quantizer)->sign_evidence) {
         rule->quant.region_channels = 0;

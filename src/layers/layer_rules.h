@@ -2,11 +2,12 @@
  *
  * PATTERN is matched, as file names are by a shell, against the full name of a convolution
  * ("layer3.0.conv2", "conv1", "layer2.0.downsample.0"); * matches dots too. QUANT is a name of
- * --quant; keys are delta, estimator, scale, positive, region and signs, the values those of
- * --delta-ratio, --estimator, --scale, --positive-fraction, --region and --signs. The last rule
- * that matches a layer decides about it. A rule starts from the options of the network; one with
- * another quantizer takes the delta ratio and estimator that are that quantizer's own, unless the
- * rule says otherwise, and regions and signs only where it has them. */
+ * --quant; keys are delta, estimator, scale, positive, region, signs and center, the values those
+ * of
+ * --delta-ratio, --estimator, --scale, --positive-fraction, --region, --signs and --center. The
+ * last rule that matches a layer decides about it. A rule starts from the options of the network;
+ * one with another quantizer takes the delta ratio, estimator and centring that are that
+ * quantizer's own, unless the rule says otherwise, and regions and signs only where it has them. */
 #ifndef SN_LAYERS_LAYER_RULES_H
 #define SN_LAYERS_LAYER_RULES_H
 

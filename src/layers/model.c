@@ -93,7 +93,7 @@ sn_status sn_model_build(const sn_model_options *options, sn_graph *graph, sn_te
     SN_TRY(sn_quant_resolve(&resolved, error));
     sn_layer_rules rules;
     SN_TRY(sn_layer_rules_parse(options->layer_rules, &options->quant, &rules, error));
-    const sn_builder builder = {graph, &options->quant, &rules, options->activation,
+    const sn_builder builder = {graph, &resolved, &rules, options->activation,
                                 (sn_act)options->act};
     const bool large =
         a->imagenet && (options->height > SMALL_IMAGE || options->image_width > SMALL_IMAGE);

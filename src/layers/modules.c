@@ -63,6 +63,8 @@ sn_status sn_module_conv(const sn_builder *builder, const char *name,
     if (builder->act == SN_ACT_INT8 && quantized &&
         sn_code_has_few_bits(sn_quantizer_at(quant->quantizer)->code))
         SN_TRY(sn_round_input(builder->graph, name, x, &x, error));
+    if (quantized && quant->center == SN_CENTER_ACTIVATIONS)
+        SN_TRY(sn_center_input(builder->graph, x, &x, error));
     sn_tensor *weight;
     SN_TRY(parameter(builder, name, "weight", shape, quantized ? SN_ROLE_LATENT : SN_ROLE_WEIGHT,
                      init, &weight, error));

@@ -35,8 +35,23 @@ sn_status sn_round_input(sn_graph *graph, const char *name, sn_tensor *x, sn_ten
     return sn_fake_quantize(graph, x, range, &attributes, y, error);
 }
 
-float sn_input_rounding(const sn_tensor *x, bool *is_signed) {
+sn_status sn_center_input(sn_graph *graph, sn_tensor *x, sn_tensor **y, sn_error *error) {
+    sn_center_channels_attributes attributes = {.is_signed = false};
     const sn_node *node = x->producer;
+    if (!node || node->op != &sn_op_fake_quantize)
+        return sn_center_channels(graph, x, NULL, &attributes, y, error);
+    const sn_fake_quantize_attributes *rounding = (const void *)node->attributes;
+    attributes.is_signed = rounding->is_signed;
+    return sn_center_channels(graph, x, node->state[0], &attributes, y, error);
+}
+
+sn_tensor *sn_uncentered(sn_tensor *x) {
+    const sn_node *node = x->producer;
+    return node && node->op == &sn_op_center_channels ? node->input[0] : x;
+}
+
+float sn_input_rounding(sn_tensor *x, bool *is_signed) {
+    const sn_node *node = sn_uncentered(x)->producer;
     *is_signed = false;
     if (!node || node->op != &sn_op_fake_quantize)
         return 0;

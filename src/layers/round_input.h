@@ -1,4 +1,5 @@
-/* Activations of 8 bits in training, as the deployment kernels read them. */
+/* What quantized convolutions read: activations of 8 bits in training, as the deployment kernels
+ * read them, and activations less their mean over channels. */
 #ifndef SN_LAYERS_ROUND_INPUT_H
 #define SN_LAYERS_ROUND_INPUT_H
 
@@ -22,8 +23,14 @@ const char *sn_act_name(int index); /* NULL past the last */
 sn_status sn_round_input(sn_graph *graph, const char *name, sn_tensor *x, sn_tensor **y,
                          sn_error *error);
 
+/* Takes the mean over channels off x, which may be rounded: then the mean is, too. */
+sn_status sn_center_input(sn_graph *graph, sn_tensor *x, sn_tensor **y, sn_error *error);
+
+/* What x was before sn_center_input; x itself when it was not centred. */
+sn_tensor *sn_uncentered(sn_tensor *x);
+
 /* How a convolution that reads x rounds it: the step, 0 when it does not, or not yet. */
-float sn_input_rounding(const sn_tensor *x, bool *is_signed);
+float sn_input_rounding(sn_tensor *x, bool *is_signed);
 
 /* Whether some convolution of the graph rounds what it reads. */
 bool sn_rounds_inputs(const sn_graph *graph);

@@ -64,7 +64,41 @@ const char *sn_sign_rule_name(int index) {
     return index >= 0 && index < (int)(sizeof names / sizeof *names) ? names[index] : NULL;
 }
 
+const char *sn_center_name(int index) {
+    static const char *const names[] = {[SN_CENTER_AUTO] = "auto",
+                                        [SN_CENTER_NONE] = "none",
+                                        [SN_CENTER_WEIGHTS] = "weights",
+                                        [SN_CENTER_ACTIVATIONS] = "activations"};
+    return index >= 0 && index < (int)(sizeof names / sizeof *names) ? names[index] : NULL;
+}
+
+/* Weights are centred by a quantizer of their own, activations before any with few bits. */
+static sn_status resolve_center(sn_quant_options *options, sn_error *error) {
+    const sn_quantizer *quantizer = sn_quantizer_at(options->quantizer);
+    if (options->center == SN_CENTER_WEIGHTS && quantizer == &sn_quantizer_signed_binary)
+        options->quantizer =
+            sn_choice_find(sn_quantizer_name, sn_quantizer_signed_binary_centered.name);
+    if (options->center == SN_CENTER_AUTO)
+        options->center =
+            quantizer->center == SN_CENTER_AUTO ? SN_CENTER_NONE : (int)quantizer->center;
+    quantizer = sn_quantizer_at(options->quantizer);
+    const bool is_centered = quantizer == &sn_quantizer_signed_binary_centered;
+    SN_RETURN_IF(is_centered && options->center != SN_CENTER_WEIGHTS, error, SN_ERROR_ARGUMENT,
+                 "--center %s: signed-binary-centered stands for --quant signed-binary --center "
+                 "weights; take --quant signed-binary for another centring",
+                 sn_center_name(options->center));
+    SN_RETURN_IF(!is_centered && options->center == SN_CENTER_WEIGHTS, error, SN_ERROR_ARGUMENT,
+                 "--center weights: only the weights of signed-binary can be centred, not those of "
+                 "%s",
+                 quantizer->name);
+    SN_RETURN_IF(options->center == SN_CENTER_ACTIVATIONS && !sn_code_has_few_bits(quantizer->code),
+                 error, SN_ERROR_ARGUMENT,
+                 "--center activations: needs one-bit or ternary weights, not %s", quantizer->name);
+    return SN_OK;
+}
+
 sn_status sn_quant_resolve(sn_quant_options *options, sn_error *error) {
+    SN_TRY(resolve_center(options, error));
     const sn_quantizer *quantizer = sn_quantizer_at(options->quantizer);
     if (options->scale_rule == SN_SCALE_MEAN)
         options->scale_rule = SN_SCALE_FILTER_MEAN;

@@ -34,8 +34,17 @@ typedef enum sn_sign_rule {
     SN_SIGNS_LEARNED /* likewise, but a region may change its sign while training is young */
 } sn_sign_rule;
 
+/* What takes out the common mode: behind a ReLU all filters of one sign see nearly the same. */
+typedef enum sn_center {
+    SN_CENTER_AUTO,       /* the quantizer's own; sn_quant_resolve replaces it */
+    SN_CENTER_NONE,       /* nothing: as published */
+    SN_CENTER_WEIGHTS,    /* Wq less its mean: the quantizer signed-binary-centered */
+    SN_CENTER_ACTIVATIONS /* the convolution's input less its mean over channels */
+} sn_center;
+
 typedef struct sn_quant_options {
     int quantizer;               /* index of sn_quantizer_at */
+    int center;                  /* sn_center */
     int estimator;               /* index of sn_estimator_at */
     int scale_rule;              /* sn_scale_rule */
     int sign_rule;               /* sn_sign_rule */
@@ -86,6 +95,7 @@ typedef struct sn_quantizer {
     bool zero_free;        /* all weights are effectual, always */
     double delta_ratio;    /* unless another is asked for */
     const char *estimator; /* likewise; NULL for full precision */
+    sn_center center;      /* likewise; auto: none */
     /* From latent[count] and region->sign: weight[count] = Wq, mask[count] = 0 or 1 (either may be
      * NULL), and the rest of *region. The scale is 1 where the rule is neither filter-mean nor one:
      * whoever knows the layer multiplies. NULL for full precision. */
@@ -119,10 +129,12 @@ const char *sn_quantizer_name(int index);
 const char *sn_estimator_name(int index);
 const char *sn_scale_rule_name(int index);
 const char *sn_sign_rule_name(int index);
+const char *sn_center_name(int index);
 
-/* Replaces what stands for the quantizer's own, and 0 for EDE's temperatures, by what it is.
- * SN_ERROR_ARGUMENT when the estimator is not made for the quantizer, or regions or signs are asked
- * for that it does not have. */
+/* Replaces what stands for the quantizer's own, and 0 for EDE's temperatures, by what it is, and
+ * signed-binary with centred weights by the quantizer of that name. SN_ERROR_ARGUMENT when the
+ * estimator is not made for the quantizer, or regions, signs or a centring are asked for that it
+ * does not have. */
 sn_status sn_quant_resolve(sn_quant_options *options, sn_error *error);
 
 /* The sign of region `index` of `count`: +1 for the first round(positive_fraction * count). */

@@ -3,6 +3,7 @@
 #include "autograd/op.h"
 #include "base/memory.h"
 #include "layers/quantize.h"
+#include "layers/round_input.h"
 
 #include <math.h>
 
@@ -56,7 +57,7 @@ static void run_batch(calibrator *c, size_t first, size_t rows) {
         const sn_node *node = sn_graph_node(c->network->graph, i);
         if (!reads_activations(node))
             continue;
-        const sn_tensor *input = node->input[0];
+        const sn_tensor *input = sn_uncentered(node->input[0]);
         sn_tensor_read(input, c->values, rows);
         widen(&c->ranges[i], c->values,
               sn_shape_count(&input->shape) / input->shape.size[0] * rows);

@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 #include "train/config.h"
 
 #include <jansson.h>
@@ -61,16 +62,21 @@ static const sn_option options[] = {
      .group = "Quantization",
      .help = "a: mean of the effectual |weights|, one, or trained; mean is filter-mean"},
 
+    {"center", FIELD(quant.center), CHOICE(sn_center_name, "auto"), .group = "Quantization",
+     .help = "what takes out the common mode: activations, the mean over channels of what a "
+             "convolution reads; weights, the mean of a filter's weights; none: as published; "
+             "auto: activations for signed-binary, else none"},
+
     {"ede-t-min", FIELD(quant.ede_t_min), REAL(1e-6, 1e6, "0.1"), .group = "Quantization",
      .help = "ede: sharpness t at the start of the run"},
     {"ede-t-max", FIELD(quant.ede_t_max), REAL(1e-6, 1e6, "10"), .group = "Quantization",
      .help = "ede: sharpness t at its end"},
 
     {"layer", FIELD(layers), .kind = SN_OPTION_LIST, .value_name = "RULE", .group = "Quantization",
-     .help =
-         "PATTERN=QUANT[,delta=X][,estimator=NAME][,scale=NAME][,positive=X][,region=N]"
-         "[,signs=NAME]: other quantization for convolutions whose name matches; may be repeated, "
-         "the last match decides"},
+     .help = "PATTERN=QUANT[,delta=X][,estimator=NAME][,scale=NAME][,positive=X][,region=N]"
+             "[,signs=NAME][,center=NAME]: other quantization for convolutions whose name matches; "
+             "may be repeated, "
+             "the last match decides"},
 
     {"act", FIELD(act), CHOICE(sn_act_name, "fp32"), .group = "Quantization",
      .help = "what convolutions of one-bit or ternary weights read; int8: activations rounded to "
@@ -283,6 +289,38 @@ static sn_status input_from_json(const json_t *object, const char *source, sn_in
     return SN_OK;
 }
 
+/* Configurations from before --center: signed-binary was as published. Its rules get what they do
+ * not say. */
+static sn_status add_center_to_rules(const char *source, char *rules, sn_error *error) {
+    static const char quantizer[] = "=signed-binary", addition[] = ",center=none";
+    char old[SN_OPTION_TEXT_SIZE], *rest = NULL;
+    size_t used = 0;
+    snprintf(old, sizeof old, "%s", rules);
+    rules[0] = '\0';
+    for (char *rule = strtok_r(old, " ", &rest); rule; rule = strtok_r(NULL, " ", &rest)) {
+        const char *named = strchr(rule, '=');
+        const char behind = named && strncmp(named, quantizer, sizeof quantizer - 1) == 0
+                                ? named[sizeof quantizer - 1]
+                                : '-';
+        const bool plain = behind == '\0' || behind == ',';
+        used += (size_t)snprintf(rules + used, SN_OPTION_TEXT_SIZE - used, "%s%s%s",
+                                 used ? " " : "", rule, plain ? addition : "");
+        SN_RETURN_IF(used >= SN_OPTION_TEXT_SIZE, error, SN_ERROR_DATA,
+                     "%s: in its configuration: the rules of --layer are too long", source);
+    }
+    return SN_OK;
+}
+
+static sn_status read_older(const json_t *values, const char *source, sn_train_config *config,
+                            sn_error *error) {
+    if (json_object_get(values, "center"))
+        return SN_OK;
+    const sn_quantizer *quantizer = sn_quantizer_at(config->quant.quantizer);
+    config->quant.center =
+        quantizer->center == SN_CENTER_WEIGHTS ? SN_CENTER_WEIGHTS : SN_CENTER_NONE;
+    return add_center_to_rules(source, config->layers, error);
+}
+
 static sn_status read_root(const json_t *root, const char *source, sn_train_config *config,
                            sn_input_info *input, sn_error *error) {
     const char *format = json_string_value(json_object_get(root, "format")), *name;
@@ -298,6 +336,7 @@ static sn_status read_root(const json_t *root, const char *source, sn_train_conf
                      source, name);
         SN_TRY(option_from_json(option, value, source, config, error));
     }
+    SN_TRY(read_older(values, source, config, error));
     sn_config_resolve(config);
     return input_from_json(json_object_get(root, "input"), source, input, error);
 }

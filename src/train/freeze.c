@@ -236,7 +236,8 @@ static sn_status pack_conv(freezer *f, const sn_node *node, sn_packer_value inpu
                                  .stride = attributes->stride,
                                  .padding = attributes->padding,
                                  .input_scale = step.step,
-                                 .input_signed = step.is_signed};
+                                 .input_signed = step.is_signed,
+                                 .input_centered = sn_uncentered(node->input[0]) != node->input[0]};
     switch (codes->code) {
     case SN_CODE_SIGNED_BINARY:
     case SN_CODE_SIGNED_BINARY_CENTERED: {
@@ -338,8 +339,8 @@ static sn_status freeze_linear(freezer *f, const sn_node *node, sn_error *error)
     return SN_OK;
 }
 
-/* What is rounded is part of the convolution that reads it. */
-static sn_status freeze_rounding(freezer *f, const sn_node *node, sn_error *error) {
+/* What is rounded or centred is part of the convolution that reads it. */
+static sn_status freeze_input(freezer *f, const sn_node *node, sn_error *error) {
     sn_packer_value input;
     SN_TRY(find_value(f, node->input[0], &input, error));
     map_value(f, node->output, input);
@@ -349,8 +350,8 @@ static sn_status freeze_rounding(freezer *f, const sn_node *node, sn_error *erro
 static sn_status freeze_node(freezer *f, const sn_node *node, sn_error *error) {
     if (node->op == &sn_op_quantize)
         return SN_OK; /* read when its convolution comes */
-    if (node->op == &sn_op_fake_quantize)
-        return freeze_rounding(f, node, error);
+    if (node->op == &sn_op_fake_quantize || node->op == &sn_op_center_channels)
+        return freeze_input(f, node, error);
     if (sn_op_is_conv2d(node->op))
         return freeze_conv(f, node, error);
     if (f->folded[node->index])

@@ -19,7 +19,7 @@ static sn_status add_loss(const sn_network_options *options, sn_network *network
 static void keep_inputs(sn_graph *graph) {
     for (size_t i = 0; i < sn_graph_node_count(graph); i++)
         if (sn_op_is_conv2d(sn_graph_node(graph, i)->op))
-            sn_tensor_keep(sn_graph_node(graph, i)->input[0]);
+            sn_tensor_keep(sn_uncentered(sn_graph_node(graph, i)->input[0]));
 }
 
 sn_status sn_network_create(const sn_network_options *options, sn_parameters *parameters,
