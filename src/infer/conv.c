@@ -1,5 +1,6 @@
 /* Convolution, band by band: the input is staged, a block of outputs is summed up for all filters,
  * chunk by chunk of the input channels, and goes through scale, bias, shortcut and activation. */
+#include "infer/means.h"
 #include "infer/plan_conv.h"
 
 static uint64_t taps_of(const sn_infer_layer *layer) {
@@ -62,6 +63,7 @@ typedef struct workspace {
     float *column_sums[2], *box[2];
     void *sums;
     float *wide[2]; /* sums of integers, as floats */
+    sn_infer_means means;
 } workspace;
 
 static uint64_t carve_work(const sn_infer_layer *layer, unsigned char *base, workspace *work) {
@@ -80,6 +82,7 @@ static uint64_t carve_work(const sn_infer_layer *layer, unsigned char *base, wor
             sn_infer_take(base, &used, conv->box ? layer->regions * channel : 0);
         work->box[half] = sn_infer_take(base, &used, conv->box ? layer->regions * row : 0);
     }
+    sn_infer_means_carve(layer, base, &used, &work->means);
     return used;
 }
 
@@ -277,7 +280,8 @@ static void sum_columns(const sn_infer_layer *layer, const workspace *work, uint
     }
 }
 
-/* A chunk's band, as floats or integers, and what it adds to the column sums. */
+/* A chunk's band, as floats or integers, less the means of a centred input, and what it adds to the
+ * column sums. */
 static void stage_chunk(const sn_infer_layer *layer, const sn_infer_task *task,
                         const workspace *work, uint32_t chunk, uint32_t first_row) {
     const sn_infer_conv *conv = &layer->conv;
@@ -288,19 +292,29 @@ static void stage_chunk(const sn_infer_layer *layer, const sn_infer_task *task,
     const uint32_t first = sn_infer_chunk_first(layer, chunk), vectors = stage->channel;
     const uint32_t channels = sn_infer_chunk_end(layer, chunk) - first;
     const size_t in = (size_t)sn_infer_tiles_vectors(&stage->from) * stage->from.lanes;
+    const float *const *means = (const float *const *)work->means.staged;
     void *staged = staged_chunk(layer, work, chunk);
     if (!conv->integers) {
-        isa->stage(stage, task->a + first * in, channels, first_row, staged);
-        if (layer->input_scale != 0)
-            isa->round_floats(&rounding, (size_t)channels * vectors, staged);
+        const bool rounds = layer->input_scale != 0;
+        isa->stage(stage, task->a + first * in, channels, first_row, rounds ? NULL : means[0],
+                   staged);
+        if (rounds)
+            isa->round_floats(&rounding, channels, vectors, means[0], staged);
         if (conv->box)
             sum_columns(layer, work, chunk, staged);
         return;
     }
     for (uint32_t half = 0; half < 2; half++)
-        isa->stage(stage, task->a + first * in, channels, first_row + half * conv->half,
+        isa->stage(stage, task->a + first * in, channels, first_row + half * conv->half, NULL,
                    work->floats[half]);
-    isa->narrow(&rounding, (size_t)channels * vectors, work->floats[0], work->floats[1], staged);
+    isa->narrow(&(sn_infer_narrow){.rounding = &rounding,
+                                   .channels = channels,
+                                   .vectors = vectors,
+                                   .first = work->floats[0],
+                                   .second = work->floats[1],
+                                   .first_mean = means[0],
+                                   .second_mean = means[1],
+                                   .to = staged});
     if (conv->box)
         sum_columns(layer, work, chunk, staged);
 }
@@ -410,6 +424,8 @@ static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
     const size_t band_bytes = (size_t)conv->stage.channel * conv->stage.to.lanes * sizeof(float);
     workspace work;
     carve_work(layer, task->work, &work);
+    if (layer->input_centered)
+        sn_infer_means_begin(layer, &work.means);
     for (uint32_t i = task->thread; i < sn_infer_unit_count(conv, task->threads);
          i += task->threads) {
         const sn_infer_unit unit = sn_infer_unit_at(conv, task->threads, i);
@@ -418,6 +434,8 @@ static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
                    .end_group = unit.end_group};
         for (int half = 0; conv->box && half < 1 + conv->integers; half++)
             memset(work.column_sums[half], 0, layer->regions * band_bytes);
+        if (layer->input_centered)
+            sn_infer_means_stage(layer, &work.means, task->a, b.first_row);
         if (staged_chunks(conv) == conv->chunks)
             for (uint32_t chunk = 0; chunk < conv->chunks; chunk++)
                 stage_chunk(layer, task, &work, chunk, b.first_row);

@@ -55,10 +55,12 @@ static uint64_t run_steps(const sn_infer_layer *layer, const tap_run *run) {
 
 /* ---- planning ---- */
 
-/* Sums have to fit into 32 bits. Those below 2^24 are exact as floats, others are rounded once. */
+/* Sums have to fit into 32 bits. Those below 2^24 are exact as floats, others are rounded once. Of
+ * a centred input the integers go from -255 to 255, and do not fit into a tile's bytes. */
 static bool accepts(const sn_infer_layer *layer) {
     return layer->opcode == SN_INFER_OP_CONV && layer->plan == SN_INFER_PLAN_PLAIN &&
-           layer->input_scale != 0 && layer->weight_kind > SN_INFER_WEIGHTS_FP32 &&
+           layer->input_scale != 0 && !layer->input_centered &&
+           layer->weight_kind > SN_INFER_WEIGHTS_FP32 &&
            layer->weights_per_filter <= INT32_MAX / 255 && layer->isa->lanes == LANES;
 }
 
@@ -243,8 +245,9 @@ static void stage_band(const share *s) {
         memset(work->column_sums, 0, layer->regions * channel * sizeof(float));
     for (uint32_t quad = 0; quad < quads; quad++) {
         const uint32_t left = layer->in.channels - 4 * quad, channels = left < 4 ? left : 4;
-        layer->isa->stage(stage, s->task->a + 4 * quad * in, channels, s->first_row, work->floats);
-        layer->isa->round_floats(&rounding, (size_t)channels * vectors, work->floats);
+        layer->isa->stage(stage, s->task->a + 4 * quad * in, channels, s->first_row, NULL,
+                          work->floats);
+        layer->isa->round_floats(&rounding, channels, vectors, NULL, work->floats);
         memset(work->floats + channels * channel, 0, (4 - channels) * channel * sizeof(float));
         if (layer->conv.box)
             sum_columns(s, 4 * quad, channels, work->floats);

@@ -49,6 +49,7 @@ void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_la
         .stride = (int)layer->stride,
         .padding = (int)layer->padding,
         .residual = layer->residual,
+        .input_centered = layer->input_centered,
         .weight_count = weights ? layer->out.channels * layer->weights_per_filter : 0,
         .effectual_weights = layer->weight_kind == SN_INFER_WEIGHTS_FP32
                                  ? layer->out.channels * layer->weights_per_filter

@@ -26,6 +26,27 @@ typedef struct sn_infer_rounding {
     float inverse, low, high;
 } sn_infer_rounding;
 
+/* to[i] = {the rounded first[i], then the rounded second[i]}, of `channels` channels one after the
+ * other; less what a channel of means holds, which are integers. */
+typedef struct sn_infer_narrow {
+    const sn_infer_rounding *rounding;
+    uint32_t channels, vectors; /* of a channel */
+    const float *first, *second;
+    const float *first_mean, *second_mean; /* [vectors], or both NULL */
+    void *to;
+} sn_infer_narrow;
+
+/* to[vectors] = the mean over channels, from[channels][pitch] in vectors. Of floats; or, when they
+ * are to be rounded, of the integers q that they become: floor((sum of q + channels / 2) /
+ * channels). */
+typedef struct sn_infer_channel_means {
+    const float *from;
+    size_t pitch;
+    uint32_t channels, vectors;
+    const sn_infer_rounding *rounding; /* or NULL */
+    float *to;
+} sn_infer_channel_means;
+
 /* Adds products: out[groups * 4][rows] += weights[groups][taps][4] times the vectors at offsets. */
 typedef struct sn_infer_dense {
     const float *weights;
@@ -86,19 +107,21 @@ typedef struct sn_infer_isa_ops {
     void (*add_walk_short[SN_INFER_ROW_CHOICES])(const sn_infer_walk *job);
     void (*signed_walk_short[SN_INFER_ROW_CHOICES])(const sn_infer_walk *job);
     void (*ternary_walk_short[SN_INFER_ROW_CHOICES])(const sn_infer_walk *job);
-    /* to[i] = the rounded first[i], then the rounded second[i]. */
-    void (*narrow)(const sn_infer_rounding *rounding, size_t vectors, const float *first,
-                   const float *second, void *to);
+    void (*narrow)(const sn_infer_narrow *job);
     /* Adds sums to first and second, and clears them. */
     void (*widen)(void *sums, size_t vectors, float *first, float *second);
     /* See sum_channels. */
     void (*sum_short_channels)(const void *from, uint32_t channels, uint32_t vectors, float *first,
                                float *second);
-    void (*round_floats)(const sn_infer_rounding *rounding, size_t vectors, float *values);
+    /* values[channels][vectors] rounded, less mean[vectors] unless that is NULL. */
+    void (*round_floats)(const sn_infer_rounding *rounding, uint32_t channels, uint32_t vectors,
+                         const float *mean, float *values);
+    void (*channel_means)(const sn_infer_channel_means *job);
     void (*dense)(const sn_infer_dense *job);
-    /* `channels` channels from from[][tile] to staged[][stage->channel]. */
+    /* `channels` channels from from[][tile] to staged[][stage->channel], less what is staged in
+     * mean[stage->channel] unless that is NULL. */
     void (*stage)(const sn_infer_stage *stage, const float *from, uint32_t channels,
-                  uint32_t first_row, float *staged);
+                  uint32_t first_row, const float *mean, float *staged);
     /* to[vectors] += the sum over channels. */
     void (*sum_channels)(const float *from, uint32_t channels, uint32_t vectors, float *to);
     void (*add_boxes)(const sn_infer_boxes *job);

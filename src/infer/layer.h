@@ -63,9 +63,12 @@ typedef struct sn_infer_conv {
 
 struct sn_infer_layer {
     uint32_t opcode, weight_kind, plan;
-    bool centered;     /* signed-binary only */
-    bool input_signed; /* see input_scale */
-    bool residual;     /* of a convolution: input_b, shaped like the output, is added to
+    bool centered;       /* signed-binary only */
+    bool input_signed;   /* see input_scale */
+    bool input_centered; /* of a convolution with one-bit or ternary weights: at each pixel the mean
+                            over input channels is taken off its input; the padding stays 0. From
+                            integers q an integer is (docs/model-format.md) */
+    bool residual;       /* of a convolution: input_b, shaped like the output, is added to
                           scale * sum + bias before the activation; output may be input_b */
     uint32_t input_a, input_b, output; /* slots */
     sn_infer_shape in, out;            /* of input_a and of the output */

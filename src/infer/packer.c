@@ -230,6 +230,8 @@ static sn_status begin_conv(const sn_packer *packer, sn_packer_value input,
     }
     if (conv->input_signed)
         node->record.flags |= SN_INFER_FLAG_INPUT_SIGNED;
+    if (conv->input_centered)
+        node->record.flags |= SN_INFER_FLAG_INPUT_CENTERED;
     node->record.input_scale = conv->input_scale == 0 ? 0 : conv->input_scale; /* no -0 */
     node->record.activation = activation_code(epilogue->activation);
     *taps = (uint64_t)in.channels * node->record.kernel_height * node->record.kernel_width;
@@ -246,6 +248,8 @@ sn_status sn_packer_add_conv_fp32(sn_packer *packer, sn_packer_value input,
     SN_TRY(begin_conv(packer, input, conv, epilogue, what, &node, &taps, error));
     const uint64_t count = node.shape.channels * taps;
     SN_RETURN_IF(!weights, error, SN_ERROR_ARGUMENT, "packer, %s: no weights", what);
+    SN_RETURN_IF(conv->input_centered, error, SN_ERROR_ARGUMENT,
+                 "packer, %s: only one-bit and ternary weights take a centred input", what);
     SN_TRY(check_floats(weights, count, what, "weights", error));
     node.record.weight_kind = SN_INFER_WEIGHTS_FP32;
     SN_TRY(make_payload(&node, count * 4, true, what, error));
@@ -266,6 +270,8 @@ sn_status sn_packer_add_conv_signed_binary(sn_packer *packer, sn_packer_value in
     SN_TRY(begin_conv(packer, input, conv, epilogue, what, &node, &taps, error));
     SN_RETURN_IF(!weights || !weights->mask || !weights->sign, error, SN_ERROR_ARGUMENT,
                  "packer, %s: no weights", what);
+    SN_RETURN_IF(weights->centered && conv->input_centered, error, SN_ERROR_ARGUMENT,
+                 "packer, %s: either the weights are centred or the input is, not both", what);
     const uint32_t filters = node.shape.channels, channels = packer->nodes[input].shape.channels;
     SN_RETURN_IF(weights->region_channels < 0, error, SN_ERROR_ARGUMENT,
                  "packer, %s: %d channels of a region are below 0", what, weights->region_channels);

@@ -29,6 +29,10 @@ typedef struct sn_packer_conv {
      * -127 .. 127 when it is signed. */
     float input_scale;
     bool input_signed;
+    /* At each pixel the mean over all input channels is taken off the input; the padding stays 0.
+     * Of integers q, sum of C, it is floor((sum + C / 2) / C), C / 2 being rounded down. Not for
+     * fp32 weights, nor for centred ones. */
+    bool input_centered;
 } sn_packer_conv;
 
 /* What follows the sums of a layer with K outputs: y = activation(scale * sum + bias + residual).

@@ -107,6 +107,9 @@ static double predict_frame(const sn_infer_layer *layer) {
     const double windows = columns * bands * conv->rows, regions = layer->regions;
     const double taps = layer->kernel_height * layer->kernel_width;
     double ns = (staged + stored) * (double)costs->stage;
+    if (layer->input_centered) /* sums over channels, and what is taken off */
+        ns += ((double)sn_infer_tiles_vectors(&conv->stage.from) * layer->in.channels + staged) *
+              (double)costs->add;
     if (conv->box && layer->regions == 1)
         ns += (staged + windows * taps) * (double)costs->add;
     else if (conv->box) /* one for each, of floats; and every output takes all of them in */
@@ -205,7 +208,9 @@ static uint64_t chunk_terms(const sn_infer_layer *layer, uint32_t k, uint32_t ch
 static bool shrink_chunks(sn_infer_layer *layer) {
     sn_infer_conv *conv = &layer->conv;
     const uint64_t taps = (uint64_t)layer->kernel_height * layer->kernel_width;
-    const uint64_t highest = layer->input_signed ? 127 : 255;
+    uint64_t highest = layer->input_signed ? 127 : 255;
+    if (layer->input_centered && layer->input_signed)
+        highest = 254; /* from one end to the other; else the mean has the sign of all */
     if (taps * highest > INT16_MAX)
         return false;
     for (;;) {

@@ -62,7 +62,7 @@ static void run_window(const sn_infer_layer *layer, const sn_infer_task *task) {
     for (uint32_t c = task->thread; c < layer->out.channels; c += task->threads)
         for (uint32_t band = 0; band < layer->conv.bands; band++) {
             const uint32_t first_row = band * layer->conv.rows;
-            layer->isa->stage(stage, task->a + c * in, 1, first_row, task->work);
+            layer->isa->stage(stage, task->a + c * in, 1, first_row, NULL, task->work);
             pool_band(layer, task->work, first_row, task->out + c * out);
         }
 }

@@ -88,8 +88,8 @@ static sn_infer_status check_fields(const sn_infer_record *record) {
     default:
         return SN_INFER_UNSUPPORTED;
     }
-    const uint32_t known =
-        SN_INFER_FLAG_CENTERED | SN_INFER_FLAG_RESIDUAL | SN_INFER_FLAG_INPUT_SIGNED;
+    const uint32_t known = SN_INFER_FLAG_CENTERED | SN_INFER_FLAG_RESIDUAL |
+                           SN_INFER_FLAG_INPUT_SIGNED | SN_INFER_FLAG_INPUT_CENTERED;
     RETURN_IF(record->weight_kind > SN_INFER_WEIGHTS_TERNARY, SN_INFER_UNSUPPORTED);
     RETURN_IF(record->plan != SN_INFER_PLAN_PLAIN, SN_INFER_UNSUPPORTED);
     RETURN_IF(record->flags & ~known, SN_INFER_UNSUPPORTED);
@@ -100,6 +100,10 @@ static sn_infer_status check_fields(const sn_infer_record *record) {
     RETURN_IF_CORRUPT(weights != (record->filters != 0));
     RETURN_IF_CORRUPT((record->flags & SN_INFER_FLAG_CENTERED) &&
                       record->weight_kind != SN_INFER_WEIGHTS_SIGNED_BINARY);
+    RETURN_IF_CORRUPT((record->flags & SN_INFER_FLAG_INPUT_CENTERED) &&
+                      (record->opcode != SN_INFER_OP_CONV ||
+                       record->weight_kind <= SN_INFER_WEIGHTS_FP32 ||
+                       (record->flags & SN_INFER_FLAG_CENTERED)));
     RETURN_IF_CORRUPT(record->region_channels &&
                       (record->opcode != SN_INFER_OP_CONV ||
                        record->weight_kind != SN_INFER_WEIGHTS_SIGNED_BINARY));
@@ -300,6 +304,7 @@ sn_infer_status sn_infer_reader_next(sn_infer_reader *reader, sn_infer_layer *la
         .padding = record.padding,
         .input_scale = record.input_scale,
         .input_signed = record.flags & SN_INFER_FLAG_INPUT_SIGNED,
+        .input_centered = record.flags & SN_INFER_FLAG_INPUT_CENTERED,
         .activation = record.activation,
     };
     RETURN_IF_CORRUPT(layer->in.channels == 0); /* reads a slot before it is written */

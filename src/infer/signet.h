@@ -108,7 +108,8 @@ typedef struct sn_infer_layer_info {
     int in_channels, in_height, in_width;             /* input image of the layer */
     int out_channels, out_height, out_width;          /* and its output */
     int kernel_height, kernel_width, stride, padding; /* 0 when it has no window */
-    bool residual; /* a shortcut is added before the activation */
+    bool residual;       /* a shortcut is added before the activation */
+    bool input_centered; /* the mean over channels is taken off the input, at each pixel */
     uint64_t weight_count, effectual_weights;
     int regions;            /* of a filter, whose signs may differ; 1: it is a region as a whole */
     int region_channels;    /* input channels of a region; 0: all */

@@ -132,8 +132,13 @@ uint32_t sn_infer_subtracted(const sn_infer_layer *layer, uint32_t first, uint32
     return bits;
 }
 
+bool sn_infer_inputs_cancel(const sn_infer_layer *layer) {
+    return layer->input_centered && layer->input_scale == 0 && layer->regions == 1;
+}
+
 bool sn_infer_inverting_pays(const sn_infer_layer *layer) {
-    if (layer->centered || layer->weight_kind == SN_INFER_WEIGHTS_BINARY)
+    if (layer->centered || layer->weight_kind == SN_INFER_WEIGHTS_BINARY ||
+        sn_infer_inputs_cancel(layer))
         return true;
     /* Sums of all inputs take about three vectors per channel and window; with regions also one per
      * region and tap, and every output takes that many in. */
@@ -215,6 +220,8 @@ static float share_of(const sn_infer_layer *layer, uint32_t k, uint32_t region, 
 }
 
 bool sn_infer_needs_box(const sn_infer_layer *layer) {
+    if (sn_infer_inputs_cancel(layer))
+        return false;
     for (uint32_t k = 0; k < layer->out.channels; k++) {
         const float gain = filter_gain(layer, k);
         for (uint32_t region = 0; region < layer->regions; region++)

@@ -31,6 +31,10 @@ uint32_t sn_infer_inverted(const sn_infer_layer *layer, uint32_t first, uint32_t
 uint32_t sn_infer_subtracted(const sn_infer_layer *layer, uint32_t first, uint32_t count,
                              uint32_t region);
 
+/* Whether the sum of all inputs at a pixel is 0: of a centred input it is, up to rounding errors;
+ * but not of integers, whose mean is rounded, nor of a region alone. */
+bool sn_infer_inputs_cancel(const sn_infer_layer *layer);
+
 /* Inverting pays when the sums of all inputs are needed anyway, or saves more additions than they
  * take. */
 bool sn_infer_inverting_pays(const sn_infer_layer *layer);

@@ -80,8 +80,10 @@ static sn_packer_value add_conv(sn_packer *packer, sn_packer_value input, kind k
 }
 
 static sn_packer_value add_layers(sn_packer *packer, sn_packer_value image) {
-    const sn_packer_conv same = {8, 3, 3, 1, 1, 0, false}, halved = {12, 3, 3, 2, 1, 0.05F, false},
-                         whole = {12, 3, 3, 1, 1, 0.05F, true}, large = {9, 5, 5, 1, 2, 0, false};
+    const sn_packer_conv same = {8, 3, 3, 1, 1, 0, false, false},
+                         halved = {12, 3, 3, 2, 1, 0.05F, false, false},
+                         whole = {12, 3, 3, 1, 1, 0.05F, true, true},
+                         large = {9, 5, 5, 1, 2, 0, false, true};
     sn_error error = {0};
     const sn_packer_value a = add_conv(packer, image, FULL, 3, &same, SN_PACKER_RELU, NULL);
     const sn_packer_value b = add_conv(packer, a, CENTRED_BITS, 8, &same, SN_PACKER_PRELU, &a);

@@ -129,6 +129,20 @@ static twin_value convolve(const twin_value *in, const twin_conv *conv, const do
     return out;
 }
 
+/* The input less its mean over channels, at each pixel. */
+static twin_value take_off_means(const twin_value *in) {
+    twin_value out = make_value(in->channels, in->height, in->width);
+    const size_t pixels = (size_t)in->height * in->width;
+    for (size_t i = 0; i < pixels; i++) {
+        double sum = 0;
+        for (int c = 0; c < in->channels; c++)
+            sum += in->data[c * pixels + i];
+        for (int c = 0; c < in->channels; c++)
+            out.data[c * pixels + i] = in->data[c * pixels + i] - sum / in->channels;
+    }
+    return out;
+}
+
 /* Draws a mask, and a sign for each region; the first filter is empty and the last full when there
  * are several, so that every layer meets both ends. */
 static void draw_mask(twin *t, const twin_conv *conv, size_t taps, size_t regions, uint8_t *mask,
@@ -190,7 +204,8 @@ sn_packer_value twin_add_conv_extra(twin *t, sn_packer_value input, const twin_c
                                   .kernel_height = conv->kernel_height,
                                   .kernel_width = conv->kernel_width,
                                   .stride = conv->stride,
-                                  .padding = conv->padding};
+                                  .padding = conv->padding,
+                                  .input_centered = extra->input_centered};
     drawn_epilogue e = draw_epilogue(t, conv->filters, conv->activation, conv->plain);
     e.given.residual = extra->residual;
     double *weights = sn_alloc_array(count, sizeof *weights);
@@ -235,8 +250,13 @@ sn_packer_value twin_add_conv_extra(twin *t, sn_packer_value input, const twin_c
         sn_free(sign);
     }
     ck_assert_msg(status == SN_OK, "%s", error.message);
+    twin_value centered = {0};
+    if (extra->input_centered)
+        centered = take_off_means(in);
     append(t, output,
-           convolve(in, conv, weights, &e, extra->residual ? &t->values[*extra->residual] : NULL));
+           convolve(extra->input_centered ? &centered : in, conv, weights, &e,
+                    extra->residual ? &t->values[*extra->residual] : NULL));
+    sn_free(centered.data);
     sn_free(weights);
     free_epilogue(&e);
     return output;

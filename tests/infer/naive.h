@@ -38,6 +38,7 @@ typedef struct twin_extra {
     enum { TWIN_BY_DENSITY, TWIN_BINARY, TWIN_TERNARY } weights;
     const sn_packer_value *residual; /* added before the activation, or NULL */
     int region_channels;             /* of signed-binary weights; 0: whole filters */
+    bool input_centered;             /* not of full-precision weights */
 } twin_extra;
 
 /* Weights, signs, scales, biases and slopes are drawn from the twin's generator. */

@@ -7,15 +7,32 @@
 
 #include <stdio.h>
 
-typedef enum kind { BITS, CENTRED_BITS, BINARY, TERNARY, KINDS } kind;
+/* The last three read a centred input. */
+typedef enum kind {
+    BITS,
+    CENTRED_BITS,
+    BINARY,
+    TERNARY,
+    BITS_OF_CENTRED,
+    BINARY_OF_CENTRED,
+    TERNARY_OF_CENTRED,
+    KINDS
+} kind;
 
-static const char *const kind_names[KINDS] = {"signed-binary", "centred", "binary", "ternary"};
+static const char *const kind_names[KINDS] = {"signed-binary",
+                                              "centred",
+                                              "binary",
+                                              "ternary",
+                                              "signed-binary, centred input",
+                                              "binary, centred input",
+                                              "ternary, centred input"};
 
 static twin_extra extra_of(kind k, const sn_packer_value *residual) {
-    twin_extra extra = {.weights = TWIN_BY_DENSITY, .residual = residual};
-    if (k == BINARY)
+    twin_extra extra = {
+        .weights = TWIN_BY_DENSITY, .residual = residual, .input_centered = k >= BITS_OF_CENTRED};
+    if (k == BINARY || k == BINARY_OF_CENTRED)
         extra.weights = TWIN_BINARY;
-    else if (k == TERNARY)
+    else if (k == TERNARY || k == TERNARY_OF_CENTRED)
         extra.weights = TWIN_TERNARY;
     return extra;
 }
