@@ -92,7 +92,7 @@ sn_status sn_model_build(const sn_model_options *options, sn_graph *graph, sn_te
     sn_quant_options resolved = options->quant; /* also where nothing would be quantized */
     SN_TRY(sn_quant_resolve(&resolved, error));
     sn_layer_rules rules;
-    SN_TRY(sn_layer_rules_parse(options->layer_rules, &options->quant, &rules, error));
+    SN_TRY(sn_layer_rules_parse(options->layer_rules, &resolved, &rules, error));
     const sn_builder builder = {graph, &resolved, &rules, options->activation,
                                 (sn_act)options->act};
     const bool large =

@@ -42,6 +42,24 @@ static size_t global_average_pool_cases(op_case cases[MAX_CASES]) {
     return IMAGES;
 }
 
+/* Without rounding, and behind rounded values of either kind. */
+static size_t center_channels_cases(op_case cases[MAX_CASES]) {
+    static const double ranges[] = {0, 6};
+    size_t count = 0;
+    for (size_t i = 0; i < IMAGES; i++) {
+        cases[count++] = nth_image(i);
+        for (size_t k = 0; k < sizeof ranges / sizeof *ranges; k++)
+            for (int is_signed = 0; is_signed <= 1; is_signed++) {
+                op_case c = nth_image(i);
+                c.operand[1] = sn_shape_1(1);
+                c.range = ranges[k];
+                c.is_signed = is_signed;
+                cases[count++] = c;
+            }
+    }
+    return count;
+}
+
 static size_t prelu_cases(op_case cases[MAX_CASES]) {
     for (size_t i = 0; i < IMAGES; i++) {
         cases[i] = nth_image(i);
@@ -278,6 +296,12 @@ static sn_status apply_fake_quantize(sn_graph *graph, const op_case *c, sn_tenso
     return sn_fake_quantize(graph, operand[0], operand[1], &attributes, y, error);
 }
 
+static sn_status apply_center_channels(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                                       sn_tensor **y, sn_error *error) {
+    const sn_center_channels_attributes attributes = {c->is_signed};
+    return sn_center_channels(graph, operand[0], operand[1], &attributes, y, error);
+}
+
 static sn_status apply_cross_entropy(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
                                      sn_tensor **y, sn_error *error) {
     const sn_cross_entropy_attributes attributes = {c->label_smoothing, c->temperature,
@@ -314,6 +338,16 @@ static const op_entry entries[] = {
      .shape = naive_batch_norm_shape,
      .forward = naive_batch_norm_forward,
      .backward = naive_batch_norm_backward},
+    {.name = "center_channels",
+     .engine = SN_ENGINE_GEMM,
+     .kind = {DATA, OPERAND_RANGE},
+     .cases = center_channels_cases,
+     .is_smooth = naive_center_channels_is_smooth,
+     .apply = apply_center_channels,
+     .shape = naive_center_channels_shape,
+     .forward = naive_center_channels_forward,
+     .backward = naive_center_channels_backward,
+     .surrogate = naive_center_channels_surrogate},
     CONV2D(conv2d_gemm, SN_ENGINE_GEMM),
     CONV2D(conv2d_onednn, SN_ENGINE_ONEDNN),
     CONV2D(conv2d_winograd, SN_ENGINE_WINOGRAD),

@@ -15,7 +15,7 @@ typedef enum operand_kind {
     OPERAND_WEIGHT,   /* a trained parameter, or what takes its place */
     OPERAND_MEAN,     /* a running mean, which forward may update */
     OPERAND_VARIANCE, /* likewise, a variance */
-    OPERAND_RANGE,    /* likewise, what fake_quantize goes by */
+    OPERAND_RANGE,    /* likewise, what fake_quantize and center_channels go by */
     OPERAND_LABELS
 } operand_kind;
 
@@ -35,7 +35,7 @@ typedef struct op_case {
     double offset;      /* added to all data */
     double label_smoothing;
     double temperature, teacher_weight; /* cross_entropy with a teacher */
-    double range;                       /* fake_quantize, and so the next */
+    double range;                       /* fake_quantize, center_channels, and so the next */
     bool is_signed;
     bool eval; /* in an eval graph: values only */
 } op_case;

@@ -17,6 +17,7 @@
 NAIVE_OP(add)
 NAIVE_OP(average_pool)
 NAIVE_OP(batch_norm) /* forward updates operands 3 and 4, the running statistics, unless c->eval */
+NAIVE_OP(center_channels)
 NAIVE_OP(conv2d)
 NAIVE_OP(cross_entropy)
 NAIVE_OP(fake_quantize) /* forward updates operand 1, the range, unless c->eval */
@@ -31,6 +32,12 @@ NAIVE_OP(relu)
 
 /* No value before the activation is nearer than `margin` to one of its kinks. */
 bool naive_batch_norm_is_smooth(const op_case *c, double *const *operand, double margin);
+
+/* Without the rounding of the mean. */
+void naive_center_channels_surrogate(const op_case *c, double *const *operand, double *y);
+
+/* No value is nearer than `margin` steps to where q or the rounded mean changes. */
+bool naive_center_channels_is_smooth(const op_case *c, double *const *operand, double margin);
 
 /* x held to the range. */
 void naive_fake_quantize_surrogate(const op_case *c, double *const *operand, double *y);

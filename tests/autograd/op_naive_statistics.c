@@ -307,3 +307,69 @@ void naive_cross_entropy_backward(const op_case *c, double *const *operand, cons
                                         gradient[2] ? gradient[2] + k * classes : NULL);
     }
 }
+
+/* ---- center_channels ---- */
+
+sn_shape naive_center_channels_shape(const op_case *c) {
+    return c->operand[0];
+}
+
+/* The sum of f(x) over the channels of a pixel; `first` is its place in channel 0. */
+static double sum_of_pixel(const op_case *c, const double *x, size_t first, double (*f)(double),
+                           double step) {
+    const size_t *size = c->operand[0].size;
+    double sum = 0;
+    for (size_t k = 0; k < size[1]; k++)
+        sum += f(x[first + k * size[2] * size[3]] / step);
+    return sum;
+}
+
+static double as_it_is(double x) {
+    return x;
+}
+
+static size_t first_of_pixel(const op_case *c, size_t i) {
+    const size_t *size = c->operand[0].size, pixels = size[2] * size[3];
+    return i / (size[1] * pixels) * size[1] * pixels + i % pixels;
+}
+
+static double floor_of_mean(const op_case *c, double sum) {
+    const size_t channels = c->operand[0].size[1];
+    return floor((sum + (double)(channels / 2)) / (double)channels);
+}
+
+void naive_center_channels_forward(const op_case *c, double *const *operand, double *y) {
+    const double *x = operand[0], step = operand[1] ? operand[1][0] / top_of(c) : 0;
+    if (step <= 0) {
+        naive_center_channels_surrogate(c, operand, y);
+        return;
+    }
+    for (size_t i = 0; i < numbers_of(c); i++)
+        y[i] = step * (rint(x[i] / step) -
+                       floor_of_mean(c, sum_of_pixel(c, x, first_of_pixel(c, i), rint, step)));
+}
+
+void naive_center_channels_surrogate(const op_case *c, double *const *operand, double *y) {
+    const double *x = operand[0];
+    for (size_t i = 0; i < numbers_of(c); i++)
+        y[i] = x[i] - sum_of_pixel(c, x, first_of_pixel(c, i), as_it_is, 1) /
+                          (double)c->operand[0].size[1];
+}
+
+void naive_center_channels_backward(const op_case *c, double *const *operand, const double *dy,
+                                    double *const *gradient) {
+    (void)operand;
+    for (size_t i = 0; gradient[0] && i < numbers_of(c); i++)
+        gradient[0][i] += dy[i] - sum_of_pixel(c, dy, first_of_pixel(c, i), as_it_is, 1) /
+                                      (double)c->operand[0].size[1];
+}
+
+bool naive_center_channels_is_smooth(const op_case *c, double *const *operand, double margin) {
+    const double step = operand[1] ? c->range / top_of(c) : 0;
+    for (size_t i = 0; step > 0 && i < numbers_of(c); i++) {
+        const double q = operand[0][i] / step;
+        if (fabs(q - floor(q) - 0.5) < margin)
+            return false;
+    }
+    return true;
+}

@@ -42,7 +42,9 @@ static void check_gradients(op_trial *trial) {
 static void check_states(op_trial *trial) {
     for (int k = 0; k < MAX_OPERANDS; k++) {
         const operand_kind kind = trial->entry->kind[k];
-        if (kind != OPERAND_MEAN && kind != OPERAND_VARIANCE && kind != OPERAND_RANGE)
+        const bool moves =
+            kind == OPERAND_MEAN || kind == OPERAND_VARIANCE || kind == OPERAND_RANGE;
+        if (!moves || !trial->value[k])
             continue;
         double *have = new_numbers(trial->count[k]);
         op_trial_read(trial, k, have);

@@ -228,6 +228,65 @@ START_TEST(the_last_rule_that_matches_decides) {
 }
 END_TEST
 
+/* Whether the input of the layer is centred. */
+static bool is_centered(const network *n, const char *layer) {
+    for (size_t i = 0; i < sn_graph_node_count(n->graph); i++) {
+        const sn_node *node = sn_graph_node(n->graph, i);
+        if (!sn_op_is_conv2d(node->op) || !node->input[1]->producer)
+            continue;
+        const sn_tensor *latent = node->input[1]->producer->input[0];
+        if (latent->parameter && strstr(latent->parameter->name, layer) == latent->parameter->name)
+            return sn_uncentered(node->input[0]) != node->input[0];
+    }
+    ck_abort_msg("%s is not quantized", layer);
+    return false;
+}
+
+START_TEST(centring_follows_quantizer_option_and_rule) {
+    static const struct {
+        const char *quant;
+        sn_center center;
+        const char *rules, *layer;
+        bool centered;
+        const char *quantizer;
+    } cases[] = {
+        {"signed-binary", SN_CENTER_AUTO, NULL, "layer1.0.conv1", true, "signed-binary"},
+        {"signed-binary", SN_CENTER_NONE, NULL, "layer1.0.conv1", false, "signed-binary"},
+        {"signed-binary", SN_CENTER_WEIGHTS, NULL, "layer1.0.conv1", false,
+         "signed-binary-centered"},
+        {"signed-binary-centered", SN_CENTER_AUTO, NULL, "layer1.0.conv1", false,
+         "signed-binary-centered"},
+        {"binary", SN_CENTER_AUTO, NULL, "layer1.0.conv1", false, "binary"},
+        {"binary", SN_CENTER_ACTIVATIONS, NULL, "layer1.0.conv1", true, "binary"},
+        {"signed-binary", SN_CENTER_AUTO, "layer2.*=binary", "layer2.1.conv2", false, "binary"},
+        {"signed-binary", SN_CENTER_AUTO, "layer2.*=binary,center=activations", "layer2.1.conv2",
+         true, "binary"},
+        {"binary", SN_CENTER_AUTO, "layer2.*=signed-binary", "layer2.1.conv2", true,
+         "signed-binary"},
+        {"signed-binary", SN_CENTER_NONE, "layer2.*=signed-binary,delta=0.1", "layer2.1.conv2",
+         false, "signed-binary"},
+        {"signed-binary", SN_CENTER_WEIGHTS, "layer2.*=signed-binary,delta=0.1", "layer2.1.conv2",
+         false, "signed-binary-centered"},
+        {"signed-binary", SN_CENTER_AUTO, "layer2.*=signed-binary,center=none", "layer2.1.conv2",
+         false, "signed-binary"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        network n;
+        sn_model_options options = options_for("resnet20", 32, 10);
+        options.quant.quantizer = sn_choice_find(sn_quantizer_name, cases[i].quant);
+        options.quant.center = (int)cases[i].center;
+        options.quant.delta_ratio = -1;
+        options.layer_rules = cases[i].rules;
+        ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+        ck_assert_int_eq(sn_graph_plan(n.graph, n.logits, NULL), SN_OK);
+        ck_assert_msg(is_centered(&n, cases[i].layer) == cases[i].centered, "case %zu", i);
+        const sn_quant_options *quant = quant_of(&n, cases[i].layer);
+        ck_assert_str_eq(sn_quantizer_name(quant->quantizer), cases[i].quantizer);
+        destroy(&n);
+    }
+}
+END_TEST
+
 START_TEST(what_is_no_rule_is_refused) {
     static const char *const cases[][2] = {
         {"layer4.*=binary", "'layer4.*=...': no convolution"},
@@ -244,6 +303,9 @@ START_TEST(what_is_no_rule_is_refused) {
         {"conv1=binary,signs=init", "signs init: only filters of signed-binary"},
         {"conv1=signed-binary,region=x", "region: 'x' is neither filter nor a whole number"},
         {"conv1=binary layer1=binary", "'layer1=...'"},
+        {"conv1=binary,center=weights", "center weights: only the weights of signed-binary"},
+        {"conv1=denseshift,center=activations", "center activations: needs one-bit or ternary"},
+        {"conv1=signed-binary-centered,center=none", "stands for --quant signed-binary"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         network n;
@@ -311,6 +373,7 @@ int main(void) {
     tcase_add_test(tcase, small_images_get_the_small_stem);
     tcase_add_test(tcase, only_block_convolutions_are_quantized);
     tcase_add_test(tcase, the_last_rule_that_matches_decides);
+    tcase_add_test(tcase, centring_follows_quantizer_option_and_rule);
     tcase_add_test(tcase, what_is_no_rule_is_refused);
     tcase_add_test(tcase, width_multiplies_filters);
     tcase_add_test(tcase, batch_norm_has_pytorchs_constants);

@@ -130,6 +130,40 @@ START_TEST(an_absent_option_has_its_default) {
 }
 END_TEST
 
+/* Before there was --center, signed-binary was as published, and so its rules were. */
+START_TEST(signed_binary_without_a_centring_is_as_published) {
+    sn_train_config config;
+    sn_input_info input_read;
+    sn_error error;
+    static const struct {
+        const char *quant, *rules, *center, *rules_now;
+    } cases[] = {
+        {"signed-binary",
+         "conv1=binary layer1.*=signed-binary layer2.*=signed-binary,delta=0.5 "
+         "layer3.*=signed-binary-centered",
+         "none",
+         "conv1=binary layer1.*=signed-binary,center=none "
+         "layer2.*=signed-binary,delta=0.5,center=none layer3.*=signed-binary-centered"},
+        {"signed-binary-centered", "layer1.*=signed-binary", "weights",
+         "layer1.*=signed-binary,center=none"},
+        {"binary", "", "none", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char json[1024];
+        snprintf(json, sizeof json,
+                 "{\"format\": \"signet configuration 1\", \"options\": {\"quant\": \"%s\", "
+                 "\"layer\": \"%s\"}, \"input\": {\"classes\": 10, \"channels\": 1, "
+                 "\"height\": 8, \"width\": 8, \"mean\": [0], \"std\": [1]}}",
+                 cases[i].quant, cases[i].rules);
+        if (sn_config_from_json(json, "test", &config, &input_read, &error) != SN_OK)
+            ck_abort_msg("%s", error.message);
+        ck_assert_str_eq(sn_quantizer_name(config.quant.quantizer), cases[i].quant);
+        ck_assert_str_eq(sn_center_name(config.quant.center), cases[i].center);
+        ck_assert_str_eq(config.layers, cases[i].rules_now);
+    }
+}
+END_TEST
+
 START_TEST(text_that_json_cannot_hold_is_refused) {
     sn_train_config config;
     sn_error error;
@@ -178,6 +212,7 @@ Suite *config_suite(void) {
     tcase_add_test(tcase, json_keeps_every_option);
     tcase_add_test(tcase, damaged_json_is_refused);
     tcase_add_test(tcase, an_absent_option_has_its_default);
+    tcase_add_test(tcase, signed_binary_without_a_centring_is_as_published);
     tcase_add_test(tcase, text_that_json_cannot_hold_is_refused);
     tcase_add_test(tcase, evaluation_counts_ranks_and_refuses_nan);
     tcase_add_test(tcase, automatic_values_are_resolved);

@@ -22,20 +22,28 @@ typedef struct freeze_case {
     double width;
     int scale_rule;
     uint64_t region; /* with signs of their own */
+    sn_center center;
 } freeze_case;
 
 static const freeze_case cases[] = {
-    {"resnet20", "fp32", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 0},
-    {"resnet20", "signed-binary", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 0},
-    {"resnet20", "signed-binary-centered", "relu", 32, 1, SN_SCALE_FILTER_MEAN, 0},
-    {"resnet20", "signed-binary", "prelu", 32, 0.25, SN_SCALE_FILTER_MEAN, 0},
-    {"resnet32", "signed-binary-centered", "hardtanh", 28, 0.3, SN_SCALE_FILTER_MEAN, 0},
-    {"resnet18", "signed-binary-centered", "relu", 32, 0.25, SN_SCALE_FILTER_MEAN, 0},
-    {"resnet18", "signed-binary", "prelu", 96, 0.25, SN_SCALE_FILTER_MEAN, 0},
-    {"resnet20", "signed-binary", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 3},
-    {"resnet20", "signed-binary", "relu", 32, 1, SN_SCALE_LAYER_MEAN, 64},
-    {"resnet20", "signed-binary-centered", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 8},
-    {"resnet20", "signed-binary-centered", "prelu", 32, 0.5, SN_SCALE_ONE, 1},
+    {"resnet20", "fp32", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_AUTO},
+    {"resnet20", "signed-binary", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_AUTO},
+    {"resnet20", "signed-binary-centered", "relu", 32, 1, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_AUTO},
+    {"resnet20", "signed-binary", "prelu", 32, 0.25, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_AUTO},
+    {"resnet32", "signed-binary-centered", "hardtanh", 28, 0.3, SN_SCALE_FILTER_MEAN, 0,
+     SN_CENTER_AUTO},
+    {"resnet18", "signed-binary-centered", "relu", 32, 0.25, SN_SCALE_FILTER_MEAN, 0,
+     SN_CENTER_AUTO},
+    {"resnet18", "signed-binary", "prelu", 96, 0.25, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_AUTO},
+    {"resnet20", "signed-binary", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 3, SN_CENTER_AUTO},
+    {"resnet20", "signed-binary", "relu", 32, 1, SN_SCALE_LAYER_MEAN, 64, SN_CENTER_AUTO},
+    {"resnet20", "signed-binary-centered", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 8,
+     SN_CENTER_AUTO},
+    {"resnet20", "signed-binary-centered", "prelu", 32, 0.5, SN_SCALE_ONE, 1, SN_CENTER_AUTO},
+    {"resnet20", "signed-binary", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_NONE},
+    {"resnet20", "signed-binary", "relu", 29, 0.3, SN_SCALE_FILTER_MEAN, 3, SN_CENTER_ACTIVATIONS},
+    {"resnet20", "binary", "prelu", 32, 0.5, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_ACTIVATIONS},
+    {"resnet18", "ternary", "relu", 32, 0.25, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_ACTIVATIONS},
 };
 
 enum { CASES = sizeof cases / sizeof *cases };
@@ -50,6 +58,7 @@ static sn_network_options options_of(const freeze_case *c) {
                   .image_width = c->size,
                   .activation = sn_choice_find(sn_activation_name, c->activation),
                   .quant = {.quantizer = sn_choice_find(sn_quantizer_name, c->quant),
+                            .center = (int)c->center,
                             .delta_ratio = 0.05,
                             .scale_rule = c->scale_rule,
                             .region_channels = c->region,
@@ -138,7 +147,8 @@ END_TEST
 
 START_TEST(every_quantizer_freezes) {
     for (int i = 0; sn_quantizer_name(i); i++) {
-        const freeze_case c = {"resnet20", sn_quantizer_name(i), "relu", 32, 0.5, 0, 0};
+        const freeze_case c = {"resnet20", sn_quantizer_name(i), "relu", 32, 0.5, 0,
+                               0,          SN_CENTER_AUTO};
         check_frozen(&c);
     }
 }
@@ -148,7 +158,8 @@ END_TEST
 START_TEST(every_scale_freezes) {
     static const char *const quantizers[] = {"signed-binary-centered", "ternary", "denseshift"};
     for (int rule = 0; rule < SN_SCALE_MEAN; rule++) {
-        const freeze_case c = {"resnet20", quantizers[_i], "relu", 32, 0.5, rule, 0};
+        const freeze_case c = {"resnet20", quantizers[_i], "relu", 32,
+                               0.5,        rule,           0,      SN_CENTER_AUTO};
         check_frozen(&c);
     }
 }
@@ -157,7 +168,7 @@ END_TEST
 /* What the README says of sizes, for masks as dense as trained ones are at most. */
 START_TEST(resnet20_is_small) {
     const freeze_case c = {"resnet20", "signed-binary-centered", "relu", 32,
-                           1,          SN_SCALE_FILTER_MEAN,     0};
+                           1,          SN_SCALE_FILTER_MEAN,     0,      SN_CENTER_AUTO};
     const sn_network_options options = options_of(&c);
     sn_parameters *parameters;
     sn_network network;

@@ -68,8 +68,10 @@ static void set_range(const sn_parameters *parameters, const char *name, float r
 /* ---- kernels round as the graph does ---- */
 
 /* One convolution that reads the images themselves, rounded; then means and classifier. */
-static void build_single(const char *quant, sn_parameters **parameters, sn_network *n) {
+static void build_single(const char *quant, sn_center center, sn_parameters **parameters,
+                         sn_network *n) {
     const sn_quant_options options = {.quantizer = sn_choice_find(sn_quantizer_name, quant),
+                                      .center = (int)center,
                                       .delta_ratio = -1,
                                       .positive_fraction = 0.5};
     sn_layer_rules rules = {0};
@@ -129,16 +131,25 @@ static double difference(const sn_network *network, const float *images, size_t 
 /* Half of the pixels lie in the middle of two steps, some beyond the range. One pixel that went to
  * the other side would move a logit by more than a thousandth of what float sums do. */
 START_TEST(kernels_round_as_the_graph_does) {
-    static const char *const quants[] = {"signed-binary-centered", "binary", "ternary"};
+    static const struct {
+        const char *quant;
+        sn_center center;
+    } cases[] = {{"signed-binary-centered", SN_CENTER_WEIGHTS},
+                 {"signed-binary", SN_CENTER_NONE},
+                 {"signed-binary", SN_CENTER_ACTIVATIONS},
+                 {"binary", SN_CENTER_NONE},
+                 {"binary", SN_CENTER_ACTIVATIONS},
+                 {"ternary", SN_CENTER_NONE},
+                 {"ternary", SN_CENTER_ACTIVATIONS}};
     enum { PIXELS = CHANNELS * SIDE * SIDE };
     static const float steps[] = {0.125F, 0.1F, 0.0123F};
-    for (size_t q = 0; q < 3; q++) {
+    for (size_t q = 0; q < sizeof cases / sizeof *cases; q++) {
         sn_parameters *parameters;
         sn_network network;
         float images[IMAGES * PIXELS];
         sn_rng rng;
         sn_rng_init(&rng, 2, SN_RNG_TEST, 0);
-        build_single(quants[q], &parameters, &network);
+        build_single(cases[q].quant, cases[q].center, &parameters, &network);
         for (size_t s = 0; s < 3; s++) {
             set_range(parameters, "conv.input_range", 127 * steps[s]);
             for (size_t i = 0; i < IMAGES * PIXELS; i++)
