@@ -1,7 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cli/data_source.h"
 
-#include "data/dataset.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <spawn.h>
@@ -60,4 +60,23 @@ sn_status sn_cli_find_data(int dataset, const char *given, char directory[SN_OPT
     if (is_cifar10 && !given[0] && !has_cifar10(directory))
         return fetch_cifar10(directory, error);
     return SN_OK;
+}
+
+static void show_notes(const char *program, const sn_notes *notes) {
+    for (size_t i = 0; i < notes->count; i++)
+        fprintf(stderr, "%s: %s%s\n", program,
+                notes->note[i].kind == SN_NOTE_WARNING ? "warning: " : "", notes->note[i].text);
+    if (notes->lost)
+        fprintf(stderr, "%s: and %zu more remarks\n", program, notes->lost);
+}
+
+sn_status sn_cli_open_data(const char *program, int dataset, sn_split split, const char *directory,
+                           uint64_t limit, sn_dataset **opened, sn_error *error) {
+    sn_notes *notes = sn_alloc(sizeof *notes);
+    SN_RETURN_IF(!notes, error, SN_ERROR_MEMORY, "out of memory for the data set");
+    const sn_status status =
+        sn_dataset_open_noting(dataset, split, directory, (size_t)limit, notes, opened, error);
+    show_notes(program, notes);
+    sn_free(notes);
+    return status;
 }
