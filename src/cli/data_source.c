@@ -32,8 +32,8 @@ static sn_status fetch_cifar10(const char *directory, sn_error *error) {
     char script[PATH_SIZE];
     snprintf(script, sizeof script, "%s/scripts/fetch-cifar10", root ? root : ".");
     SN_RETURN_IF(access(script, X_OK) != 0, error, SN_ERROR_IO,
-                 "no CIFAR-10 in %s and no %s to fetch it; give its folder with --data-dir, or use "
-                 "--dataset shapes, which needs no files",
+                 "no CIFAR-10 in %s and no %s to fetch it; give its folder with --data-dir, or train "
+                 "without it: --dataset shapes --epochs 4 needs no files",
                  directory, script);
     char *const arguments[] = {script, (char *)directory, NULL};
     pid_t child;

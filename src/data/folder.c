@@ -247,7 +247,8 @@ static sn_status read_pictures(const catalogue *c, size_t count, const model_pic
             add_fault(&faulty, &fault, notes);
         dataset->labels[next] = (int32_t)at.label;
     }
-    survey_warn(&found, c->root, notes);
+    if (faulty.count == 0)
+        survey_warn(&found, c->root, notes);
     return report_faults(&faulty, c->root, count, notes, error);
 }
 
