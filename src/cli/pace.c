@@ -8,7 +8,8 @@ void sn_pace_start(sn_pace *pace, size_t evaluation_images) {
 }
 
 void sn_pace_step(sn_pace *pace, size_t images, double now) {
-    if (pace->in_epoch) {
+    const bool is_only_one = pace->evaluated && pace->images == 0;
+    if (pace->in_epoch || is_only_one) {
         pace->images += images - pace->last_images;
         pace->seconds += now - pace->last;
     }
@@ -26,6 +27,8 @@ void sn_pace_evaluating(sn_pace *pace, double now) {
 void sn_pace_evaluated(sn_pace *pace, double now) {
     pace->evaluated = true;
     pace->evaluation = now - pace->last;
+    pace->last = now;
+    pace->last_images = 0;
 }
 
 double sn_pace_rate(const sn_pace *pace) {

@@ -17,11 +17,11 @@ typedef struct sn_pace {
     bool evaluated;           /* there was one */
     bool in_epoch;            /* the latest step belongs to the epoch that goes on */
     size_t last_images;       /* done after the latest step */
-    double last;              /* when that ended, or when the evaluation began */
+    double last;              /* when that ended, or the evaluation began or ended */
 } sn_pace;
 
 /* The first step of an epoch is not timed: it waits for the loader, and the very first one for
- * memory. */
+ * memory. Only when epochs have no other step, the second epoch's is. */
 void sn_pace_start(sn_pace *pace, size_t evaluation_images);
 
 /* After a step, when `images` of the epoch are done. */

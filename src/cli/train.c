@@ -121,6 +121,7 @@ typedef struct display {
     uint64_t last_epoch; /* of this invocation */
     uint64_t line_epoch; /* whose progress line was begun; 0: none */
     double started;      /* seconds */
+    bool told;           /* the time to the end */
 } display;
 
 static void show_begin(void *context) {
@@ -149,6 +150,7 @@ static void tell_pace(display *d, double left) {
     sn_pace_clock(today + (time_t)left, today, until, sizeof until);
     snprintf(what, sizeof what, "%llu epoch%s", (unsigned long long)d->last_epoch,
              d->last_epoch == 1 ? "" : "s");
+    d->told = true;
     sn_progress_clear(&d->progress);
     fprintf(stderr, "train: %.0f images/s; at this rate %s take%s %s, until about %s\n",
             sn_pace_rate(&d->pace), resumed ? "the rest" : what,
@@ -159,16 +161,18 @@ static void show_step(void *context, const sn_step_report *report) {
     display *d = context;
     sn_pace_step(&d->pace, report->images_done, sn_clock_seconds());
     const double left = seconds_left(d, report);
-    if (d->pace.steps == PACE_STEPS && left > 0)
+    if (!d->told && d->pace.steps >= PACE_STEPS && left > 0)
         tell_pace(d, left);
     if (d->line_epoch != report->epoch)
         sn_progress_start(&d->progress, "images");
     d->line_epoch = report->epoch;
-    char label[64], extra[96], duration[32];
+    char label[64], duration[32], run[48] = "", extra[80];
     snprintf(label, sizeof label, "epoch %llu/%llu", (unsigned long long)report->epoch,
              (unsigned long long)report->epochs);
     sn_pace_duration(left, duration, sizeof duration);
-    snprintf(extra, sizeof extra, "loss %.4f  run %s left", report->loss, duration);
+    if (left > 0)
+        snprintf(run, sizeof run, "  run %s left", duration);
+    snprintf(extra, sizeof extra, "loss %.4f%s", report->loss, run);
     sn_progress_update(&d->progress, label, report->images_done, report->images_total,
                        report->images_before, extra);
 }

@@ -25,6 +25,19 @@ START_TEST(the_rate_is_that_of_steps_within_an_epoch) {
 }
 END_TEST
 
+START_TEST(epochs_of_one_step_have_a_rate) {
+    sn_pace pace;
+    sn_pace_start(&pace, 300);
+    sn_pace_step(&pace, 100, 50);
+    sn_pace_evaluating(&pace, 50);
+    sn_pace_evaluated(&pace, 51);
+    ck_assert_double_eq(sn_pace_rate(&pace), 0);
+    sn_pace_step(&pace, 100, 53);
+    ck_assert_double_eq_tol(sn_pace_rate(&pace), 50, 1e-9);
+    ck_assert_double_eq_tol(sn_pace_seconds(&pace, 1000, 2), 20 + 2 * 1, 1e-9);
+}
+END_TEST
+
 START_TEST(evaluations_are_estimated_and_then_measured) {
     sn_pace pace;
     sn_pace_start(&pace, 300);
@@ -75,6 +88,7 @@ int main(void) {
     Suite *suite = suite_create("pace");
     TCase *tests = tcase_create("pace");
     tcase_add_test(tests, the_rate_is_that_of_steps_within_an_epoch);
+    tcase_add_test(tests, epochs_of_one_step_have_a_rate);
     tcase_add_test(tests, evaluations_are_estimated_and_then_measured);
     tcase_add_test(tests, durations_are_as_people_say_them);
     tcase_add_test(tests, other_days_are_named);
