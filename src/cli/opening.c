@@ -118,6 +118,8 @@ static void say_weights(const sn_opening *o, row_text *row) {
         say(row, ": estimator %s", sn_estimator_name(quant->estimator));
         if (!quantizer->zero_free)
             say(row, ", delta ratio %g", quant->delta_ratio);
+        if (sn_code_has_few_bits(quantizer->code))
+            say(row, ", center %s", sn_center_name(quant->center));
         say(row, ", scale %s", sn_scale_rule_name(quant->scale_rule));
     }
     if (quantizer->sign_evidence) {

@@ -22,7 +22,7 @@ run "${small[@]}" --epochs 1
 expect printed 'classes   10, the smallest is [a-z]+ with 12 training images'
 expect printed 'pixels    mean 0\.[0-9]{3} 0\.[0-9]{3} 0\.[0-9]{3}, deviation 0\.[0-9]{3} 0\.[0-9]{3} 0\.[0-9]{3}'
 expect printed 'network   resnet20 of width 0\.25, relu: 17534 parameters, 16704 one-bit weights'
-expect printed 'weights   signed-binary: estimator ede, delta ratio 0\.05, scale filter-mean, signs fixed .*, region filter'
+expect printed 'weights   signed-binary: estimator ede, delta ratio 0\.05, center activations, scale filter-mean, signs fixed .*, region filter'
 expect printed 'training  1 epoch of 2 steps, batch 64, sgd, learning rate 0\.1, cosine, seed 0'
 expect printed 'machine   2 threads, engine [a-z]+, fp32, peak memory about [0-9]+ MiB'
 expect printed 'output    runs/shapes-resnet20-signed-binary-0'
@@ -35,7 +35,7 @@ jq -e '.input | .train_images == 128 and .test_images == 60 and .smallest_class_
 
 run "${small[@]}" --epochs 1 --quant ternary --act int8 --layer 'layer3.*=binary,scale=one' --out ternary
 expect printed 'network   resnet20 of width 0\.25, relu, activations int8: 17534 parameters, 12800 one-bit weights, 4032 two-bit weights'
-expect printed 'weights   ternary: estimator ste, delta ratio 0\.7, scale filter-mean; other layers: layer3\.\*=binary,scale=one'
+expect printed 'weights   ternary: estimator ste, delta ratio 0\.7, center none, scale filter-mean; other layers: layer3\.\*=binary,scale=one'
 run "${small[@]}" --epochs 1 --quant fp32 --out fp32
 expect printed 'weights   fp32'
 
