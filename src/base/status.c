@@ -16,9 +16,7 @@ const char *sn_status_text(sn_status status) {
     return (unsigned)status < SN_STATUS_COUNT ? texts[status] : "unknown status";
 }
 
-/* Messages quote what users and files say; a line break or an escape sequence in there must not
- * reach the terminal. Bytes of UTF-8 stay. */
-static void one_line(char *text) {
+void sn_one_line(char *text) {
     for (; *text; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
             *text = '?';
@@ -31,7 +29,7 @@ sn_status sn_error_set(sn_error *error, sn_status status, const char *format, ..
         error->status = status;
         vsnprintf(error->message, sizeof error->message, format, arguments);
         va_end(arguments);
-        one_line(error->message);
+        sn_one_line(error->message);
     }
     return status;
 }

@@ -33,6 +33,10 @@ const char *sn_status_text(sn_status status);
 sn_status sn_error_set(sn_error *error, sn_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Replaces control characters by '?'. Messages quote what users and files say; a line break or an
+ * escape sequence in there must not reach the terminal. Bytes of UTF-8 stay. */
+void sn_one_line(char *text);
+
 /* Returns from the calling function with a message when the condition holds. */
 #define SN_RETURN_IF(condition, error, status, ...)                                                \
     do {                                                                                           \

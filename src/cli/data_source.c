@@ -1,7 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cli/data_source.h"
 
-#include "data/dataset.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <spawn.h>
@@ -31,10 +31,11 @@ static sn_status fetch_cifar10(const char *directory, sn_error *error) {
     const char *root = getenv("SN_ROOT");
     char script[PATH_SIZE];
     snprintf(script, sizeof script, "%s/scripts/fetch-cifar10", root ? root : ".");
-    SN_RETURN_IF(access(script, X_OK) != 0, error, SN_ERROR_IO,
-                 "no CIFAR-10 in %s and no %s to fetch it; give its folder with --data-dir, or use "
-                 "--dataset shapes, which needs no files",
-                 directory, script);
+    SN_RETURN_IF(
+        access(script, X_OK) != 0, error, SN_ERROR_IO,
+        "no CIFAR-10 in %s and no %s to fetch it; give its folder with --data-dir, or train "
+        "without it: --dataset shapes --epochs 4 needs no files",
+        directory, script);
     char *const arguments[] = {script, (char *)directory, NULL};
     pid_t child;
     const int problem = posix_spawn(&child, script, NULL, NULL, arguments, environ);
@@ -60,4 +61,23 @@ sn_status sn_cli_find_data(int dataset, const char *given, char directory[SN_OPT
     if (is_cifar10 && !given[0] && !has_cifar10(directory))
         return fetch_cifar10(directory, error);
     return SN_OK;
+}
+
+static void show_notes(const char *program, const sn_notes *notes) {
+    for (size_t i = 0; i < notes->count; i++)
+        fprintf(stderr, "%s: %s%s\n", program,
+                notes->note[i].kind == SN_NOTE_WARNING ? "warning: " : "", notes->note[i].text);
+    if (notes->lost)
+        fprintf(stderr, "%s: and %zu more remarks\n", program, notes->lost);
+}
+
+sn_status sn_cli_open_data(const char *program, int dataset, sn_split split, const char *directory,
+                           uint64_t limit, sn_dataset **opened, sn_error *error) {
+    sn_notes *notes = sn_alloc(sizeof *notes);
+    SN_RETURN_IF(!notes, error, SN_ERROR_MEMORY, "out of memory for the data set");
+    const sn_status status =
+        sn_dataset_open_noting(dataset, split, directory, (size_t)limit, notes, opened, error);
+    show_notes(program, notes);
+    sn_free(notes);
+    return status;
 }

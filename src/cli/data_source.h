@@ -3,6 +3,7 @@
 #define SN_CLI_DATA_SOURCE_H
 
 #include "base/option.h"
+#include "data/dataset.h"
 
 /* The folder of data set `dataset` (index of sn_dataset_name): `given` if not empty, else
  * $SIGNET_DATA, else data/. When CIFAR-10 is wanted, no folder was given and it is not there yet,
@@ -10,5 +11,10 @@
  * script has to say goes to stderr. SN_ERROR_IO when it fails. */
 sn_status sn_cli_find_data(int dataset, const char *given, char directory[SN_OPTION_TEXT_SIZE],
                            sn_error *error);
+
+/* sn_dataset_open; what there is to say about the files goes to stderr as "PROGRAM: warning: ...",
+ * and before an error each broken file. */
+sn_status sn_cli_open_data(const char *program, int dataset, sn_split split, const char *directory,
+                           uint64_t limit, sn_dataset **opened, sn_error *error);
 
 #endif

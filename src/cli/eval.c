@@ -250,7 +250,7 @@ static sn_status open_data(const eval_options *options, const sn_subject *subjec
     char directory[SN_OPTION_TEXT_SIZE];
     SN_TRY(find_dataset(options, subject, index, error));
     SN_TRY(find_data(options, subject, *index, directory, error));
-    return sn_dataset_open(*index, split, directory, (size_t)limit, dataset, error);
+    return sn_cli_open_data("eval", *index, split, directory, limit, dataset, error);
 }
 
 /* Gives the subject activations of eight bits. */

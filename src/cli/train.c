@@ -4,6 +4,8 @@
 #include "cli/arguments.h"
 #include "cli/data_source.h"
 #include "cli/failure.h"
+#include "cli/opening.h"
+#include "cli/pace.h"
 #include "cli/progress.h"
 #include "cli/show_list.h"
 #include "cli/show_profile.h"
@@ -109,52 +111,68 @@ static sn_status open_resumed(const bool *given, sn_train_config *config,
 
 /* ---- output ---- */
 
+enum { PACE_STEPS = 20 }; /* after which the time to the end is told */
+
 typedef struct display {
     sn_progress progress;
+    sn_pace pace;
     const sn_trainer *trainer;
+    const sn_opening *opening;
+    uint64_t last_epoch; /* of this invocation */
     uint64_t line_epoch; /* whose progress line was begun; 0: none */
-    double started;      /* seconds, at the first step */
-    size_t first;        /* images done then, over all epochs */
-    bool announced;
+    double started;      /* seconds */
+    bool told;           /* the time to the end */
 } display;
 
-static void announce(display *d) {
-    if (d->announced)
-        return;
-    d->announced = true;
-    printf("writing to %s\n", sn_trainer_directory(d->trainer));
-    fflush(stdout);
+static void show_begin(void *context) {
+    display *d = context;
+    sn_opening_print(d->opening);
+    sn_opening_warn(d->opening);
+    sn_pace_start(&d->pace, sn_trainer_evaluation_images(d->trainer));
+    d->started = sn_clock_seconds();
 }
 
-/* Images of all epochs up to where the report stands. */
-static size_t images_so_far(const sn_step_report *report) {
-    return (size_t)(report->epoch - 1) * report->images_total + report->images_done;
+/* Seconds to the end of this invocation; 0 while unknown. */
+static double seconds_left(const display *d, const sn_step_report *report) {
+    const uint64_t epochs = d->last_epoch - report->epoch;
+    const size_t images =
+        report->images_total - report->images_done + (size_t)epochs * report->images_total;
+    return sn_pace_seconds(&d->pace, images, epochs + 1);
 }
 
-/* "loss 1.2345  run 3:07 h left", without evaluations. */
-static void describe_run(const display *d, const sn_step_report *report, char *text, size_t size) {
-    const size_t now = images_so_far(report);
-    const size_t left = (size_t)report->epochs * report->images_total - now;
-    const double seconds = sn_clock_seconds() - d->started;
-    const double rest = now > d->first ? seconds * (double)left / (double)(now - d->first) : 0;
-    snprintf(text, size, "loss %.4f  run %d:%02d h left", report->loss, (int)(rest / 3600),
-             (int)(rest / 60) % 60);
+/* "train: 812 images/s; at this rate 100 epochs take 2 h 05 min, until about 14:30" */
+static void tell_pace(display *d, double left) {
+    const bool resumed = sn_trainer_was_resumed(d->trainer);
+    const double now = sn_clock_seconds();
+    const time_t today = time(NULL);
+    char duration[32], until[32], what[48];
+    sn_pace_duration(resumed ? left : now - d->started + left, duration, sizeof duration);
+    sn_pace_clock(today + (time_t)left, today, until, sizeof until);
+    snprintf(what, sizeof what, "%llu epoch%s", (unsigned long long)d->last_epoch,
+             d->last_epoch == 1 ? "" : "s");
+    d->told = true;
+    sn_progress_clear(&d->progress);
+    fprintf(stderr, "train: %.0f images/s; at this rate %s take%s %s, until about %s\n",
+            sn_pace_rate(&d->pace), resumed ? "the rest" : what,
+            resumed || d->last_epoch == 1 ? "s" : "", duration, until);
 }
 
 static void show_step(void *context, const sn_step_report *report) {
     display *d = context;
-    announce(d);
-    if (d->line_epoch == 0) {
-        d->started = sn_clock_seconds();
-        d->first = images_so_far(report);
-    }
+    sn_pace_step(&d->pace, report->images_done, sn_clock_seconds());
+    const double left = seconds_left(d, report);
+    if (!d->told && d->pace.steps >= PACE_STEPS && left > 0)
+        tell_pace(d, left);
     if (d->line_epoch != report->epoch)
         sn_progress_start(&d->progress, "images");
     d->line_epoch = report->epoch;
-    char label[64], extra[64];
+    char label[64], duration[32], run[48] = "", extra[80];
     snprintf(label, sizeof label, "epoch %llu/%llu", (unsigned long long)report->epoch,
              (unsigned long long)report->epochs);
-    describe_run(d, report, extra, sizeof extra);
+    sn_pace_duration(left, duration, sizeof duration);
+    if (left > 0)
+        snprintf(run, sizeof run, "  run %s left", duration);
+    snprintf(extra, sizeof extra, "loss %.4f%s", report->loss, run);
     sn_progress_update(&d->progress, label, report->images_done, report->images_total,
                        report->images_before, extra);
 }
@@ -162,10 +180,12 @@ static void show_step(void *context, const sn_step_report *report) {
 static void show_evaluating(void *context) {
     display *d = context;
     sn_progress_clear(&d->progress);
+    sn_pace_evaluating(&d->pace, sn_clock_seconds());
 }
 
 static void show_epoch(void *context, const sn_epoch_metrics *m) {
-    (void)context;
+    display *d = context;
+    sn_pace_evaluated(&d->pace, sn_clock_seconds());
     printf("epoch %3llu  loss %.4f  train %5.2f %%  test %5.2f %%  density %.3f  lr %.3g  "
            "%.0f images/s  %.1f s%s\n",
            (unsigned long long)m->epoch, m->loss, m->train_top1, m->test.top1, m->density,
@@ -203,9 +223,15 @@ static sn_status look(const sn_train_config *config, sn_trainer *trainer, const 
     return sn_show_summary(config, trainer, train, test, error);
 }
 
+/* The last epoch that this invocation trains. */
+static uint64_t last_epoch(const sn_train_config *config, const sn_trainer *trainer) {
+    const uint64_t stop = sn_trainer_state(trainer)->epoch + config->stop_after;
+    return config->stop_after && stop < config->epochs ? stop : config->epochs;
+}
+
 static sn_status train(const sn_train_config *config, const sn_checkpoint *resume,
-                       const sn_dataset *train_data, const sn_dataset *test_data, int *exit_status,
-                       sn_error *error) {
+                       const char *directory, const sn_dataset *train_data,
+                       const sn_dataset *test_data, int *exit_status, sn_error *error) {
     sn_trainer *trainer;
     SN_TRY(sn_trainer_create(config, train_data, test_data, resume, &trainer, error));
     if (config->profile || config->summary) {
@@ -213,8 +239,17 @@ static sn_status train(const sn_train_config *config, const sn_checkpoint *resum
         sn_trainer_free(trainer);
         return looked;
     }
-    display d = {.trainer = trainer};
-    const sn_train_observer observer = {&d, show_step, show_evaluating, show_epoch, show_warning};
+    const sn_opening opening = {.config = config,
+                                .trainer = trainer,
+                                .train = train_data,
+                                .test = test_data,
+                                .data_directory = directory,
+                                .peak_memory =
+                                    sn_memory_predict(config, trainer, train_data, test_data).peak};
+    display d = {
+        .trainer = trainer, .opening = &opening, .last_epoch = last_epoch(config, trainer)};
+    const sn_train_observer observer = {&d,         show_begin,  show_step, show_evaluating,
+                                        show_epoch, show_warning};
     catch_signals();
     const sn_status status = sn_trainer_run(trainer, &observer, &stop_signal, error);
     sn_progress_clear(&d.progress);
@@ -238,13 +273,13 @@ static sn_status open_and_train(sn_train_config *config, const bool *given, int 
     if (status == SN_OK)
         status = sn_cli_find_data(config->dataset, config->data_dir, directory, error);
     if (status == SN_OK)
-        status = sn_dataset_open(config->dataset, SN_SPLIT_TRAIN, directory,
-                                 (size_t)config->limit_train, &train_data, error);
+        status = sn_cli_open_data("train", config->dataset, SN_SPLIT_TRAIN, directory,
+                                  config->limit_train, &train_data, error);
     if (status == SN_OK)
-        status = sn_dataset_open(config->dataset, SN_SPLIT_TEST, directory,
-                                 (size_t)config->limit_test, &test_data, error);
+        status = sn_cli_open_data("train", config->dataset, SN_SPLIT_TEST, directory,
+                                  config->limit_test, &test_data, error);
     if (status == SN_OK)
-        status = train(config, resume, train_data, test_data, exit_status, error);
+        status = train(config, resume, directory, train_data, test_data, exit_status, error);
     sn_dataset_free(train_data);
     sn_dataset_free(test_data);
     sn_checkpoint_free(resume);

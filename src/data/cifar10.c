@@ -80,8 +80,9 @@ static sn_status read_records(FILE *file, const char *path, size_t first, size_t
     return SN_OK;
 }
 
-sn_status sn_cifar10_read(sn_split split, const char *directory, size_t limit, sn_dataset *dataset,
-                          sn_error *error) {
+sn_status sn_cifar10_read(sn_split split, const char *directory, size_t limit, sn_notes *notes,
+                          sn_dataset *dataset, sn_error *error) {
+    (void)notes; /* nothing is ignored or guessed */
     const char *const *files = split == SN_SPLIT_TRAIN ? train_files : test_files;
     const size_t file_count =
         split == SN_SPLIT_TRAIN ? sizeof train_files / sizeof *train_files : 1;

@@ -44,12 +44,17 @@ const char *sn_dataset_reference(int index) {
 
 sn_status sn_dataset_open(int index, sn_split split, const char *directory, size_t limit,
                           sn_dataset **dataset, sn_error *error) {
+    return sn_dataset_open_noting(index, split, directory, limit, NULL, dataset, error);
+}
+
+sn_status sn_dataset_open_noting(int index, sn_split split, const char *directory, size_t limit,
+                                 sn_notes *notes, sn_dataset **dataset, sn_error *error) {
     *dataset = NULL;
     SN_RETURN_IF(index < 0 || index >= SOURCE_COUNT, error, SN_ERROR_ARGUMENT,
                  "data set %d: there are only 0 to %d", index, SOURCE_COUNT - 1);
     sn_dataset *opened = sn_alloc(sizeof *opened);
     SN_RETURN_IF(!opened, error, SN_ERROR_MEMORY, "%s: no memory", sources[index].name);
-    const sn_status status = sources[index].read(split, directory, limit, opened, error);
+    const sn_status status = sources[index].read(split, directory, limit, notes, opened, error);
     if (status != SN_OK) {
         sn_dataset_free(opened);
         return status;
@@ -118,6 +123,16 @@ int sn_dataset_classes(const sn_dataset *dataset) {
 const char *sn_dataset_class_name(const sn_dataset *dataset, int label) {
     assert(label >= 0 && label < dataset->classes);
     return dataset->class_name[label];
+}
+
+void sn_dataset_class_sizes(const sn_dataset *dataset, size_t *sizes) {
+    memset(sizes, 0, (size_t)dataset->classes * sizeof *sizes);
+    for (size_t i = 0; i < dataset->count; i++)
+        sizes[dataset->labels[i]]++;
+}
+
+const char *sn_dataset_ignored(const sn_dataset *dataset) {
+    return dataset->ignored;
 }
 
 int sn_dataset_channels(const sn_dataset *dataset) {

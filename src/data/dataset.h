@@ -5,7 +5,7 @@
 #ifndef SN_DATA_DATASET_H
 #define SN_DATA_DATASET_H
 
-#include "base/status.h"
+#include "base/notes.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +45,11 @@ const char *sn_dataset_reference(int index);
 sn_status sn_dataset_open(int index, sn_split split, const char *directory, size_t limit,
                           sn_dataset **dataset, sn_error *error);
 
+/* The same; what is ignored and what may be wrong with the files is added to *notes, and when
+ * several pictures are broken the first of them, each as a fault. */
+sn_status sn_dataset_open_noting(int index, sn_split split, const char *directory, size_t limit,
+                                 sn_notes *notes, sn_dataset **dataset, sn_error *error);
+
 /* NULL is fine. */
 void sn_dataset_free(sn_dataset *dataset);
 
@@ -52,6 +57,14 @@ size_t sn_dataset_count(const sn_dataset *dataset);
 size_t sn_dataset_memory(const sn_dataset *dataset); /* bytes of pixels and labels */
 int sn_dataset_classes(const sn_dataset *dataset);
 const char *sn_dataset_class_name(const sn_dataset *dataset, int label);
+
+/* How many images each class has, into sizes[classes]. */
+void sn_dataset_class_sizes(const sn_dataset *dataset, size_t *sizes);
+
+/* What lay among the files and is no image of the data set, by kind: "60 .jpg, 4 sub-folders".
+ * Empty when there was nothing. */
+const char *sn_dataset_ignored(const sn_dataset *dataset);
+
 int sn_dataset_channels(const sn_dataset *dataset);
 int sn_dataset_height(const sn_dataset *dataset);
 int sn_dataset_width(const sn_dataset *dataset);

@@ -4,7 +4,10 @@
 #ifndef SN_DATA_DATASET_SOURCE_H
 #define SN_DATA_DATASET_SOURCE_H
 
+#include "base/notes.h"
 #include "data/dataset.h"
+
+enum { SN_DATASET_IGNORED_SIZE = 200 };
 
 struct sn_dataset {
     size_t count;
@@ -12,20 +15,22 @@ struct sn_dataset {
     uint8_t *pixels;   /* [count][channels][height][width] */
     int32_t *labels;   /* [count] */
     char **class_name; /* [classes] */
+    char ignored[SN_DATASET_IGNORED_SIZE];
 };
 
-/* Fills a zeroed *dataset. On error it may be left half filled: the caller releases it. */
+/* Fills a zeroed *dataset. On error it may be left half filled: the caller releases it. `notes` may
+ * be NULL. */
 typedef sn_status (*sn_dataset_reader)(sn_split split, const char *directory, size_t limit,
-                                       sn_dataset *dataset, sn_error *error);
+                                       sn_notes *notes, sn_dataset *dataset, sn_error *error);
 
 extern const char *const sn_cifar10_classes[10];
 
-sn_status sn_cifar10_read(sn_split split, const char *directory, size_t limit, sn_dataset *dataset,
-                          sn_error *error);
-sn_status sn_shapes_read(sn_split split, const char *directory, size_t limit, sn_dataset *dataset,
-                         sn_error *error);
-sn_status sn_folder_read(sn_split split, const char *directory, size_t limit, sn_dataset *dataset,
-                         sn_error *error);
+sn_status sn_cifar10_read(sn_split split, const char *directory, size_t limit, sn_notes *notes,
+                          sn_dataset *dataset, sn_error *error);
+sn_status sn_shapes_read(sn_split split, const char *directory, size_t limit, sn_notes *notes,
+                         sn_dataset *dataset, sn_error *error);
+sn_status sn_folder_read(sn_split split, const char *directory, size_t limit, sn_notes *notes,
+                         sn_dataset *dataset, sn_error *error);
 
 /* Sets the shape and allocates zeroed pixels and labels. SN_ERROR_MEMORY. */
 sn_status sn_dataset_allocate(sn_dataset *dataset, size_t count, int channels, int height,

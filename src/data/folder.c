@@ -1,136 +1,72 @@
 /* Pictures in folders: DIR/train/CLASS/x.png and DIR/test/CLASS/x.png. */
-#define _POSIX_C_SOURCE 200809L
-
 #include "base/memory.h"
 #include "data/dataset_source.h"
+#include "data/folder_listing.h"
 #include "data/png_reader.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
-enum { PATH_SIZE = 4096, CHANNELS = 3 };
+enum { PATH_SIZE = SN_FOLDER_PATH_SIZE, CHANNELS = 3, LISTED = 20 };
 
 static const char *split_name(sn_split split) {
     return split == SN_SPLIT_TRAIN ? "train" : "test";
-}
-
-/* ---- sorted directory listings ---- */
-
-typedef struct name_list {
-    char **name;
-    size_t count, capacity;
-} name_list;
-
-static void name_list_clear(name_list *list) {
-    for (size_t i = 0; i < list->count; i++)
-        free(list->name[i]);
-    free(list->name);
-    *list = (name_list){0};
-}
-
-static bool name_list_add(name_list *list, const char *name) {
-    if (list->count == list->capacity) {
-        const size_t capacity = list->capacity ? 2 * list->capacity : 64;
-        char **grown = realloc(list->name, capacity * sizeof *grown);
-        if (!grown)
-            return false;
-        list->name = grown;
-        list->capacity = capacity;
-    }
-    char *copy = strdup(name);
-    if (!copy)
-        return false;
-    list->name[list->count++] = copy;
-    return true;
-}
-
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static sn_status join(char path[PATH_SIZE], const char *directory, const char *name,
-                      sn_error *error) {
-    SN_RETURN_IF(snprintf(path, PATH_SIZE, "%s/%s", directory, name) >= PATH_SIZE, error,
-                 SN_ERROR_ARGUMENT, "%s/%s: a name of more than %d characters", directory, name,
-                 PATH_SIZE - 1);
-    return SN_OK;
-}
-
-typedef bool (*entry_filter)(const char *name, const struct stat *info);
-
-static bool is_class(const char *name, const struct stat *info) {
-    (void)name;
-    return S_ISDIR(info->st_mode);
-}
-
-static bool is_picture(const char *name, const struct stat *info) {
-    const size_t length = strlen(name);
-    return S_ISREG(info->st_mode) && length > 4 && strcasecmp(name + length - 4, ".png") == 0;
-}
-
-static sn_status read_entries(DIR *stream, const char *directory, entry_filter wanted,
-                              name_list *list, sn_error *error) {
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(stream);
-        if (!entry) {
-            SN_RETURN_IF(errno, error, SN_ERROR_IO, "%s: %s", directory, strerror(errno));
-            return SN_OK;
-        }
-        if (entry->d_name[0] == '.') /* also what desktops leave behind */
-            continue;
-        char path[PATH_SIZE];
-        struct stat info;
-        SN_TRY(join(path, directory, entry->d_name, error));
-        SN_RETURN_IF(stat(path, &info), error, SN_ERROR_IO, "%s: %s", path, strerror(errno));
-        SN_RETURN_IF(wanted(entry->d_name, &info) && !name_list_add(list, entry->d_name), error,
-                     SN_ERROR_MEMORY, "%s: no memory for the list of its files", directory);
-    }
-}
-
-/* The wanted entries of the directory, sorted by name: readdir's order depends on the disk. */
-static sn_status list_directory(const char *directory, entry_filter wanted, name_list *list,
-                                sn_error *error) {
-    DIR *stream = opendir(directory);
-    SN_RETURN_IF(!stream, error, SN_ERROR_IO,
-                 "%s: %s; the data set folder needs DIR/train/CLASS/*.png and DIR/test/CLASS/*.png",
-                 directory, strerror(errno));
-    const sn_status status = read_entries(stream, directory, wanted, list, error);
-    closedir(stream);
-    if (status == SN_OK && list->count > 0)
-        qsort(list->name, list->count, sizeof *list->name, compare_names);
-    return status;
 }
 
 /* ---- classes and their pictures ---- */
 
 typedef struct catalogue {
     char root[PATH_SIZE]; /* DIR/train or DIR/test */
-    name_list classes;
-    name_list *pictures; /* [classes.count] */
+    sn_name_list classes;
+    sn_name_list *pictures; /* [classes.count] */
     size_t picture_count;
+    sn_ignored ignored;
 } catalogue;
 
 static void catalogue_clear(catalogue *c) {
     for (size_t i = 0; c->pictures && i < c->classes.count; i++)
-        name_list_clear(&c->pictures[i]);
+        sn_name_list_clear(&c->pictures[i]);
     sn_free(c->pictures);
-    name_list_clear(&c->classes);
+    sn_name_list_clear(&c->classes);
 }
 
 static sn_status list_classes(catalogue *c, const char *directory, sn_split split,
                               sn_error *error) {
-    SN_TRY(join(c->root, directory, split_name(split), error));
-    SN_TRY(list_directory(c->root, is_class, &c->classes, error));
+    SN_TRY(sn_folder_join(c->root, directory, split_name(split), error));
+    SN_TRY(sn_folder_list_classes(c->root, &c->classes, &c->ignored, error));
     SN_RETURN_IF(c->classes.count < 2, error, SN_ERROR_DATA,
                  "%s: has %zu folders; it needs one for each class, at least 2", c->root,
                  c->classes.count);
+    return SN_OK;
+}
+
+/* Appends to what text[size] holds, cut to fit. */
+static void append(char *text, size_t size, const char *what) {
+    const size_t used = strlen(text);
+    snprintf(text + used, size - used, "%s", what);
+}
+
+/* Names the classes without a picture, as many as fit. */
+static sn_status check_classes(const catalogue *c, sn_error *error) {
+    char names[400] = "";
+    size_t empty = 0;
+    for (size_t i = 0; i < c->classes.count; i++) {
+        if (c->pictures[i].count > 0)
+            continue;
+        const char *name = c->classes.name[i];
+        if (empty < LISTED && strlen(names) + strlen(name) + 30 < sizeof names) {
+            append(names, sizeof names, empty ? ", " : "");
+            append(names, sizeof names, name);
+        } else if (!strstr(names, " ...")) {
+            append(names, sizeof names, " ...");
+        }
+        empty++;
+    }
+    SN_RETURN_IF(empty > 0, error, SN_ERROR_DATA,
+                 "%s: %zu of %zu classes ha%s no picture: %s; every class needs at least one *.png "
+                 "in its folder",
+                 c->root, empty, c->classes.count, empty == 1 ? "s" : "ve", names);
     return SN_OK;
 }
 
@@ -139,11 +75,8 @@ static sn_status list_pictures(catalogue *c, sn_error *error) {
     SN_RETURN_IF(!c->pictures, error, SN_ERROR_MEMORY, "%s: no memory for %zu classes", c->root,
                  c->classes.count);
     for (size_t i = 0; i < c->classes.count; i++) {
-        char path[PATH_SIZE];
-        SN_TRY(join(path, c->root, c->classes.name[i], error));
-        SN_TRY(list_directory(path, is_picture, &c->pictures[i], error));
-        SN_RETURN_IF(c->pictures[i].count == 0, error, SN_ERROR_DATA,
-                     "%s: has no picture; every class needs at least one *.png", path);
+        SN_TRY(sn_folder_list_pictures(c->root, c->classes.name[i], &c->pictures[i], &c->ignored,
+                                       error));
         c->picture_count += c->pictures[i].count;
     }
     return SN_OK;
@@ -167,37 +100,177 @@ static sn_status compare_classes(const catalogue *train, const catalogue *test, 
 static sn_status picture_path(const catalogue *c, size_t label, size_t position,
                               char path[PATH_SIZE], sn_error *error) {
     char folder[PATH_SIZE];
-    SN_TRY(join(folder, c->root, c->classes.name[label], error));
-    return join(path, folder, c->pictures[label].name[position], error);
+    SN_TRY(sn_folder_join(folder, c->root, c->classes.name[label], error));
+    return sn_folder_join(path, folder, c->pictures[label].name[position], error);
 }
 
-/* Reads `count` pictures in turns: the first of every class, then the second of every class; so a
- * limit leaves a mixture. `model` is the picture that sets the size. */
-static sn_status read_pictures(const catalogue *c, size_t count, const char *model,
-                               sn_dataset *dataset, sn_error *error) {
-    const size_t image_size = (size_t)CHANNELS * (size_t)dataset->height * (size_t)dataset->width;
-    size_t next = 0;
-    for (size_t position = 0; next < count; position++)
-        for (size_t label = 0; label < c->classes.count && next < count; label++) {
-            if (position >= c->pictures[label].count)
-                continue;
-            char path[PATH_SIZE];
-            int width, height;
-            SN_TRY(picture_path(c, label, position, path, error));
-            SN_TRY(sn_png_size(path, &width, &height, error));
-            SN_RETURN_IF(width != dataset->width || height != dataset->height, error, SN_ERROR_DATA,
-                         "%s: has %d x %d pixels, but %s has %d x %d; all must have one size", path,
-                         width, height, model, dataset->width, dataset->height);
-            SN_TRY(sn_png_read(path, width, height, dataset->pixels + next * image_size, error));
-            dataset->labels[next++] = (int32_t)label;
-        }
+/* ---- what may be wrong with pictures that can be read ---- */
+
+/* Pictures of which the same is true. */
+typedef struct remark {
+    size_t count;
+    char example[PATH_SIZE]; /* the first, below the root */
+} remark;
+
+typedef struct survey {
+    remark narrow, transparent, drawn_in_alpha;
+    unsigned largest; /* value of the narrow ones */
+} survey;
+
+static void remark_on(remark *r, const char *path) {
+    if (r->count++ == 0)
+        snprintf(r->example, sizeof r->example, "%s", path);
+}
+
+/* Values of 16 bits of which the upper four are never used nearly always were 12 bits or fewer. */
+static void survey_picture(survey *s, const sn_png_facts *facts, const char *path) {
+    if (facts->sixteen_bits && facts->largest > 0 && facts->largest < 4096) {
+        remark_on(&s->narrow, path);
+        if (facts->largest > s->largest)
+            s->largest = facts->largest;
+    }
+    if (facts->transparent)
+        remark_on(&s->transparent, path);
+    if (facts->drawn_in_alpha)
+        remark_on(&s->drawn_in_alpha, path);
+}
+
+static void warn_of_narrow_values(const survey *s, const char *root, sn_notes *notes) {
+    unsigned bits = 8;
+    while (s->largest >> bits)
+        bits++;
+    sn_notes_add(
+        notes, SN_NOTE_WARNING,
+        "%s: pictures of 16 bits that use only %u of them: %zu, such as %s; values up to %u of "
+        "65535 are nearly black: multiply them by %u",
+        root, bits, s->narrow.count, s->narrow.example, s->largest, 65535 / ((1U << bits) - 1));
+}
+
+static void survey_warn(const survey *s, const char *root, sn_notes *notes) {
+    if (s->narrow.count > 0)
+        warn_of_narrow_values(s, root, notes);
+    if (s->transparent.count > 0)
+        sn_notes_add(notes, SN_NOTE_WARNING,
+                     "%s: fully transparent pictures: %zu, such as %s; they are read as black: "
+                     "remove them or make them opaque",
+                     root, s->transparent.count, s->transparent.example);
+    if (s->drawn_in_alpha.count > 0)
+        sn_notes_add(
+            notes, SN_NOTE_WARNING,
+            "%s: pictures that show something by their transparency alone: %zu, such as %s; "
+            "over black they have one colour: put them over another, for instance with "
+            "'mogrify -background white -alpha remove'",
+            root, s->drawn_in_alpha.count, s->drawn_in_alpha.example);
+}
+
+/* ---- reading ---- */
+
+/* What cannot be read. Each is noted once there are two, up to LISTED. */
+typedef struct faults {
+    size_t count;
+    sn_error first;
+} faults;
+
+static void add_fault(faults *f, const sn_error *fault, sn_notes *notes) {
+    if (f->count == 0)
+        f->first = *fault;
+    if (f->count == 1)
+        sn_notes_add(notes, SN_NOTE_FAULT, "%s", f->first.message);
+    if (f->count > 0 && f->count < LISTED)
+        sn_notes_add(notes, SN_NOTE_FAULT, "%s", fault->message);
+    f->count++;
+}
+
+static sn_status report_faults(const faults *f, const char *root, size_t pictures, sn_notes *notes,
+                               sn_error *error) {
+    SN_RETURN_IF(f->count == 1, error, f->first.status, "%s", f->first.message);
+    if (f->count > LISTED)
+        sn_notes_add(notes, SN_NOTE_FAULT, "%s: and %zu more", root, f->count - LISTED);
+    SN_RETURN_IF(
+        f->count > 1, error, f->first.status,
+        "%s: %zu of %zu pictures cannot be used; replace or remove them. The first: %.800s", root,
+        f->count, pictures, f->first.message);
     return SN_OK;
 }
 
-static sn_status read_split(catalogue *train, catalogue *test, sn_split split,
-                            const char *directory, size_t limit, sn_dataset *dataset,
+/* The picture that sets the size. */
+typedef struct model_picture {
+    char path[PATH_SIZE];
+    int width, height;
+} model_picture;
+
+static sn_status read_one(const char *path, const model_picture *model, uint8_t *pixels,
+                          sn_png_facts *facts, sn_error *error) {
+    int width, height;
+    SN_TRY(sn_png_size(path, &width, &height, error));
+    SN_RETURN_IF(width != model->width || height != model->height, error, SN_ERROR_DATA,
+                 "%s: has %d x %d pixels, but %s has %d x %d; all must have one size", path, width,
+                 height, model->path, model->width, model->height);
+    return sn_png_read(path, width, height, pixels, facts, error);
+}
+
+/* Where `next` goes in turns: the first picture of every class, then the second of every class; so
+ * a limit leaves a mixture. */
+typedef struct turn {
+    size_t label, position;
+} turn;
+
+/* Goes on to a picture that is there, from {0, 0} or one behind the last. */
+static void skip_missing(const catalogue *c, turn *t) {
+    for (;; t->label++) {
+        if (t->label == c->classes.count)
+            *t = (turn){.position = t->position + 1};
+        if (t->position < c->pictures[t->label].count)
+            return;
+    }
+}
+
+/* Reads the first `count` pictures; those that cannot be read are all found out. */
+static sn_status read_pictures(const catalogue *c, size_t count, const model_picture *model,
+                               sn_notes *notes, sn_dataset *dataset, sn_error *error) {
+    const size_t image_size = (size_t)CHANNELS * (size_t)dataset->height * (size_t)dataset->width;
+    faults faulty = {0};
+    survey found = {0};
+    turn at = {0};
+    for (size_t next = 0; next < count; next++, at.label++) {
+        char path[PATH_SIZE];
+        sn_png_facts facts = {0};
+        sn_error fault;
+        skip_missing(c, &at);
+        SN_TRY(picture_path(c, at.label, at.position, path, error));
+        const sn_status status =
+            read_one(path, model, dataset->pixels + next * image_size, &facts, &fault);
+        SN_RETURN_IF(status == SN_ERROR_MEMORY, error, status, "%s", fault.message);
+        if (status == SN_OK)
+            survey_picture(&found, &facts, path + strlen(c->root) + 1);
+        else
+            add_fault(&faulty, &fault, notes);
+        dataset->labels[next] = (int32_t)at.label;
+    }
+    if (faulty.count == 0)
+        survey_warn(&found, c->root, notes);
+    return report_faults(&faulty, c->root, count, notes, error);
+}
+
+/* The first picture of the train split whose size can be told. When there is none, 1 x 1 will do
+ * for finding out why. */
+static sn_status find_model(const catalogue *train, sn_split split, model_picture *model,
                             sn_error *error) {
-    catalogue *wanted = split == SN_SPLIT_TRAIN ? train : test;
+    turn at = {0};
+    sn_error fault = {0};
+    for (size_t i = 0; i < train->picture_count; i++, at.label++) {
+        skip_missing(train, &at);
+        SN_TRY(picture_path(train, at.label, at.position, model->path, error));
+        if (sn_png_size(model->path, &model->width, &model->height, &fault) == SN_OK)
+            return SN_OK;
+    }
+    model->width = model->height = 1;
+    SN_RETURN_IF(split == SN_SPLIT_TEST, error, fault.status, "%s", fault.message);
+    return SN_OK;
+}
+
+static sn_status list_split(catalogue *train, catalogue *test, sn_split split,
+                            const char *directory, sn_notes *notes, sn_error *error) {
     SN_TRY(list_classes(train, directory, SN_SPLIT_TRAIN, error));
     if (split == SN_SPLIT_TEST) {
         SN_TRY(list_classes(test, directory, SN_SPLIT_TEST, error));
@@ -206,26 +279,39 @@ static sn_status read_split(catalogue *train, catalogue *test, sn_split split,
     }
     /* the test split needs train's list too: its first picture sets the size of both */
     SN_TRY(list_pictures(train, error));
-    char model[PATH_SIZE];
-    int width, height;
-    SN_TRY(picture_path(train, 0, 0, model, error));
-    SN_TRY(sn_png_size(model, &width, &height, error));
+    const catalogue *wanted = split == SN_SPLIT_TRAIN ? train : test;
+    sn_ignored_warn(&wanted->ignored, wanted->root, notes);
+    SN_TRY(check_classes(wanted, error));
+    return check_classes(train, error);
+}
+
+static sn_status read_split(catalogue *train, catalogue *test, sn_split split,
+                            const char *directory, size_t limit, sn_notes *notes,
+                            sn_dataset *dataset, sn_error *error) {
+    const catalogue *wanted = split == SN_SPLIT_TRAIN ? train : test;
+    model_picture model = {0};
+    SN_TRY(list_split(train, test, split, directory, notes, error));
+    SN_TRY(find_model(train, split, &model, error));
     size_t count = wanted->picture_count;
     if (limit > 0 && limit < count)
         count = limit;
+    sn_ignored_describe(&wanted->ignored, dataset->ignored, sizeof dataset->ignored);
     SN_TRY(sn_dataset_name_classes(dataset, (const char *const *)wanted->classes.name,
                                    (int)wanted->classes.count, error));
-    SN_TRY(sn_dataset_allocate(dataset, count, CHANNELS, height, width, error));
-    return read_pictures(wanted, count, model, dataset, error);
+    SN_TRY(sn_dataset_allocate(dataset, count, CHANNELS, model.height, model.width, error));
+    return read_pictures(wanted, count, &model, notes, dataset, error);
 }
 
-sn_status sn_folder_read(sn_split split, const char *directory, size_t limit, sn_dataset *dataset,
-                         sn_error *error) {
+sn_status sn_folder_read(sn_split split, const char *directory, size_t limit, sn_notes *notes,
+                         sn_dataset *dataset, sn_error *error) {
     SN_RETURN_IF(!directory || !*directory, error, SN_ERROR_ARGUMENT,
                  "folder: needs the directory that holds train/CLASS/*.png and test/CLASS/*.png");
-    catalogue train = {0}, test = {0};
-    const sn_status status = read_split(&train, &test, split, directory, limit, dataset, error);
-    catalogue_clear(&train);
-    catalogue_clear(&test);
+    catalogue *both = sn_alloc_array(2, sizeof *both);
+    SN_RETURN_IF(!both, error, SN_ERROR_MEMORY, "%s: no memory to list it", directory);
+    const sn_status status =
+        read_split(&both[0], &both[1], split, directory, limit, notes, dataset, error);
+    catalogue_clear(&both[0]);
+    catalogue_clear(&both[1]);
+    sn_free(both);
     return status;
 }

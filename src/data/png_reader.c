@@ -17,7 +17,8 @@ typedef struct reader {
     png_structp png;
     png_infop info;
     int width, height;
-    uint8_t *rgba; /* [height][width][4] */
+    int value_size; /* bytes: 1 or 2 */
+    uint8_t *rgba;  /* [height][width][4] values */
     char message[128];
 } reader;
 
@@ -65,6 +66,7 @@ static bool read_header(reader *r) {
     png_read_info(r->png, r->info);
     r->width = (int)png_get_image_width(r->png, r->info);
     r->height = (int)png_get_image_height(r->png, r->info);
+    r->value_size = png_get_bit_depth(r->png, r->info) == 16 ? 2 : 1;
     return true;
 }
 
@@ -73,12 +75,11 @@ static bool read_pixels(reader *r, png_bytepp rows) {
     if (setjmp(png_jmpbuf(r->png)))
         return false;
     png_set_expand(r->png); /* palettes, few bits, transparent colours */
-    png_set_scale_16(r->png);
     png_set_gray_to_rgb(r->png);
-    png_set_add_alpha(r->png, 255, PNG_FILLER_AFTER);
+    png_set_add_alpha(r->png, 0xffff, PNG_FILLER_AFTER);
     png_set_interlace_handling(r->png);
     png_read_update_info(r->png, r->info);
-    if (png_get_rowbytes(r->png, r->info) != (size_t)r->width * RGBA)
+    if (png_get_rowbytes(r->png, r->info) != (size_t)r->width * RGBA * (size_t)r->value_size)
         png_error(r->png, "is of an unknown kind");
     png_read_image(r->png, rows);
     png_read_end(r->png, NULL);
@@ -102,6 +103,30 @@ sn_status sn_png_size(const char *path, int *width, int *height, sn_error *error
     return status;
 }
 
+/* Values of 16 bits, high byte first, to the nearest of 8 bits, in place. */
+static void reduce_to_bytes(reader *r, sn_png_facts *facts) {
+    const size_t count = (size_t)r->width * (size_t)r->height * RGBA;
+    for (size_t i = 0; i < count; i++) {
+        const unsigned value = (unsigned)r->rgba[2 * i] << 8 | r->rgba[2 * i + 1];
+        if (i % RGBA < RGB && value > facts->largest)
+            facts->largest = (uint16_t)value;
+        r->rgba[i] = (uint8_t)((value + 128) / 257);
+    }
+}
+
+/* What alpha does to the picture; rgb[3][plane] is what came of it. */
+static void look_at_alpha(const reader *r, const uint8_t *rgb, sn_png_facts *facts) {
+    const size_t plane = (size_t)r->width * (size_t)r->height;
+    bool one_colour = true, one_alpha = true;
+    for (size_t p = 0; p < plane; p++) {
+        one_alpha = one_alpha && r->rgba[p * RGBA + RGB] == r->rgba[RGB];
+        for (size_t c = 0; c < RGB; c++)
+            one_colour = one_colour && rgb[c * plane + p] == rgb[c * plane];
+    }
+    facts->transparent = one_alpha && r->rgba[RGB] == 0;
+    facts->drawn_in_alpha = one_colour && !one_alpha;
+}
+
 /* Interleaved rows with alpha to planes over black. */
 static void composite(const reader *r, uint8_t *rgb) {
     const size_t plane = (size_t)r->width * (size_t)r->height;
@@ -112,12 +137,13 @@ static void composite(const reader *r, uint8_t *rgb) {
         }
 }
 
-static sn_status read_picture(reader *r, int width, int height, uint8_t *rgb, sn_error *error) {
+static sn_status read_picture(reader *r, int width, int height, uint8_t *rgb, sn_png_facts *facts,
+                              sn_error *error) {
     SN_TRY(open_picture(r, error));
     SN_RETURN_IF(r->width != width || r->height != height, error, SN_ERROR_DATA,
                  "%s: has %d x %d pixels, not %d x %d", r->path, r->width, r->height, width,
                  height);
-    const size_t row_size = (size_t)width * RGBA;
+    const size_t row_size = (size_t)width * RGBA * (size_t)r->value_size;
     r->rgba = sn_alloc_array((size_t)height, row_size);
     png_bytepp rows = sn_alloc_array((size_t)height, sizeof *rows);
     bool complete = false;
@@ -131,13 +157,18 @@ static sn_status read_picture(reader *r, int width, int height, uint8_t *rgb, sn
     SN_RETURN_IF(!memory, error, SN_ERROR_MEMORY, "%s: no memory to read it", r->path);
     SN_RETURN_IF(!complete, error, SN_ERROR_DATA, "%s: broken PNG picture (%s)", r->path,
                  r->message);
+    *facts = (sn_png_facts){.sixteen_bits = r->value_size == 2};
+    if (facts->sixteen_bits)
+        reduce_to_bytes(r, facts);
     composite(r, rgb);
+    look_at_alpha(r, rgb, facts);
     return SN_OK;
 }
 
-sn_status sn_png_read(const char *path, int width, int height, uint8_t *rgb, sn_error *error) {
+sn_status sn_png_read(const char *path, int width, int height, uint8_t *rgb, sn_png_facts *facts,
+                      sn_error *error) {
     reader r = {.path = path};
-    const sn_status status = read_picture(&r, width, height, rgb, error);
+    const sn_status status = read_picture(&r, width, height, rgb, facts, error);
     reader_close(&r);
     return status;
 }

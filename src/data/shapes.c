@@ -233,8 +233,9 @@ static void draw_picture(sn_rng *rng, stencil shape, uint8_t *out) {
     finish(rng, &picture, out);
 }
 
-sn_status sn_shapes_read(sn_split split, const char *directory, size_t limit, sn_dataset *dataset,
-                         sn_error *error) {
+sn_status sn_shapes_read(sn_split split, const char *directory, size_t limit, sn_notes *notes,
+                         sn_dataset *dataset, sn_error *error) {
+    (void)notes; /* nothing is ignored or guessed */
     (void)directory;
     size_t count = split == SN_SPLIT_TRAIN ? TRAIN_COUNT : TEST_COUNT;
     if (limit > 0 && limit < count)

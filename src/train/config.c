@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <omp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FIELD(member) .offset = offsetof(sn_train_config, member)
@@ -197,15 +198,38 @@ static json_t *option_to_json(const sn_option *option, const sn_train_config *co
     return json_string(text);
 }
 
+/* How much data there was, in config.json. */
+static const struct {
+    const char *name;
+    size_t offset; /* of an uint64_t */
+} counts[] = {
+    {"train_images", offsetof(sn_input_info, train_images)},
+    {"test_images", offsetof(sn_input_info, test_images)},
+    {"smallest_class_images", offsetof(sn_input_info, smallest_images)},
+    {"largest_class_images", offsetof(sn_input_info, largest_images)},
+};
+
+enum { COUNTS = sizeof counts / sizeof *counts };
+
 static json_t *input_to_json(const sn_input_info *input) {
     json_t *mean = json_array(), *deviation = json_array();
     for (int c = 0; c < input->channels; c++) {
         json_array_append_new(mean, json_real((double)input->statistics.mean[c]));
         json_array_append_new(deviation, json_real((double)input->statistics.deviation[c]));
     }
-    return json_pack("{s:i, s:i, s:i, s:i, s:o, s:o}", "classes", input->classes, "channels",
-                     input->channels, "height", input->height, "width", input->width, "mean", mean,
-                     "std", deviation);
+    json_t *object = json_pack(
+        "{s:i, s:i, s:i, s:i, s:o, s:o, s:i, s:i}", "classes", input->classes, "channels",
+        input->channels, "height", input->height, "width", input->width, "mean", mean, "std",
+        deviation, "smallest_class", input->smallest_class, "largest_class", input->largest_class);
+    for (size_t i = 0; object && i < COUNTS; i++) {
+        const void *value = (const char *)input + counts[i].offset;
+        json_t *number = json_integer((json_int_t) * (const uint64_t *)value);
+        if (json_object_set_new(object, counts[i].name, number) != 0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
 }
 
 /* Takes over `values` and `input`; NULL if anything could not be made. */
@@ -266,6 +290,16 @@ static bool number_in(const json_t *object, const char *name, int minimum, int m
     return true;
 }
 
+/* Nothing hangs on these: what is missing, as in older files, or no number stays 0. */
+static void counts_from_json(const json_t *object, sn_input_info *input) {
+    number_in(object, "smallest_class", 0, input->classes - 1, &input->smallest_class);
+    number_in(object, "largest_class", 0, input->classes - 1, &input->largest_class);
+    for (size_t i = 0; i < COUNTS; i++) {
+        const json_int_t value = json_integer_value(json_object_get(object, counts[i].name));
+        *(uint64_t *)(void *)((char *)input + counts[i].offset) = value > 0 ? (uint64_t)value : 0;
+    }
+}
+
 static sn_status input_from_json(const json_t *object, const char *source, sn_input_info *input,
                                  sn_error *error) {
     const bool complete =
@@ -286,6 +320,7 @@ static sn_status input_from_json(const json_t *object, const char *source, sn_in
         input->statistics.mean[c] = (float)json_number_value(m);
         input->statistics.deviation[c] = (float)json_number_value(s);
     }
+    counts_from_json(object, input);
     return SN_OK;
 }
 
@@ -364,6 +399,28 @@ sn_status sn_input_check(const sn_input_info *input, const sn_dataset *dataset, 
                  "%d classes",
                  input->channels, input->height, input->width, input->classes, channels, height,
                  width, classes);
+    return SN_OK;
+}
+
+sn_status sn_input_count(sn_input_info *input, const sn_dataset *train, const sn_dataset *test,
+                         sn_error *error) {
+    const int classes = sn_dataset_classes(train);
+    size_t *sizes = calloc((size_t)classes, sizeof *sizes);
+    SN_RETURN_IF(!sizes, error, SN_ERROR_MEMORY, "out of memory for the sizes of %d classes",
+                 classes);
+    sn_dataset_class_sizes(train, sizes);
+    input->train_images = sn_dataset_count(train);
+    input->test_images = sn_dataset_count(test);
+    input->smallest_class = input->largest_class = 0;
+    for (int i = 1; i < classes; i++) {
+        if (sizes[i] < sizes[input->smallest_class])
+            input->smallest_class = i;
+        if (sizes[i] > sizes[input->largest_class])
+            input->largest_class = i;
+    }
+    input->smallest_images = sizes[input->smallest_class];
+    input->largest_images = sizes[input->largest_class];
+    free(sizes);
     return SN_OK;
 }
 

@@ -39,10 +39,15 @@ typedef struct sn_train_config {
     bool profile, summary, list;
 } sn_train_config;
 
-/* What the data decides about a network. */
+/* What the data decides about a network, and, of what it was trained on, how much there was. */
 typedef struct sn_input_info {
     int classes, channels, height, width;
     sn_pixel_statistics statistics; /* used to normalise */
+    /* Set by sn_input_count; 0 where it is not known. */
+    uint64_t train_images, test_images;
+    uint64_t smallest_images,
+        largest_images;                /* training images of the smallest class, the largest */
+    int smallest_class, largest_class; /* the first of equals */
 } sn_input_info;
 
 /* The option table; *count receives its length. */
@@ -70,6 +75,10 @@ sn_status sn_config_from_json(const char *text, const char *source, sn_train_con
 
 /* SN_ERROR_DATA unless the data set has the images and classes that the network was made for. */
 sn_status sn_input_check(const sn_input_info *input, const sn_dataset *dataset, sn_error *error);
+
+/* Counts images and classes of the data. SN_ERROR_MEMORY. */
+sn_status sn_input_count(sn_input_info *input, const sn_dataset *train, const sn_dataset *test,
+                         sn_error *error);
 
 /* The network that configuration and data ask for. */
 sn_model_options sn_config_model(const sn_train_config *config, const sn_input_info *input);

@@ -39,18 +39,19 @@ struct sn_trainer {
 
 /* ---- preparation ---- */
 
-static sn_status prepare_input(sn_trainer *t, const sn_dataset *train, const sn_checkpoint *resume,
-                               sn_error *error) {
+static sn_status prepare_input(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
+                               const sn_checkpoint *resume, sn_error *error) {
     if (resume) {
         t->input = *sn_checkpoint_input(resume);
-        return sn_input_check(&t->input, train, error);
+        SN_TRY(sn_input_check(&t->input, train, error));
+        return sn_input_count(&t->input, train, test, error);
     }
     t->input = (sn_input_info){.classes = sn_dataset_classes(train),
                                .channels = sn_dataset_channels(train),
                                .height = sn_dataset_height(train),
                                .width = sn_dataset_width(train),
                                .statistics = sn_dataset_statistics(train)};
-    return SN_OK;
+    return sn_input_count(&t->input, train, test, error);
 }
 
 /* The pixels are normalised as the teacher is used to. */
@@ -166,7 +167,7 @@ static sn_status read_levels(sn_trainer *t, const sn_checkpoint *resume, sn_erro
 
 static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
                          const sn_checkpoint *resume, sn_error *error) {
-    SN_TRY(prepare_input(t, train, resume, error));
+    SN_TRY(prepare_input(t, train, test, resume, error));
     SN_TRY(sn_labels_make(&t->config, &t->input, train, &t->labels, error));
     SN_TRY(prepare_teacher(t, train, resume != NULL, error));
     SN_TRY(check_writable_as_json(t, error));
@@ -416,11 +417,16 @@ static void finish_epoch(sn_trainer *t, sn_epoch_metrics *m) {
                                 .best_epoch = m->best ? m->epoch : t->state.best_epoch};
 }
 
+/* That running statistics of the average are computed from. */
+static size_t statistics_batches(const sn_trainer *t) {
+    const size_t batches = STATISTICS_IMAGES / (size_t)t->config.batch;
+    return batches ? batches : 1;
+}
+
 /* Evaluation and best.h5 are of the average, if there is one. */
 static void enter_average(sn_trainer *t) {
-    const size_t batches = STATISTICS_IMAGES / (size_t)t->config.batch;
     if (t->averaging)
-        sn_averaging_enter(t->averaging, &t->training, t->statistics_loader, batches ? batches : 1);
+        sn_averaging_enter(t->averaging, &t->training, t->statistics_loader, statistics_batches(t));
 }
 
 /* Logs first: a line whose checkpoint was never written is dropped when resuming. */
@@ -453,6 +459,8 @@ sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
     sn_trainer *t = trainer;
     const uint64_t steps = sn_loader_batches(t->train_loader);
     SN_TRY(open_directory(t, error));
+    if (observer->begin)
+        observer->begin(observer->context);
     for (uint64_t run = 0; t->state.epoch < t->config.epochs && !*stop; run++) {
         if (t->config.stop_after && run == t->config.stop_after)
             return SN_OK;
@@ -502,6 +510,16 @@ sn_status sn_trainer_try(sn_trainer *trainer, size_t warmup, size_t least, doubl
     return SN_OK;
 }
 
+size_t sn_trainer_evaluation_images(const sn_trainer *trainer) {
+    const size_t statistics =
+        trainer->averaging ? statistics_batches(trainer) * (size_t)trainer->config.batch : 0;
+    return (size_t)trainer->input.test_images + statistics;
+}
+
+size_t sn_trainer_steps_per_epoch(const sn_trainer *trainer) {
+    return sn_loader_batches(trainer->train_loader);
+}
+
 sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer) {
     const sn_trainer *t = trainer;
     const size_t trained = sn_parameters_length(t->parameters) * sizeof(sn_real);
@@ -535,6 +553,14 @@ const sn_network *sn_trainer_evaluation(const sn_trainer *trainer) {
 
 const char *sn_trainer_directory(const sn_trainer *trainer) {
     return trainer->directory.path;
+}
+
+bool sn_trainer_was_resumed(const sn_trainer *trainer) {
+    return trainer->resumed;
+}
+
+const sn_input_info *sn_trainer_input(const sn_trainer *trainer) {
+    return &trainer->input;
 }
 
 const sn_train_state *sn_trainer_state(const sn_trainer *trainer) {

@@ -30,6 +30,7 @@ typedef struct sn_step_report {
 /* Callbacks of the caller; any may be NULL. */
 typedef struct sn_train_observer {
     void *context;
+    void (*begin)(void *context); /* the folder is there, no step was made */
     void (*step)(void *context, const sn_step_report *report);
     void (*evaluating)(void *context);
     void (*epoch)(void *context, const sn_epoch_metrics *metrics);
@@ -73,6 +74,11 @@ typedef struct sn_trial {
 sn_status sn_trainer_try(sn_trainer *trainer, size_t warmup, size_t least, double seconds,
                          sn_trial *trial, sn_error *error);
 
+/* How many images go forward after each epoch. */
+size_t sn_trainer_evaluation_images(const sn_trainer *trainer);
+
+size_t sn_trainer_steps_per_epoch(const sn_trainer *trainer);
+
 /* Bytes that a trainer has allocated. */
 typedef struct sn_trainer_memory {
     size_t training, evaluation; /* the graphs */
@@ -91,6 +97,8 @@ const sn_network *sn_trainer_evaluation(const sn_trainer *trainer);
 
 /* The folder that sn_trainer_run writes to; valid once it has begun, as from the first callback. */
 const char *sn_trainer_directory(const sn_trainer *trainer);
+bool sn_trainer_was_resumed(const sn_trainer *trainer);
+const sn_input_info *sn_trainer_input(const sn_trainer *trainer);
 const sn_train_state *sn_trainer_state(const sn_trainer *trainer);
 const sn_parameters *sn_trainer_parameters(const sn_trainer *trainer);
 const sn_labels *sn_trainer_labels(const sn_trainer *trainer);

@@ -1,3 +1,4 @@
+#include "base/notes.h"
 #include "base/status.h"
 #include "suites.h"
 
@@ -41,6 +42,19 @@ START_TEST(messages_stay_one_line) {
 }
 END_TEST
 
+START_TEST(notes_are_kept_up_to_a_number) {
+    static sn_notes notes;
+    for (int i = 0; i < SN_NOTES_MAX + 3; i++)
+        sn_notes_add(&notes, i ? SN_NOTE_FAULT : SN_NOTE_WARNING, "%d\n", i);
+    sn_notes_add(NULL, SN_NOTE_WARNING, "nobody listens");
+    ck_assert_uint_eq(notes.count, SN_NOTES_MAX);
+    ck_assert_uint_eq(notes.lost, 3);
+    ck_assert_int_eq(notes.note[0].kind, SN_NOTE_WARNING);
+    ck_assert_int_eq(notes.note[1].kind, SN_NOTE_FAULT);
+    ck_assert_str_eq(notes.note[SN_NOTES_MAX - 1].text, "63?");
+}
+END_TEST
+
 static sn_status half_of(int number, int *half, sn_error *error) {
     SN_RETURN_IF(number % 2, error, SN_ERROR_ARGUMENT, "%d is odd", number);
     *half = number / 2;
@@ -71,6 +85,7 @@ int main(void) {
     tcase_add_test(tests, set_formats_and_returns_the_status);
     tcase_add_test(tests, messages_are_cut_to_fit);
     tcase_add_test(tests, messages_stay_one_line);
+    tcase_add_test(tests, notes_are_kept_up_to_a_number);
     tcase_add_test(tests, macros_hand_errors_on);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);

@@ -21,6 +21,24 @@ START_TEST(lists_the_data_sets) {
 }
 END_TEST
 
+START_TEST(classes_are_counted) {
+    sn_dataset *dataset = open_dataset("shapes", SN_SPLIT_TRAIN, NULL, 300);
+    size_t sizes[10], sum = 0;
+    memset(sizes, 0xff, sizeof sizes);
+    sn_dataset_class_sizes(dataset, sizes);
+    for (int c = 0; c < 10; c++) {
+        size_t own = 0;
+        for (size_t i = 0; i < 300; i++)
+            own += sn_dataset_label(dataset, i) == c;
+        ck_assert_uint_eq(sizes[c], own);
+        sum += own;
+    }
+    ck_assert_uint_eq(sum, 300);
+    ck_assert_str_eq(sn_dataset_ignored(dataset), "");
+    sn_dataset_free(dataset);
+}
+END_TEST
+
 START_TEST(statistics_match_their_definition) {
     sn_dataset *dataset = open_dataset("shapes", SN_SPLIT_TRAIN, NULL, 500);
     const sn_pixel_statistics statistics = sn_dataset_statistics(dataset);
@@ -97,6 +115,7 @@ Suite *dataset_suite(void) {
     TCase *tests = tcase_create("dataset");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, lists_the_data_sets);
+    tcase_add_test(tests, classes_are_counted);
     tcase_add_test(tests, statistics_match_their_definition);
     tcase_add_test(tests, normalised_pixels_have_mean_0_and_deviation_1);
     tcase_add_test(tests, constant_channel_has_deviation_1);

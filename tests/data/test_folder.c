@@ -303,11 +303,175 @@ START_TEST(names_missing_folders) {
     expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "has 1 folders",
                       "at least 2");
     write_bytes("train/b/README", "", 0);
-    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "train/b",
-                      "has no picture");
+    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA,
+                      "/train: ", "1 of 2 classes has no picture: b;");
     write_grey("train/b/1.png", 4, 3, 1);
     expect_open_error("folder", SN_SPLIT_TEST, directory, SN_ERROR_IO, "/test",
                       "DIR/test/CLASS/*.png");
+}
+END_TEST
+
+/* ---- what is said besides ---- */
+
+static sn_notes notes;
+
+/* Opens a split; fails unless that ends with `status`. NULL after an error. */
+static sn_dataset *open_noting(sn_split split, sn_status status, sn_error *error) {
+    sn_dataset *dataset;
+    notes = (sn_notes){0};
+    ck_assert_int_eq(sn_dataset_open_noting(dataset_index("folder"), split, directory, 0, &notes,
+                                            &dataset, error),
+                     status);
+    return dataset;
+}
+
+/* Opening succeeds with one warning that has both parts in it. */
+static void expect_warning(const char *part, const char *other_part) {
+    sn_dataset_free(open_noting(SN_SPLIT_TRAIN, SN_OK, NULL));
+    ck_assert_uint_eq(notes.count, 1);
+    ck_assert_int_eq(notes.note[0].kind, SN_NOTE_WARNING);
+    ck_assert_msg(strstr(notes.note[0].text, part) && strstr(notes.note[0].text, other_part),
+                  "'%s' lacks '%s' or '%s'", notes.note[0].text, part, other_part);
+}
+
+START_TEST(ignored_files_are_counted_by_kind) {
+    write_small_set();
+    sn_dataset_free(open_noting(SN_SPLIT_TRAIN, SN_OK, NULL));
+    ck_assert_uint_eq(notes.count, 0);
+    write_bytes("train/a/7.jpg", "x", 1);
+    write_bytes("train/b/3.JPG", "x", 1);
+    write_bytes("train/b/Makefile", "x", 1);
+    write_bytes("train/.thumbnails", "x", 1);
+    write_bytes("train/loose.png", "x", 1);
+    write_grey("train/b/more/1.png", 4, 3, 1);
+    write_grey("train/b/more/2.png", 4, 3, 1);
+    write_bytes("test/a/1.tif", "x", 1);
+    sn_dataset *dataset = open_noting(SN_SPLIT_TRAIN, SN_OK, NULL);
+    ck_assert_uint_eq(sn_dataset_count(dataset), 5);
+    ck_assert_str_eq(sn_dataset_ignored(dataset),
+                     "2 .jpg, 1 beside classes, 1 hidden, 1 no extension, 1 sub-folder");
+    static const char *const parts[] = {
+        "/train: 2 .jpg files are ignored, such as a/7.jpg; only PNG pictures are read: convert",
+        "/train: 1 file beside the class folders is ignored, such as loose.png; a picture must",
+        "/train: 1 file (no extension) is ignored, such as b/Makefile; only *.png files",
+        "/train: 1 sub-folder with 2 pictures is ignored, such as b/more; pictures must"};
+    ck_assert_uint_eq(notes.count, 4);
+    for (size_t i = 0; i < notes.count; i++) {
+        ck_assert_int_eq(notes.note[i].kind, SN_NOTE_WARNING);
+        ck_assert_msg(strstr(notes.note[i].text, parts[i]) != NULL, "'%s' lacks '%s'",
+                      notes.note[i].text, parts[i]);
+    }
+    sn_dataset_free(dataset);
+    dataset = open_noting(SN_SPLIT_TEST, SN_OK, NULL);
+    ck_assert_str_eq(sn_dataset_ignored(dataset), "1 .tif");
+    ck_assert_uint_eq(notes.count, 1);
+    sn_dataset_free(dataset);
+}
+END_TEST
+
+START_TEST(many_kinds_are_ignored_together) {
+    write_small_set();
+    for (char c = 'a'; c <= 'z'; c++) {
+        char name[] = "train/a/1.x?";
+        name[strlen(name) - 1] = c;
+        write_bytes(name, "x", 1);
+    }
+    sn_dataset *dataset = open_noting(SN_SPLIT_TRAIN, SN_OK, NULL);
+    const char *const end = strstr(sn_dataset_ignored(dataset), ", 15 others");
+    ck_assert_ptr_nonnull(end);
+    ck_assert_str_eq(end, ", 15 others");
+    ck_assert_uint_eq(notes.count, 12);
+    sn_dataset_free(dataset);
+}
+END_TEST
+
+/* A picture of 2 x 1 values of 16 bits, beside others. */
+static void write_deep(const char *name, unsigned first, unsigned second) {
+    const uint8_t rows[] = {(uint8_t)(first >> 8), (uint8_t)first, (uint8_t)(second >> 8),
+                            (uint8_t)second};
+    write_picture(name,
+                  &(picture){2, 1, 16, PNG_COLOR_TYPE_GRAY, false, rows, 4, NULL, NULL, NULL});
+}
+
+START_TEST(warns_of_few_bits_in_files_of_many) {
+    write_deep("train/a/1.png", 0, 4095);
+    write_deep("train/b/1.png", 4096, 4095);
+    write_deep("train/b/2.png", 0, 0);
+    expect_warning("/train: pictures of 16 bits that use only 12 of them: 1, such as a/1.png",
+                   "values up to 4095 of 65535 are nearly black: multiply them by 16");
+    write_deep("train/a/1.png", 3, 4096);
+    sn_dataset_free(open_noting(SN_SPLIT_TRAIN, SN_OK, NULL));
+    ck_assert_uint_eq(notes.count, 0);
+    write_deep("train/b/2.png", 17, 255);
+    expect_warning("use only 8 of them: 1, such as b/2.png", "multiply them by 257");
+}
+END_TEST
+
+START_TEST(warns_of_what_transparency_hides) {
+    static const uint8_t clear[] = {9, 0, 200, 0}, glyph[] = {0, 0, 0, 255},
+                         over_black[] = {200, 0, 200, 255};
+    picture p = {2, 1, 8, PNG_COLOR_TYPE_GRAY_ALPHA, false, clear, 4, NULL, NULL, NULL};
+    write_picture("train/a/1.png", &p);
+    write_grey("train/b/1.png", 2, 1, 7); /* of one colour, but meant to be */
+    expect_warning("/train: fully transparent pictures: 1, such as a/1.png", "read as black");
+    p.rows = glyph;
+    write_picture("train/a/1.png", &p);
+    expect_warning(
+        "/train: pictures that show something by their transparency alone: 1, such as a/1.png",
+        "-background white");
+    p.rows = over_black;
+    write_picture("train/a/1.png", &p);
+    sn_dataset_free(open_noting(SN_SPLIT_TRAIN, SN_OK, NULL));
+    ck_assert_uint_eq(notes.count, 0);
+}
+END_TEST
+
+START_TEST(lists_all_broken_pictures) {
+    sn_error error;
+    write_small_set();
+    write_bytes("train/a/1.png", "no picture", 10); /* not even the first one hides the others */
+    write_bytes("train/b/y.png", "", 0);
+    write_grey("train/a/3.png", 3, 4, 1);
+    ck_assert_ptr_null(open_noting(SN_SPLIT_TRAIN, SN_ERROR_DATA, &error));
+    ck_assert_ptr_nonnull(strstr(error.message, "/train: 3 of 5 pictures cannot be used"));
+    ck_assert_ptr_nonnull(strstr(error.message, "train/a/1.png: is not a PNG"));
+    static const char *const parts[] = {"train/a/1.png: is not a PNG",
+                                        "train/b/y.png: is not a PNG",
+                                        "train/a/3.png: has 3 x 4 pixels, but "};
+    ck_assert_uint_eq(notes.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(notes.note[i].kind, SN_NOTE_FAULT);
+        ck_assert_msg(strstr(notes.note[i].text, parts[i]) != NULL, "'%s' lacks '%s'",
+                      notes.note[i].text, parts[i]);
+    }
+    for (int i = 10; i < 31; i++) {
+        char name[] = "train/a/00.png";
+        snprintf(name + 8, sizeof name - 8, "%d.png", i);
+        write_bytes(name, "no picture", 10);
+    }
+    ck_assert_ptr_null(open_noting(SN_SPLIT_TRAIN, SN_ERROR_DATA, &error));
+    ck_assert_ptr_nonnull(strstr(error.message, "/train: 24 of 26 pictures"));
+    ck_assert_uint_eq(notes.count, 21);
+    ck_assert_ptr_nonnull(strstr(notes.note[20].text, "and 4 more"));
+}
+END_TEST
+
+START_TEST(names_all_empty_classes) {
+    write_small_set();
+    write_bytes("train/c/1.jpg", "", 0);
+    write_bytes("train/d/1.jpg", "", 0);
+    sn_error error;
+    ck_assert_ptr_null(open_noting(SN_SPLIT_TRAIN, SN_ERROR_DATA, &error));
+    ck_assert_ptr_nonnull(strstr(error.message, "2 of 4 classes have no picture: c, d;"));
+    ck_assert_uint_eq(notes.count, 1); /* which says why */
+    for (int i = 10; i < 40; i++) {
+        char name[] = "train/class-00/1.jpg";
+        snprintf(name + 12, sizeof name - 12, "%d/1.jpg", i);
+        write_bytes(name, "", 0);
+    }
+    ck_assert_ptr_null(open_noting(SN_SPLIT_TRAIN, SN_ERROR_DATA, &error));
+    ck_assert_ptr_nonnull(strstr(error.message, "32 of 34 classes"));
+    ck_assert_ptr_nonnull(strstr(error.message, "class-27, class-28 ...;"));
 }
 END_TEST
 
@@ -330,6 +494,12 @@ Suite *folder_suite(void) {
     tcase_add_test(tests, refuses_giant_pictures);
     tcase_add_test(tests, names_missing_and_extra_classes);
     tcase_add_test(tests, names_missing_folders);
+    tcase_add_test(tests, ignored_files_are_counted_by_kind);
+    tcase_add_test(tests, many_kinds_are_ignored_together);
+    tcase_add_test(tests, warns_of_few_bits_in_files_of_many);
+    tcase_add_test(tests, warns_of_what_transparency_hides);
+    tcase_add_test(tests, lists_all_broken_pictures);
+    tcase_add_test(tests, names_all_empty_classes);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -44,7 +44,13 @@ static const sn_input_info input = {.classes = 10,
                                     .channels = 3,
                                     .height = 32,
                                     .width = 32,
-                                    .statistics = {{0.1F, 0.2F, 0.3F}, {0.4F, 0.5F, 0.6F}}};
+                                    .statistics = {{0.1F, 0.2F, 0.3F}, {0.4F, 0.5F, 0.6F}},
+                                    .train_images = 40000,
+                                    .test_images = 5000,
+                                    .smallest_images = 12,
+                                    .largest_images = 9000,
+                                    .smallest_class = 9,
+                                    .largest_class = 3};
 
 START_TEST(json_keeps_every_option) {
     sn_train_config config, read;
