@@ -9,7 +9,8 @@
 struct sn_dataset {
     size_t count;
     int classes, channels, height, width;
-    uint8_t *pixels;   /* [count][channels][height][width] */
+    uint8_t *pixels;   /* [count][channels][height][width]; of a part: of the whole data set */
+    uint32_t *places;  /* [count], of a part: where its images are in `pixels`; otherwise NULL */
     int32_t *labels;   /* [count] */
     char **class_name; /* [classes] */
 };
