@@ -34,6 +34,11 @@ typedef struct sn_option {
     double minimum, maximum;
     const char *zero_name; /* of counts: what 0 is called as well, and shown as; NULL: 0 */
     int tag;               /* free for whoever owns the table */
+    /* When the option has an effect; see sn_option_check_effects. NULL: always. */
+    const char *needs; /* a condition without which it is refused */
+    const char *wants; /* a condition without which that is said */
+    const char
+        *excludes; /* names of options, a blank between them, that may not be given with it */
 } sn_option;
 
 /* Sets every field of the object to its default. Fails only on a table with a bad default. */
@@ -55,5 +60,21 @@ sn_status sn_option_set(const sn_option *option, void *object, const char *text,
 
 /* Writes the field's value as text that sn_option_set reads back to the same value. */
 void sn_option_format(const sn_option *option, const void *object, char text[SN_OPTION_TEXT_SIZE]);
+
+/* Looks at the options that were given (given[count]; flags that are off are not looked at) for
+ * such as have no effect beside the values of the others. Refused, SN_ERROR_ARGUMENT, is what lacks
+ * a condition that it needs or stands beside what it excludes; for what lacks a condition that it
+ * wants say(context, line) is called, once for each option; say may be NULL.
+ *
+ * A condition is terms with a blank between them, which must all hold; a term is alternatives with
+ * a | between them; an alternative is NAME=A,B    the option has one of these values NAME!=A     it
+ * has another value NAME        it has any value but none: a text that is not empty, a number that
+ * is not 0, a flag The message names the first alternative of the first term that does not hold:
+ *   --beta1 has no effect without --optimizer adam or adamw (here: sgd)
+ *   --scale has no effect with --quant fp32
+ *   --distill-weight has no effect without --teacher */
+sn_status sn_option_check_effects(const sn_option *table, size_t count, const void *object,
+                                  const bool *given, void (*say)(void *context, const char *text),
+                                  void *context, sn_error *error);
 
 #endif

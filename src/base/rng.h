@@ -17,7 +17,8 @@ typedef enum sn_rng_stream {
     SN_RNG_AUGMENT,  /* index: epoch << 32 | image */
     SN_RNG_SHAPES,   /* index: split << 32 | image */
     SN_RNG_TEST,     /* free for tests */
-    SN_RNG_NOISE     /* index: image */
+    SN_RNG_NOISE,    /* index: image */
+    SN_RNG_HOLD_OUT  /* index: class */
 } sn_rng_stream;
 
 typedef struct sn_rng {

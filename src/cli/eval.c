@@ -56,7 +56,20 @@ typedef struct eval_options {
     int isa, form, costs, act;
     bool summary, plan, compare_forms, cost;
     bool json;
+    int split; /* of split_choice */
 } eval_options;
+
+/* The images of an evaluation: all of `whole`, or one of its parts. */
+typedef struct eval_data {
+    sn_dataset *whole, *kept, *held;
+} eval_data;
+
+enum { SPLIT_TEST, SPLIT_VALID, SPLIT_TRAIN };
+
+static const char *split_choice(int index) {
+    static const char *const names[] = {"test", "valid", "train"};
+    return index >= 0 && index <= SPLIT_TRAIN ? names[index] : NULL;
+}
 
 static const char *dataset_choice(int index) {
     return index == 0 ? "as-trained" : sn_dataset_name(index - 1);
@@ -78,9 +91,13 @@ static const sn_option table[] = {
     {"data-dir", .offset = offsetof(eval_options, data_dir), .tag = EVALUATE | CALIBRATE,
      .kind = SN_OPTION_TEXT, .value_name = "DIR", .group = "Data",
      .help = "where its files are; otherwise as in training, $SIGNET_DATA, then data/"},
+    {"split", .offset = offsetof(eval_options, split), .tag = EVALUATE, .kind = SN_OPTION_CHOICE,
+     .value_name = "NAME", .choice_name = split_choice, .fallback = "test", .group = "Data",
+     .help = "which images a checkpoint is tried on: test images, those that its run held out "
+             "(train --valid), or those that it was trained on"},
     {"limit-test", .offset = offsetof(eval_options, limit_test), .tag = EVALUATE,
-     .kind = SN_OPTION_COUNT, .value_name = "N", .maximum = 1e9, .fallback = "0", .group = "Data",
-     .help = "use only the first N test images; 0: all"},
+     .needs = "split=test", .kind = SN_OPTION_COUNT, .value_name = "N", .maximum = 1e9,
+     .fallback = "0", .group = "Data", .help = "use only the first N test images; 0: all"},
     {"export", .offset = offsetof(eval_options, export), .tag = EXPORT, .kind = SN_OPTION_TEXT,
      .value_name = "FILE.sgn", .group = "Export",
      .help = "write the packed model to a file, print its size and exit; needs no data unless "
@@ -268,22 +285,66 @@ static sn_status calibrate(const eval_options *options, sn_subject *subject, sn_
     return status;
 }
 
-static sn_status evaluate(const eval_options *options, const sn_subject *subject,
-                          sn_dataset **dataset, sn_error *error) {
+/* Training images are those of the checkpoint's own run, which knows how it split them. */
+static sn_status check_split(const eval_options *options, const sn_subject *subject,
+                             sn_error *error) {
+    const char *split = split_choice(options->split);
+    SN_RETURN_IF(!subject->checkpoint, error, SN_ERROR_ARGUMENT,
+                 "--split %s: %s is a model file and does not say which images it was trained on; "
+                 "give its checkpoint instead",
+                 split, subject->path);
+    const sn_train_config *config = sn_checkpoint_config(subject->checkpoint);
+    SN_RETURN_IF(options->split == SPLIT_VALID && !(config->valid > 0), error, SN_ERROR_ARGUMENT,
+                 "--split valid: %s was trained without --valid, which holds images out",
+                 subject->path);
+    SN_RETURN_IF(options->dataset && options->dataset - 1 != config->dataset, error,
+                 SN_ERROR_ARGUMENT, "--split %s: %s was trained on %s, not on %s", split,
+                 subject->path, sn_dataset_name(config->dataset),
+                 sn_dataset_name(options->dataset - 1));
+    return SN_OK;
+}
+
+/* Opens what --split names; *images is one of *data. */
+static sn_status open_split(const eval_options *options, const sn_subject *subject, int *index,
+                            eval_data *data, const sn_dataset **images, sn_error *error) {
+    if (options->split == SPLIT_TEST) {
+        SN_TRY(open_data(options, subject, SN_SPLIT_TEST, options->limit_test, index, &data->whole,
+                         error));
+        *images = data->whole;
+        return SN_OK;
+    }
+    SN_TRY(check_split(options, subject, error));
+    const sn_train_config *config = sn_checkpoint_config(subject->checkpoint);
+    SN_TRY(open_data(options, subject, SN_SPLIT_TRAIN, config->limit_train, index, &data->whole,
+                     error));
+    *images = data->whole;
+    if (config->valid > 0) {
+        SN_TRY(sn_dataset_hold_out(data->whole, config->valid, config->seed, &data->kept,
+                                   &data->held, error));
+        *images = options->split == SPLIT_VALID ? data->held : data->kept;
+    }
+    return SN_OK;
+}
+
+static sn_status evaluate(const eval_options *options, const sn_subject *subject, eval_data *data,
+                          sn_error *error) {
     int index;
     sn_infer_costs costs;
-    SN_TRY(open_data(options, subject, SN_SPLIT_TEST, options->limit_test, &index, dataset, error));
+    const sn_dataset *images;
+    SN_TRY(open_split(options, subject, &index, data, &images, error));
     sn_progress progress = {0};
-    sn_evaluate_options settings = {.threads = thread_count(options),
-                                    .parity_images = (size_t)options->parity,
-                                    .progress = &progress};
+    sn_evaluate_options settings = {
+        .threads = thread_count(options),
+        .parity_images = (size_t)options->parity,
+        .split = options->split == SPLIT_TEST ? NULL : split_choice(options->split),
+        .progress = &progress};
     SN_TRY(infer_options(options, 1, &costs, &settings.infer, error));
     sn_evaluate_result result;
     if (options->predictions[0])
-        SN_TRY(evaluate_with_predictions(subject, *dataset, options->predictions, &settings,
-                                         &result, error));
+        SN_TRY(evaluate_with_predictions(subject, images, options->predictions, &settings, &result,
+                                         error));
     else
-        SN_TRY(sn_evaluate(subject, *dataset, &settings, &result, error));
+        SN_TRY(sn_evaluate(subject, images, &settings, &result, error));
     if (options->json)
         return sn_report_json(subject, index, &settings, &result, error);
     sn_report_text(subject, index, &settings, &result);
@@ -403,6 +464,7 @@ static sn_status check_given(const eval_options *options, const bool *given, sn_
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (given[i] && !(table[i].tag & effective) && !is_off(&table[i], options))
             return refuse_option(&table[i], action, error);
+    SN_TRY(sn_option_check_effects(table, OPTION_COUNT, options, given, NULL, NULL, error));
     const sn_infer_isa isa = (sn_infer_isa)options->isa;
     if (isa == SN_INFER_ISA_AUTO || sn_infer_isa_available(isa))
         return SN_OK;
@@ -450,7 +512,7 @@ static sn_status set_activations(const eval_options *options, const bool *given,
     return calibrate(options, subject, error);
 }
 
-static sn_status act(const eval_options *options, const sn_subject *subject, sn_dataset **dataset,
+static sn_status act(const eval_options *options, const sn_subject *subject, eval_data *data,
                      sn_error *error) {
     switch (action_of(options)) {
     case EXPORT:
@@ -462,13 +524,13 @@ static sn_status act(const eval_options *options, const sn_subject *subject, sn_
     case SUMMARY:
         return show_summary(options, subject, error);
     default:
-        return evaluate(options, subject, dataset, error);
+        return evaluate(options, subject, data, error);
     }
 }
 
 static sn_status eval(const char *path, const eval_options *options, const bool *given,
                       sn_error *error) {
-    sn_dataset *dataset = NULL;
+    eval_data data = {0};
     sn_subject subject = {0};
     SN_TRY(check_given(options, given, error));
     sn_status status = sn_subject_open(path, thread_count(options), &subject, error);
@@ -477,8 +539,10 @@ static sn_status eval(const char *path, const eval_options *options, const bool 
     if (status == SN_OK)
         status = set_activations(options, given, &subject, error);
     if (status == SN_OK)
-        status = act(options, &subject, &dataset, error);
-    sn_dataset_free(dataset);
+        status = act(options, &subject, &data, error);
+    sn_dataset_free(data.kept);
+    sn_dataset_free(data.held);
+    sn_dataset_free(data.whole);
     sn_subject_close(&subject);
     return status;
 }

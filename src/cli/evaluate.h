@@ -14,6 +14,7 @@ typedef struct sn_evaluate_options {
     size_t parity_images; /* how many of the first images the training graph runs too; a model file
                              has none */
     FILE *predictions;    /* CSV goes here: index, label, prediction, logits; or NULL */
+    const char *split;    /* what reports call images other than test images; or NULL */
     sn_progress *progress;
 } sn_evaluate_options;
 

@@ -31,9 +31,13 @@ static void say_data(const sn_opening *o, row_text *row) {
     const char *name = sn_dataset_name(o->config->dataset);
     const bool is_drawn = sn_dataset_fixed_classes(o->config->dataset, &fixed) != NULL &&
                           strcmp(name, "cifar10") != 0;
-    say(row, "%s%s%s: %" PRIu64 " training and %" PRIu64 " test images, %dx%dx%d", name,
-        is_drawn ? "" : " in ", is_drawn ? "" : o->data_directory, input->train_images,
-        input->test_images, input->channels, input->height, input->width);
+    const sn_trainer_images images = sn_trainer_images_of(o->trainer);
+    say(row, "%s%s%s: %zu training", name, is_drawn ? "" : " in ",
+        is_drawn ? "" : o->data_directory, images.train);
+    if (images.valid)
+        say(row, ", %zu validation (these choose best.h5)", images.valid);
+    say(row, " and %zu test images, %dx%dx%d", images.test, input->channels, input->height,
+        input->width);
 }
 
 static void say_classes(const sn_opening *o, row_text *row) {

@@ -25,7 +25,8 @@ static void print_subject(const sn_subject *s, int dataset) {
 void sn_report_text(const sn_subject *subject, int dataset, const sn_evaluate_options *options,
                     const sn_evaluate_result *r) {
     print_subject(subject, dataset);
-    printf("top-1        %.2f %% of %zu images\n", r->accuracy.top1, r->accuracy.images);
+    printf("top-1        %.2f %% of %zu %s%simages\n", r->accuracy.top1, r->accuracy.images,
+           options->split ? options->split : "", options->split ? " " : "");
     printf("top-5        %.2f %%\n", r->accuracy.top5);
     printf("speed        %.1f images/s, %d thread%s, %s kernels\n", r->images_per_second,
            options->threads, options->threads == 1 ? "" : "s",
@@ -73,17 +74,18 @@ sn_status sn_report_json(const sn_subject *subject, int dataset, const sn_evalua
                          const sn_evaluate_result *r, sn_error *error) {
     const bool compared = r->parity_images > 0;
     json_t *results = json_pack(
-        "{s:s, s:f, s:f, s:f, s:I, s:f, s:i, s:s, s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:o, "
+        "{s:s, s:s*, s:f, s:f, s:f, s:I, s:f, s:i, s:s, s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:I, "
+        "s:o, "
         "s:o}",
-        "dataset", sn_dataset_name(dataset), "top1", r->accuracy.top1, "top5", r->accuracy.top5,
-        "loss", r->accuracy.loss, "images", (json_int_t)r->accuracy.images, "images_per_second",
-        r->images_per_second, "threads", options->threads, "isa",
-        sn_infer_isa_name((int)r->model.isa), "form", sn_infer_form_name((int)options->infer.form),
-        "integer_layers", r->model.integer_layers, "density", density(&r->model),
-        "quantized_weights", (json_int_t)r->model.quantized_weights, "effectual_weights",
-        (json_int_t)r->model.effectual_weights, "weight_bytes", (json_int_t)r->model.weight_bytes,
-        "packed_bytes", (json_int_t)r->model.packed_bytes, "parity_images",
-        (json_int_t)r->parity_images, "parity_max_abs",
+        "dataset", sn_dataset_name(dataset), "split", options->split, "top1", r->accuracy.top1,
+        "top5", r->accuracy.top5, "loss", r->accuracy.loss, "images",
+        (json_int_t)r->accuracy.images, "images_per_second", r->images_per_second, "threads",
+        options->threads, "isa", sn_infer_isa_name((int)r->model.isa), "form",
+        sn_infer_form_name((int)options->infer.form), "integer_layers", r->model.integer_layers,
+        "density", density(&r->model), "quantized_weights", (json_int_t)r->model.quantized_weights,
+        "effectual_weights", (json_int_t)r->model.effectual_weights, "weight_bytes",
+        (json_int_t)r->model.weight_bytes, "packed_bytes", (json_int_t)r->model.packed_bytes,
+        "parity_images", (json_int_t)r->parity_images, "parity_max_abs",
         compared ? json_real(r->parity_max_abs) : json_null(), "parity_mismatches",
         compared ? json_integer((json_int_t)r->parity_mismatches) : json_null());
     return sn_report_object(subject, results, error);

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_OPTIONS = 64 };
+enum { MAX_OPTIONS = 128 };
 
 static const char usage[] =
     "usage: train [OPTION...]\n"
@@ -83,22 +83,16 @@ static sn_status refuse_empty_folders(const bool *given, const sn_train_config *
     return SN_OK;
 }
 
-/* A look at a run that would be begun anew, not at one that goes on or leaves anything. */
-static sn_status check_looks(const sn_train_config *config, sn_error *error) {
-    const char *look = config->profile ? "profile" : "summary", *other = NULL;
-    if (!config->profile && !config->summary)
-        return SN_OK;
-    if (config->resume[0])
-        other = "resume";
-    else if (config->out[0])
-        other = "out";
-    else if (config->stop_after)
-        other = "stop-after";
-    else if (config->profile && config->summary)
-        other = "summary";
-    SN_RETURN_IF(other, error, SN_ERROR_ARGUMENT,
-                 "--%s does not go with --%s: it starts no run and writes nothing", look, other);
-    return SN_OK;
+static void say_no_effect(void *context, const char *text) {
+    (void)context;
+    fprintf(stderr, "train: warning: %s\n", text);
+}
+
+/* Options that would be without effect are mistakes, or worth a word. */
+static sn_status check_effects(const bool *given, const sn_train_config *config, sn_error *error) {
+    size_t count;
+    const sn_option *table = sn_config_table(&count);
+    return sn_option_check_effects(table, count, config, given, say_no_effect, NULL, error);
 }
 
 static sn_status open_resumed(const bool *given, sn_train_config *config,
@@ -186,9 +180,13 @@ static void show_evaluating(void *context) {
 static void show_epoch(void *context, const sn_epoch_metrics *m) {
     display *d = context;
     sn_pace_evaluated(&d->pace, sn_clock_seconds());
-    printf("epoch %3llu  loss %.4f  train %5.2f %%  test %5.2f %%  density %.3f  lr %.3g  "
+    char valid[64] = "";
+    if (m->has_valid)
+        snprintf(valid, sizeof valid, "valid loss %.4f  valid %5.2f %%  ", m->valid.loss,
+                 m->valid.top1);
+    printf("epoch %3llu  loss %.4f  train %5.2f %%  %stest %5.2f %%  density %.3f  lr %.3g  "
            "%.0f images/s  %.1f s%s\n",
-           (unsigned long long)m->epoch, m->loss, m->train_top1, m->test.top1, m->density,
+           (unsigned long long)m->epoch, m->loss, m->train_top1, valid, m->test.top1, m->density,
            m->learning_rate, m->images_per_second, m->seconds, m->best ? "  best" : "");
     fflush(stdout);
 }
@@ -202,7 +200,8 @@ static int report_end(const sn_trainer *trainer, const sn_train_config *config) 
     const sn_train_state *state = sn_trainer_state(trainer);
     const char *directory = sn_trainer_directory(trainer);
     if (state->best_top1 >= 0)
-        printf("best top-1 %.2f %% after epoch %llu: %s/best.h5\n", state->best_top1,
+        printf("best %stop-1 %.2f %% after epoch %llu: %s/best.h5\n",
+               config->valid > 0 ? "validation " : "", state->best_top1,
                (unsigned long long)state->best_epoch, directory);
     if (state->epoch < config->epochs)
         fprintf(stderr, "train: stopped %s epoch %llu of %llu; continue with --resume %s\n",
@@ -234,6 +233,8 @@ static sn_status train(const sn_train_config *config, const sn_checkpoint *resum
                        const sn_dataset *test_data, int *exit_status, sn_error *error) {
     sn_trainer *trainer;
     SN_TRY(sn_trainer_create(config, train_data, test_data, resume, &trainer, error));
+    if (sn_trainer_note(trainer)[0])
+        fprintf(stderr, "train: %s\n", sn_trainer_note(trainer));
     if (config->profile || config->summary) {
         const sn_status looked = look(config, trainer, train_data, test_data, error);
         sn_trainer_free(trainer);
@@ -266,10 +267,10 @@ static sn_status open_and_train(sn_train_config *config, const bool *given, int 
     char directory[SN_OPTION_TEXT_SIZE];
     sn_config_resolve(config);
     sn_status status = refuse_empty_folders(given, config, error);
-    if (status == SN_OK)
-        status = check_looks(config, error);
-    if (status == SN_OK && config->resume[0])
+    if (status == SN_OK && config->resume[0] && !config->profile && !config->summary)
         status = open_resumed(given, config, &resume, error);
+    if (status == SN_OK)
+        status = check_effects(given, config, error);
     if (status == SN_OK)
         status = sn_cli_find_data(config->dataset, config->data_dir, directory, error);
     if (status == SN_OK)

@@ -70,7 +70,9 @@ void sn_dataset_free(sn_dataset *dataset) {
         sn_free(dataset->class_name[i]);
     sn_free(dataset->class_name);
     sn_free(dataset->labels);
-    sn_free(dataset->pixels);
+    if (!dataset->places)
+        sn_free(dataset->pixels);
+    sn_free(dataset->places);
     sn_free(dataset);
 }
 
@@ -113,7 +115,8 @@ size_t sn_dataset_count(const sn_dataset *dataset) {
 size_t sn_dataset_memory(const sn_dataset *dataset) {
     const size_t image =
         (size_t)dataset->channels * (size_t)dataset->height * (size_t)dataset->width;
-    return dataset->count * (image + sizeof *dataset->labels);
+    return dataset->count *
+           ((dataset->places ? sizeof *dataset->places : image) + sizeof *dataset->labels);
 }
 
 int sn_dataset_classes(const sn_dataset *dataset) {
@@ -153,7 +156,8 @@ static size_t plane_size(const sn_dataset *dataset) {
 
 const uint8_t *sn_dataset_image(const sn_dataset *dataset, size_t index) {
     assert(index < dataset->count);
-    return dataset->pixels + index * (size_t)dataset->channels * plane_size(dataset);
+    const size_t place = dataset->places ? dataset->places[index] : index;
+    return dataset->pixels + place * (size_t)dataset->channels * plane_size(dataset);
 }
 
 int sn_dataset_label(const sn_dataset *dataset, size_t index) {

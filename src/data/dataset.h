@@ -50,11 +50,19 @@ sn_status sn_dataset_open(int index, sn_split split, const char *directory, size
 sn_status sn_dataset_open_noting(int index, sn_split split, const char *directory, size_t limit,
                                  sn_notes *notes, sn_dataset **dataset, sn_error *error);
 
+/* Splits a data set in two, by class: of the n images of each class round(fraction n), though never
+ * all, go to *held, the others to *kept, both in the order they have in `whole`. Which ones they
+ * are depends on the seed, the class and n alone. The parts share the pixels of `whole`, which must
+ * outlive them; both are the caller's. SN_ERROR_ARGUMENT when *held would be empty,
+ * SN_ERROR_MEMORY. */
+sn_status sn_dataset_hold_out(const sn_dataset *whole, double fraction, uint64_t seed,
+                              sn_dataset **kept, sn_dataset **held, sn_error *error);
+
 /* NULL is fine. */
 void sn_dataset_free(sn_dataset *dataset);
 
 size_t sn_dataset_count(const sn_dataset *dataset);
-size_t sn_dataset_memory(const sn_dataset *dataset); /* bytes of pixels and labels */
+size_t sn_dataset_memory(const sn_dataset *dataset); /* bytes of pixels and labels of its own */
 int sn_dataset_classes(const sn_dataset *dataset);
 const char *sn_dataset_class_name(const sn_dataset *dataset, int label);
 

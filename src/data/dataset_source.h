@@ -12,7 +12,8 @@ enum { SN_DATASET_IGNORED_SIZE = 200 };
 struct sn_dataset {
     size_t count;
     int classes, channels, height, width;
-    uint8_t *pixels;   /* [count][channels][height][width] */
+    uint8_t *pixels;   /* [count][channels][height][width]; of a part: of the whole data set */
+    uint32_t *places;  /* [count], of a part: where its images are in `pixels`; otherwise NULL */
     int32_t *labels;   /* [count] */
     char **class_name; /* [classes] */
     char ignored[SN_DATASET_IGNORED_SIZE];

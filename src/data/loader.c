@@ -7,7 +7,6 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
-#include "data/augment.h"
 #include "data/dataset_source.h"
 
 #include <math.h>
@@ -58,9 +57,11 @@ struct sn_loader {
 
 static void prepare_image(const sn_loader *loader, uint64_t epoch, uint32_t image, float *out) {
     const sn_dataset *dataset = loader->dataset;
+    const sn_augment_options *options = &loader->options.augment;
     sn_augmentation augmentation = {0};
-    if (loader->options.augment)
-        augmentation = sn_augmentation_draw(loader->options.seed, epoch, image);
+    if (options->padding || options->flip || options->cutout)
+        augmentation = sn_augmentation_draw(options, loader->options.seed, epoch, image,
+                                            dataset->height, dataset->width);
     sn_augmentation_apply(augmentation, sn_dataset_image(dataset, image), dataset->channels,
                           dataset->height, dataset->width, (float(*)[256])loader->table, out);
 }

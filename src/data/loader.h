@@ -6,18 +6,18 @@
 #ifndef SN_DATA_LOADER_H
 #define SN_DATA_LOADER_H
 
-#include "data/dataset.h"
+#include "data/augment.h"
 
 #include <stdbool.h>
 
 typedef struct sn_loader_options {
     size_t batch;   /* images per batch, > 0 */
     bool shuffle;   /* a new order every epoch; otherwise data set order */
-    bool augment;   /* zero-pad 4 and random crop to the same size, random horizontal flip */
     bool drop_last; /* leave out a final batch that is not full; then one must be full */
     int threads;    /* > 0 */
     int prefetch;   /* batches kept ready, > 0 */
     uint64_t seed;
+    sn_augment_options augment;     /* all 0: images as they are */
     sn_pixel_statistics statistics; /* for normalisation; padding is zero after it */
 } sn_loader_options;
 

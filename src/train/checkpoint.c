@@ -62,6 +62,10 @@ static sn_status write_state(sn_h5 *h5, const sn_train_config *config, const sn_
     SN_TRY(sn_h5_write_u64(h5, "training/correct", state->correct, error));
     SN_TRY(sn_h5_write_double(h5, "training/seconds", state->seconds, error));
     SN_TRY(sn_h5_write_double(h5, "training/best_top1", state->best_top1, error));
+    if (config->clip_grad > 0) {
+        SN_TRY(sn_h5_write_double(h5, "training/norm_sum", state->norm_sum, error));
+        SN_TRY(sn_h5_write_u64(h5, "training/clipped", state->clipped, error));
+    }
     return sn_h5_write_u64(h5, "training/best_epoch", state->best_epoch, error);
 }
 
@@ -204,6 +208,19 @@ static sn_status check_values(const sn_checkpoint *checkpoint, const char *name,
     return SN_OK;
 }
 
+sn_status sn_checkpoint_read_parameter(const sn_checkpoint *checkpoint, const sn_parameter *entry,
+                                       sn_error *error) {
+    char name[NAME_SIZE];
+    snprintf(name, sizeof name, "state/%s", entry->name);
+    SN_TRY(sn_h5_read_floats(&checkpoint->h5, name, &entry->shape, entry->value, error));
+    return check_values(checkpoint, name, entry, error);
+}
+
+bool sn_checkpoint_parameter_name(const sn_checkpoint *checkpoint, size_t index,
+                                  char name[SN_PARAMETER_NAME_SIZE]) {
+    return sn_h5_link_name(&checkpoint->h5, "state", index, name, SN_PARAMETER_NAME_SIZE);
+}
+
 sn_status sn_checkpoint_read_parameters(const sn_checkpoint *checkpoint, sn_parameters *parameters,
                                         sn_error *error) {
     const size_t count = sn_parameters_count(parameters);
@@ -240,6 +257,10 @@ sn_status sn_checkpoint_read_training(const sn_checkpoint *checkpoint,
     SN_TRY(sn_h5_read_u64(&h5, "training/correct", &state->correct, error));
     SN_TRY(sn_h5_read_double(&h5, "training/seconds", &state->seconds, error));
     SN_TRY(sn_h5_read_double(&h5, "training/best_top1", &state->best_top1, error));
+    if (checkpoint->config.clip_grad > 0) {
+        SN_TRY(sn_h5_read_double(&h5, "training/norm_sum", &state->norm_sum, error));
+        SN_TRY(sn_h5_read_u64(&h5, "training/clipped", &state->clipped, error));
+    }
     return sn_h5_read_u64(&h5, "training/best_epoch", &state->best_epoch, error);
 }
 

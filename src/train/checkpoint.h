@@ -16,8 +16,10 @@ typedef struct sn_train_state {
     double loss_sum;     /* over the images of those steps */
     uint64_t correct;    /* likewise: images whose label had the largest logit */
     double seconds;      /* spent on those steps */
-    double best_top1;    /* percent; -1 before the first evaluation */
+    double best_top1;    /* percent, of the images that choose best.h5; -1 before any evaluation */
     uint64_t best_epoch; /* finished epochs then */
+    double norm_sum;     /* with --clip-grad, over those steps: gradient norms */
+    uint64_t clipped;    /* likewise: steps whose gradients were scaled down */
 } sn_train_state;
 
 /* An array that some runs keep besides. */
@@ -57,6 +59,16 @@ const sn_labels *sn_checkpoint_labels(const sn_checkpoint *checkpoint);
  * architecture. */
 sn_status sn_checkpoint_read_parameters(const sn_checkpoint *checkpoint, sn_parameters *parameters,
                                         sn_error *error);
+
+/* Reads one parameter or buffer by its name. SN_ERROR_DATA when it is missing, has another shape or
+ * values that it cannot have. */
+sn_status sn_checkpoint_read_parameter(const sn_checkpoint *checkpoint, const sn_parameter *entry,
+                                       sn_error *error);
+
+/* The name of parameter or buffer `index` of those that the checkpoint holds, in the order of
+ * names. False past the last. */
+bool sn_checkpoint_parameter_name(const sn_checkpoint *checkpoint, size_t index,
+                                  char name[SN_PARAMETER_NAME_SIZE]);
 
 /* Reads what resuming needs besides. */
 sn_status sn_checkpoint_read_training(const sn_checkpoint *checkpoint,

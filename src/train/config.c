@@ -16,7 +16,18 @@
     .fallback = (standard)
 #define CHOICE(names, standard)                                                                    \
     .kind = SN_OPTION_CHOICE, .value_name = "NAME", .choice_name = (names), .fallback = (standard)
+/* 0 is "auto" alone, so that nobody asks for 0 pixels and gets some. */
+#define PIXELS(standard)                                                                           \
+    .kind = SN_OPTION_COUNT, .value_name = "N", .minimum = 1, .maximum = 65536,                    \
+    .zero_name = "auto", .fallback = (standard)
 #define TEXT(what) .kind = SN_OPTION_TEXT, .value_name = (what)
+
+/* Conditions under which options have an effect (base/option.h). Rules of --layer start from the
+ * options of the run, so that with them everything may have one. What only some quantizers and
+ * estimators use is said, not refused: comparing them with one set of options is usual. */
+#define QUANTIZED "quant!=fp32|layer"
+#define WITH_EDE  QUANTIZED " estimator=ede,ede-standardized|layer"
+#define WITH_ADAM "optimizer=adam,adamw"
 
 /* Any whole number up to here is exact in JSON and in a double. */
 #define LARGEST_SEED 9007199254740991.0
@@ -30,8 +41,21 @@ static const sn_option options[] = {
      .help = "use only the first N training images; 0: all"},
     {"limit-test", FIELD(limit_test), COUNT(0, 1e9, "0"), .group = "Data",
      .help = "use only the first N test images; 0: all"},
+    {"valid", FIELD(valid), REAL(0, 0.5, "0"), .group = "Data",
+     .help =
+         "share of the training images, of each class alike, that is held out to choose best.h5 "
+         "by; 0: none, the test images choose it"},
+    {"augment", FIELD(augment), CHOICE(sn_augment_name, "crop+flip"), .group = "Data",
+     .help = "random changes of training images: crop after padding, flip from left to right (not "
+             "for digits, letters or whatever has a left and a right), cutout of a square"},
     {"no-augment", FIELD(no_augment), .kind = SN_OPTION_FLAG, .group = "Data",
-     .help = "no random crop and flip"},
+     .excludes = "augment", .help = "the same as --augment none"},
+    {"crop-padding", FIELD(crop_padding), PIXELS("auto"), .group = "Data",
+     .needs = "augment=crop,crop+flip,crop+flip+cutout",
+     .help = "crop: pixels of padding on each side; auto: an eighth of the shorter side, 4 at 32 "
+             "pixels"},
+    {"cutout", FIELD(cutout), PIXELS("auto"), .group = "Data", .needs = "augment=crop+flip+cutout",
+     .help = "cutout: side of the square in pixels; auto: half the shorter side, 16 at 32 pixels"},
 
     {"arch", FIELD(arch), CHOICE(sn_arch_name, "resnet20"), .group = "Network",
      .help = "architecture"},
@@ -43,13 +67,17 @@ static const sn_option options[] = {
     {"quant", FIELD(quant.quantizer), CHOICE(sn_quantizer_name, "signed-binary"),
      .group = "Quantization", .help = "quantizer of the 3x3 convolutions in the blocks"},
     {"estimator", FIELD(quant.estimator), CHOICE(sn_estimator_name, "auto"),
-     .group = "Quantization",
+     .group = "Quantization", .wants = QUANTIZED,
      .help = "gradient estimator; auto: ede, or ste where the quantizer has several steps"},
     {"delta-ratio", FIELD(quant.delta_ratio), REAL(-1, 10, "-1"), .group = "Quantization",
+     .wants = "quant=signed-binary,signed-binary-centered,ternary,ternary-b158,ternary-b158-median|"
+              "layer",
      .help = "threshold as a share of a region's largest |weight|, for ternary of a filter's mean; "
              "negative: 0.05, for ternary 0.7"},
     {"positive-fraction", FIELD(quant.positive_fraction), REAL(0, 1, "0.5"),
-     .group = "Quantization", .help = "signs fixed: share of regions with weights {0,+a}"},
+     .group = "Quantization",
+     .wants = "quant=signed-binary,signed-binary-centered|layer signs=fixed|layer",
+     .help = "signs fixed: share of regions with weights {0,+a}"},
     {"region", FIELD(quant.region_channels), .kind = SN_OPTION_COUNT, .value_name = "N",
      .maximum = SN_REGION_MAX_CHANNELS, .zero_name = "filter", .fallback = "filter",
      .group = "Quantization",
@@ -58,9 +86,10 @@ static const sn_option options[] = {
      .help = "of regions: the first of them positive, or by their initial weights; learned: they "
              "may change when the weights have"},
     {"signs-until", FIELD(quant.signs_until), REAL(0, 1, "0.5"), .group = "Quantization",
+     .needs = "signs=learned|layer",
      .help = "signs learned: share of the training after which they stay"},
     {"scale", FIELD(quant.scale_rule), CHOICE(sn_scale_rule_name, "filter-mean"),
-     .group = "Quantization",
+     .group = "Quantization", .wants = QUANTIZED,
      .help = "a: mean of the effectual |weights|, one, or trained; mean is filter-mean"},
 
     {"center", FIELD(quant.center), CHOICE(sn_center_name, "auto"), .group = "Quantization",
@@ -69,9 +98,9 @@ static const sn_option options[] = {
              "auto: activations for signed-binary, else none"},
 
     {"ede-t-min", FIELD(quant.ede_t_min), REAL(1e-6, 1e6, "0.1"), .group = "Quantization",
-     .help = "ede: sharpness t at the start of the run"},
+     .wants = WITH_EDE, .help = "ede: sharpness t at the start of the run"},
     {"ede-t-max", FIELD(quant.ede_t_max), REAL(1e-6, 1e6, "10"), .group = "Quantization",
-     .help = "ede: sharpness t at its end"},
+     .wants = WITH_EDE, .help = "ede: sharpness t at its end"},
 
     {"layer", FIELD(layers), .kind = SN_OPTION_LIST, .value_name = "RULE", .group = "Quantization",
      .help = "PATTERN=QUANT[,delta=X][,estimator=NAME][,scale=NAME][,positive=X][,region=N]"
@@ -96,33 +125,43 @@ static const sn_option options[] = {
     {"warmup", FIELD(schedule.warmup), REAL(0, 1e6, "1"), .group = "Optimisation",
      .help = "epochs over which the rate first rises linearly"},
     {"step-epochs", FIELD(schedule.step_epochs), COUNT(0, 1e6, "0"), .group = "Optimisation",
+     .needs = "schedule=step",
      .help = "schedule step: epochs between drops; 0: at 1/2 and 3/4 of the run"},
     {"step-factor", FIELD(schedule.step_factor), REAL(0, 1, "0.1"), .group = "Optimisation",
-     .help = "schedule step: factor of each drop"},
+     .needs = "schedule=step", .help = "schedule step: factor of each drop"},
     {"momentum", FIELD(optimizer.momentum), REAL(0, 1, "0.9"), .group = "Optimisation",
-     .help = "sgd: momentum, with Nesterov's correction"},
+     .needs = "optimizer=sgd", .help = "sgd: momentum, with Nesterov's correction"},
     {"plain-momentum", FIELD(plain_momentum), .kind = SN_OPTION_FLAG, .group = "Optimisation",
-     .help = "sgd: momentum without the correction"},
+     .needs = "optimizer=sgd momentum", .help = "sgd: momentum without the correction"},
     {"beta1", FIELD(optimizer.beta1), REAL(0, 0.999999, "0.9"), .group = "Optimisation",
-     .help = "adam, adamw: decay of the first moment"},
+     .needs = WITH_ADAM, .help = "adam, adamw: decay of the first moment"},
     {"beta2", FIELD(optimizer.beta2), REAL(0, 0.999999, "0.999"), .group = "Optimisation",
-     .help = "adam, adamw: decay of the second moment"},
+     .needs = WITH_ADAM, .help = "adam, adamw: decay of the second moment"},
     {"epsilon", FIELD(optimizer.epsilon), REAL(1e-30, 1, "1e-08"), .group = "Optimisation",
-     .help = "adam, adamw: added to the root of the second moment"},
+     .needs = WITH_ADAM, .help = "adam, adamw: added to the root of the second moment"},
     {"weight-decay", FIELD(optimizer.decay_weight), REAL(0, 10, "0.0001"), .group = "Optimisation",
      .help = "decay of full-precision weights"},
     {"weight-decay-latent", FIELD(optimizer.decay_latent), REAL(-1, 10, "-1"),
-     .group = "Optimisation", .help = "decay of latent weights; negative: as --weight-decay"},
+     .group = "Optimisation", .wants = QUANTIZED,
+     .help = "decay of latent weights; negative: as --weight-decay"},
     {"weight-decay-norm", FIELD(optimizer.decay_others), REAL(0, 10, "0"), .group = "Optimisation",
      .help = "decay of batch-norm, biases and slopes"},
     {"label-smoothing", FIELD(label_smoothing), REAL(0, 0.999, "0"), .group = "Optimisation",
      .help = "share of the target spread over all classes"},
+    {"clip-grad", FIELD(clip_grad), REAL(0, 1e30, "0"), .group = "Optimisation",
+     .help =
+         "largest L2 norm of all gradients together; longer ones are scaled down to it; 0: off"},
+    {"init", FIELD(init), TEXT("CKPT"), .group = "Optimisation",
+     .help =
+         "checkpoint whose weights the run starts from, with a schedule and an optimizer of its "
+         "own; its quantization may be another"},
     {"teacher", FIELD(teacher), TEXT("CKPT"), .tag = SN_CONFIG_CHANGEABLE, .group = "Optimisation",
      .help = "checkpoint whose logits are learnt, too (knowledge distillation)"},
     {"distill-temperature", FIELD(distill_temperature), REAL(0.01, 1000, "4"),
-     .group = "Optimisation", .help = "teacher: both networks' logits are divided by it"},
+     .group = "Optimisation", .needs = "teacher",
+     .help = "teacher: both networks' logits are divided by it"},
     {"distill-weight", FIELD(distill_weight), REAL(0, 1, "0.9"), .group = "Optimisation",
-     .help = "teacher: its share of the loss, the labels having the rest"},
+     .needs = "teacher", .help = "teacher: its share of the loss, the labels having the rest"},
     {"ema", FIELD(ema), REAL(0, 0.999999, "0"), .group = "Optimisation",
      .help =
          "decay of a moving average of the weights, which is then evaluated and best.h5; 0: none"},
@@ -145,10 +184,10 @@ static const sn_option options[] = {
      .tag = SN_CONFIG_TRANSIENT,
      .help = "stop cleanly after N epochs of this invocation; --resume goes on; 0: never"},
     {"profile", FIELD(profile), .kind = SN_OPTION_FLAG, .group = "This invocation",
-     .tag = SN_CONFIG_TRANSIENT,
+     .tag = SN_CONFIG_TRANSIENT, .excludes = "resume out stop-after summary",
      .help = "train for a few seconds, print where the time goes and write nothing"},
     {"summary", FIELD(summary), .kind = SN_OPTION_FLAG, .group = "This invocation",
-     .tag = SN_CONFIG_TRANSIENT,
+     .tag = SN_CONFIG_TRANSIENT, .excludes = "resume out stop-after",
      .help = "print layers, sizes and the memory that training needs; do not train"},
     {"list", FIELD(list), .kind = SN_OPTION_FLAG, .group = "This invocation",
      .tag = SN_CONFIG_TRANSIENT,
@@ -167,6 +206,9 @@ void sn_config_resolve(sn_train_config *config) {
         config->schedule.learning_rate = config->optimizer.kind == SN_OPTIMIZER_SGD ? 0.1 : 0.002;
     if (config->optimizer.decay_latent < 0)
         config->optimizer.decay_latent = config->optimizer.decay_weight;
+    if (config->no_augment)
+        config->augment = SN_AUGMENT_NONE;
+    config->no_augment = config->augment == SN_AUGMENT_NONE;
     if (config->threads == 0)
         config->threads = (uint64_t)omp_get_num_procs();
     sn_quant_resolve(&config->quant,
@@ -178,7 +220,7 @@ void sn_config_resolve(sn_train_config *config) {
 
 static const char format_text[] = "signet configuration 1";
 
-/* Numbers and flags as such, all else as text. */
+/* Numbers and flags as such, all else as text; likewise a 0 that only its other name stands for. */
 static json_t *option_to_json(const sn_option *option, const sn_train_config *config) {
     const void *field = (const char *)config + option->offset;
     char text[SN_OPTION_TEXT_SIZE];
@@ -186,6 +228,8 @@ static json_t *option_to_json(const sn_option *option, const sn_train_config *co
     case SN_OPTION_FLAG:
         return json_boolean(*(const bool *)field);
     case SN_OPTION_COUNT:
+        if (option->minimum > 0 && *(const uint64_t *)field == 0)
+            break;
         return json_integer((json_int_t) * (const uint64_t *)field);
     case SN_OPTION_REAL:
         return json_real(*(const double *)field);
@@ -324,6 +368,9 @@ static sn_status input_from_json(const json_t *object, const char *source, sn_in
     return SN_OK;
 }
 
+/* Of crops of all sizes, before there was an option. */
+enum { FORMER_PADDING = 4 };
+
 /* Configurations from before --center: signed-binary was as published. Its rules get what they do
  * not say. */
 static sn_status add_center_to_rules(const char *source, char *rules, sn_error *error) {
@@ -346,8 +393,11 @@ static sn_status add_center_to_rules(const char *source, char *rules, sn_error *
     return SN_OK;
 }
 
+/* What older configurations do not say is what was done then. */
 static sn_status read_older(const json_t *values, const char *source, sn_train_config *config,
                             sn_error *error) {
+    if (!json_object_get(values, "crop-padding"))
+        config->crop_padding = FORMER_PADDING;
     if (json_object_get(values, "center"))
         return SN_OK;
     const sn_quantizer *quantizer = sn_quantizer_at(config->quant.quantizer);

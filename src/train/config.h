@@ -5,7 +5,7 @@
 #define SN_TRAIN_CONFIG_H
 
 #include "base/option.h"
-#include "data/dataset.h"
+#include "data/augment.h"
 #include "layers/model.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
@@ -15,7 +15,10 @@ typedef struct sn_train_config {
     int dataset;
     char data_dir[SN_OPTION_TEXT_SIZE];
     uint64_t limit_train, limit_test; /* 0: all */
-    bool no_augment;
+    double valid;                     /* share held out; 0: none */
+    int augment;                      /* of sn_augment_name */
+    uint64_t crop_padding, cutout;    /* pixels; 0: automatic */
+    bool no_augment;                  /* augment is none */
     /* network */
     int arch, activation, act;
     double width;
@@ -23,7 +26,8 @@ typedef struct sn_train_config {
     char layers[SN_OPTION_TEXT_SIZE]; /* rules, see layers/layer_rules.h */
     /* optimisation */
     uint64_t epochs, batch;
-    double label_smoothing, ema;
+    double label_smoothing, ema, clip_grad;
+    char init[SN_OPTION_TEXT_SIZE];    /* a checkpoint; empty: none */
     char teacher[SN_OPTION_TEXT_SIZE]; /* a checkpoint; empty: none */
     double distill_temperature, distill_weight;
     sn_optimizer_options optimizer;

@@ -117,6 +117,16 @@ size_t sn_h5_group_size(const sn_h5 *h5, const char *group) {
     return failed < 0 ? 0 : (size_t)info.nlinks;
 }
 
+bool sn_h5_link_name(const sn_h5 *h5, const char *group, size_t index, char *name, size_t size) {
+    ssize_t length = -1;
+    H5E_BEGIN_TRY {
+        length = H5Lget_name_by_idx(h5->file, group, H5_INDEX_NAME, H5_ITER_INC, (hsize_t)index,
+                                    name, size, H5P_DEFAULT);
+    }
+    H5E_END_TRY;
+    return length >= 0 && (size_t)length < size;
+}
+
 /* Opens a data set and tells its class and size; a negative id when there is none. */
 static hid_t open_set(const sn_h5 *h5, const char *name, H5T_class_t *class, sn_shape *shape) {
     hid_t set = H5I_INVALID_HID;

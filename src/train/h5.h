@@ -41,6 +41,10 @@ bool sn_h5_has(const sn_h5 *h5, const char *name);
 /* The links directly in a group; 0 when there is no such group. */
 size_t sn_h5_group_size(const sn_h5 *h5, const char *group);
 
+/* The name of link `index` of a group, in the order of names. False when there is none, or when it
+ * does not fit. */
+bool sn_h5_link_name(const sn_h5 *h5, const char *group, size_t index, char *name, size_t size);
+
 /* The shape of a data set. */
 sn_status sn_h5_shape(const sn_h5 *h5, const char *name, sn_shape *shape, sn_error *error);
 

@@ -11,6 +11,7 @@ enum { MAX_SLOTS = 2 };
 typedef struct segment {
     size_t offset, count;
     double decay;
+    double squares; /* of its gradients, summed */
 } segment;
 
 struct sn_optimizer {
@@ -21,6 +22,7 @@ struct sn_optimizer {
     size_t segment_count;
     sn_real *slots[MAX_SLOTS]; /* momentum, or first and second moments */
     uint64_t steps;
+    sn_real clip; /* factor of the gradients in the next step */
 };
 
 const char *sn_optimizer_name(int index) {
@@ -51,6 +53,7 @@ sn_status sn_optimizer_create(const sn_optimizer_options *options, sn_parameters
     made->options = *options;
     made->parameters = parameters;
     made->threads = threads;
+    made->clip = 1;
     made->segments = calloc(sn_parameters_count(parameters), sizeof *made->segments);
     bool complete = made->segments != NULL;
     for (int i = 0; i < MAX_SLOTS && sn_optimizer_slot_name(made, i); i++) {
@@ -66,7 +69,9 @@ sn_status sn_optimizer_create(const sn_optimizer_options *options, sn_parameters
         const sn_parameter *entry = sn_parameters_at(parameters, i);
         if (sn_role_is_trained(entry->role))
             made->segments[made->segment_count++] =
-                (segment){entry->offset, entry->count, decay_of(options, entry->role)};
+                (segment){.offset = entry->offset,
+                          .count = entry->count,
+                          .decay = decay_of(options, entry->role)};
     }
     return SN_OK;
 }
@@ -86,9 +91,10 @@ static void step_sgd(const sn_optimizer *optimizer, const segment *s, double lea
     sn_real *v = optimizer->slots[0] + s->offset;
     const sn_real rate = (sn_real)learning_rate, decay = (sn_real)s->decay;
     const sn_real momentum = (sn_real)optimizer->options.momentum;
+    const sn_real clip = optimizer->clip;
     const bool nesterov = optimizer->options.nesterov;
     for (size_t i = 0; i < s->count; i++) {
-        const sn_real g = gradient[i] + decay * w[i];
+        const sn_real g = clip * gradient[i] + decay * w[i];
         v[i] = momentum * v[i] + g;
         w[i] -= rate * (nesterov ? g + momentum * v[i] : v[i]);
     }
@@ -106,13 +112,36 @@ static void step_adam(const sn_optimizer *optimizer, const segment *s, double le
     const double steps = (double)optimizer->steps;
     const sn_real rate = (sn_real)(learning_rate / (1 - pow(options->beta1, steps)));
     const sn_real correction = (sn_real)(1 / sqrt(1 - pow(options->beta2, steps)));
-    const sn_real epsilon = (sn_real)options->epsilon;
+    const sn_real epsilon = (sn_real)options->epsilon, clip = optimizer->clip;
     for (size_t i = 0; i < s->count; i++) {
-        const sn_real g = gradient[i] + decay * w[i];
+        const sn_real g = clip * gradient[i] + decay * w[i];
         m[i] = beta1 * m[i] + (1 - beta1) * g;
         v[i] = beta2 * v[i] + (1 - beta2) * g * g;
         w[i] = w[i] * shrink - rate * m[i] / (sqrtf(v[i]) * correction + epsilon);
     }
+}
+
+static double sum_of_squares(const sn_real *values, size_t count) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < count; i++)
+        sum += (double)values[i] * (double)values[i];
+    return sum;
+}
+
+double sn_optimizer_clip(sn_optimizer *optimizer, double largest) {
+    const sn_real *gradients = sn_parameters_gradients(optimizer->parameters);
+    double squares = 0;
+#pragma omp parallel for num_threads(optimizer->threads) schedule(dynamic)
+    for (size_t i = 0; i < optimizer->segment_count; i++) {
+        segment *s = &optimizer->segments[i];
+        s->squares = sum_of_squares(gradients + s->offset, s->count);
+    }
+    for (size_t i = 0; i < optimizer->segment_count; i++)
+        squares += optimizer->segments[i].squares;
+    const double norm = sqrt(squares);
+    optimizer->clip = norm > largest && isfinite(norm) ? (sn_real)(largest / norm) : 1;
+    return norm;
 }
 
 void sn_optimizer_step(sn_optimizer *optimizer, double learning_rate) {
@@ -124,6 +153,7 @@ void sn_optimizer_step(sn_optimizer *optimizer, double learning_rate) {
         else
             step_adam(optimizer, &optimizer->segments[i], learning_rate);
     }
+    optimizer->clip = 1;
 }
 
 sn_real *sn_optimizer_slot(sn_optimizer *optimizer, int slot) {

@@ -32,6 +32,12 @@ sn_status sn_optimizer_create(const sn_optimizer_options *options, sn_parameters
                               int threads, sn_optimizer **optimizer, sn_error *error);
 void sn_optimizer_free(sn_optimizer *optimizer);
 
+/* The L2 norm of all gradients together, before weight decay. When it is more than `largest` the
+ * next step takes the gradients times largest / norm (Pascanu et al. 2013, arXiv 1211.5063); the
+ * gradients themselves stay as they are. The same bits whatever the number of threads. A norm that
+ * is not finite scales nothing. */
+double sn_optimizer_clip(sn_optimizer *optimizer, double largest);
+
 /* One step from the gradients that stand in the parameters. */
 void sn_optimizer_step(sn_optimizer *optimizer, double learning_rate);
 

@@ -6,6 +6,7 @@
 #include "train/averaging.h"
 #include "train/diagnostics.h"
 #include "train/teacher.h"
+#include "train/warm_start.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -23,6 +24,10 @@ struct sn_trainer {
     sn_parameters *parameters;
     sn_network training, evaluation;
     sn_loader *train_loader, *test_loader;
+    sn_loader *valid_loader; /* NULL without --valid, as are ... */
+    sn_dataset *kept, *held; /* ... the parts of the training images */
+    sn_trainer_images images;
+    char note[SN_WARM_START_NOTE_SIZE]; /* about --init */
     sn_optimizer *optimizer;
     sn_diagnostics *diagnostics;
     sn_averaging *averaging;      /* NULL without --ema, and so is ... */
@@ -98,6 +103,20 @@ static sn_status prepare_networks(sn_trainer *t, sn_error *error) {
     return sn_optimizer_create(&t->config.optimizer, t->parameters, threads, &t->optimizer, error);
 }
 
+/* Holds out validation images; *train becomes those that are left. */
+static sn_status prepare_split(sn_trainer *t, const sn_dataset **train, const sn_dataset *test,
+                               sn_error *error) {
+    if (t->config.valid > 0) {
+        SN_TRY(sn_dataset_hold_out(*train, t->config.valid, t->config.seed, &t->kept, &t->held,
+                                   error));
+        *train = t->kept;
+        t->images.valid = sn_dataset_count(t->held);
+    }
+    t->images.train = sn_dataset_count(*train);
+    t->images.test = sn_dataset_count(test);
+    return SN_OK;
+}
+
 static sn_status prepare_loaders(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
                                  sn_error *error) {
     SN_RETURN_IF(t->config.batch > sn_dataset_count(train), error, SN_ERROR_ARGUMENT,
@@ -105,17 +124,21 @@ static sn_status prepare_loaders(sn_trainer *t, const sn_dataset *train, const s
                  (unsigned long long)t->config.batch, sn_dataset_count(train));
     sn_loader_options options = {.batch = (size_t)t->config.batch,
                                  .shuffle = true,
-                                 .augment = !t->config.no_augment,
                                  .drop_last = true,
                                  .threads = 1,
                                  .prefetch = PREFETCH,
                                  .seed = t->config.seed,
                                  .statistics = t->input.statistics};
+    SN_TRY(sn_augment_resolve(t->config.augment, t->config.crop_padding, t->config.cutout,
+                              t->input.height, t->input.width, &options.augment, error));
     SN_TRY(sn_loader_create(train, &options, &t->train_loader, error));
     if (t->config.ema > 0)
         SN_TRY(sn_loader_create(train, &options, &t->statistics_loader, error));
     options.batch = EVALUATION_BATCH;
-    options.shuffle = options.augment = options.drop_last = false;
+    options.shuffle = options.drop_last = false;
+    options.augment = (sn_augment_options){0};
+    if (t->held)
+        SN_TRY(sn_loader_create(t->held, &options, &t->valid_loader, error));
     return sn_loader_create(test, &options, &t->test_loader, error);
 }
 
@@ -165,8 +188,21 @@ static sn_status read_levels(sn_trainer *t, const sn_checkpoint *resume, sn_erro
     return SN_OK;
 }
 
+/* The values that a new run starts from. */
+static sn_status begin_values(sn_trainer *t, sn_error *error) {
+    sn_parameters_initialise(t->parameters, t->config.seed);
+    sn_quantize_initialise_signs(t->training.graph);
+    if (t->config.init[0])
+        SN_TRY(
+            sn_warm_start(&t->config, &t->input, t->parameters, t->training.graph, t->note, error));
+    if (t->averaging)
+        sn_averaging_begin(t->averaging);
+    return SN_OK;
+}
+
 static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
                          const sn_checkpoint *resume, sn_error *error) {
+    SN_TRY(prepare_split(t, &train, test, error));
     SN_TRY(prepare_input(t, train, test, resume, error));
     SN_TRY(sn_labels_make(&t->config, &t->input, train, &t->labels, error));
     SN_TRY(prepare_teacher(t, train, resume != NULL, error));
@@ -174,13 +210,8 @@ static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_datase
     SN_TRY(prepare_loaders(t, train, test, error));
     SN_TRY(prepare_networks(t, error));
     t->state = (sn_train_state){.best_top1 = -1};
-    if (!resume) {
-        sn_parameters_initialise(t->parameters, t->config.seed);
-        sn_quantize_initialise_signs(t->training.graph);
-        if (t->averaging)
-            sn_averaging_begin(t->averaging);
-        return SN_OK;
-    }
+    if (!resume)
+        return begin_values(t, error);
     t->resumed = true;
     SN_TRY(sn_checkpoint_read_parameters(resume, t->parameters, error));
     SN_TRY(sn_checkpoint_read_training(resume, t->parameters, t->optimizer, &t->state, error));
@@ -217,6 +248,7 @@ void sn_trainer_free(sn_trainer *trainer) {
     sn_run_directory_close(&trainer->directory);
     sn_loader_free(trainer->train_loader);
     sn_loader_free(trainer->test_loader);
+    sn_loader_free(trainer->valid_loader);
     sn_optimizer_free(trainer->optimizer);
     sn_diagnostics_free(trainer->diagnostics);
     sn_averaging_free(trainer->averaging);
@@ -226,6 +258,8 @@ void sn_trainer_free(sn_trainer *trainer) {
     sn_network_free(&trainer->evaluation);
     sn_parameters_free(trainer->parameters);
     sn_labels_clear(&trainer->labels);
+    sn_dataset_free(trainer->kept);
+    sn_dataset_free(trainer->held);
     free(trainer->logits);
     free(trainer);
 }
@@ -278,6 +312,15 @@ static void lap(sn_trainer *t, double *seconds) {
     t->lap = now;
 }
 
+static void clip_gradients(sn_trainer *t) {
+    const double largest = t->config.clip_grad;
+    if (largest <= 0)
+        return;
+    const double norm = sn_optimizer_clip(t->optimizer, largest);
+    t->state.norm_sum += norm;
+    t->state.clipped += norm > largest;
+}
+
 static sn_status train_step(sn_trainer *t, const sn_batch *batch, sn_error *error) {
     const uint64_t steps = sn_loader_batches(t->train_loader);
     const uint64_t step = t->state.epoch * steps + t->state.step;
@@ -300,6 +343,7 @@ static sn_status train_step(sn_trainer *t, const sn_batch *batch, sn_error *erro
     SN_TRY(check_finite(t, isfinite(loss), error));
     sn_graph_backward(t->training.graph, NULL);
     lap(t, &t->spent.backward);
+    clip_gradients(t);
     sn_optimizer_step(t->optimizer, t->learning_rate);
     if (t->averaging)
         sn_averaging_step(t->averaging, sn_optimizer_steps(t->optimizer));
@@ -371,7 +415,20 @@ static char *metrics_line(const sn_epoch_metrics *m) {
                   m->test.loss, "top1", m->test.top1, "top5", m->test.top5, "learning_rate",
                   m->learning_rate, "density", m->density, "best", (int)m->best,
                   "images_per_second", m->images_per_second, "seconds", m->seconds);
-    char *line = json_dumps(object, JSON_REAL_PRECISION(9));
+    const struct {
+        bool wanted;
+        const char *name;
+        double value;
+    } extras[] = {{m->has_valid, "valid_loss", m->valid.loss},
+                  {m->has_valid, "valid_top1", m->valid.top1},
+                  {m->has_clip, "gradient_norm", m->gradient_norm},
+                  {m->has_clip, "clipped", m->clipped}};
+    bool made = object != NULL;
+    for (size_t i = 0; i < sizeof extras / sizeof *extras; i++)
+        if (extras[i].wanted)
+            made = json_object_set_new(object, extras[i].name, json_real(extras[i].value)) == 0 &&
+                   made;
+    char *line = made ? json_dumps(object, JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);
     return line;
 }
@@ -402,7 +459,14 @@ static void warn(const sn_trainer *t, const sn_train_observer *observer) {
 static void finish_epoch(sn_trainer *t, sn_epoch_metrics *m) {
     const double images = (double)(t->state.step * t->config.batch);
     const double started = sn_clock_seconds();
+    *m = (sn_epoch_metrics){.has_valid = t->valid_loader != NULL,
+                            .has_clip = t->config.clip_grad > 0,
+                            .gradient_norm = t->state.norm_sum / (double)t->state.step,
+                            .clipped = (double)t->state.clipped / (double)t->state.step};
+    if (t->valid_loader)
+        sn_network_evaluate(&t->evaluation, t->valid_loader, t->logits, &m->valid);
     sn_network_evaluate(&t->evaluation, t->test_loader, t->logits, &m->test);
+    const double top1 = t->valid_loader ? m->valid.top1 : m->test.top1;
     const sn_weight_counts counts = sn_count_effectual(t->evaluation.graph);
     m->epoch = t->state.epoch + 1;
     m->loss = t->state.loss_sum / images;
@@ -411,9 +475,9 @@ static void finish_epoch(sn_trainer *t, sn_epoch_metrics *m) {
     m->density = counts.total ? (double)counts.effectual / (double)counts.total : 1;
     m->images_per_second = images / t->state.seconds;
     m->seconds = t->state.seconds + sn_clock_seconds() - started;
-    m->best = m->test.top1 > t->state.best_top1;
+    m->best = top1 > t->state.best_top1;
     t->state = (sn_train_state){.epoch = m->epoch,
-                                .best_top1 = m->best ? m->test.top1 : t->state.best_top1,
+                                .best_top1 = m->best ? top1 : t->state.best_top1,
                                 .best_epoch = m->best ? m->epoch : t->state.best_epoch};
 }
 
@@ -513,7 +577,7 @@ sn_status sn_trainer_try(sn_trainer *trainer, size_t warmup, size_t least, doubl
 size_t sn_trainer_evaluation_images(const sn_trainer *trainer) {
     const size_t statistics =
         trainer->averaging ? statistics_batches(trainer) * (size_t)trainer->config.batch : 0;
-    return (size_t)trainer->input.test_images + statistics;
+    return trainer->images.valid + trainer->images.test + statistics;
 }
 
 size_t sn_trainer_steps_per_epoch(const sn_trainer *trainer) {
@@ -527,7 +591,8 @@ sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer) {
         .training = sn_graph_memory(t->training.graph),
         .evaluation = sn_graph_memory(t->evaluation.graph),
         .parameters = 2 * trained,
-        .loaders = sn_loader_memory(t->train_loader) + sn_loader_memory(t->test_loader),
+        .loaders = sn_loader_memory(t->train_loader) + sn_loader_memory(t->test_loader) +
+                   (t->valid_loader ? sn_loader_memory(t->valid_loader) : 0),
         .average = t->averaging
                        ? sn_averaging_memory(t->averaging) + sn_loader_memory(t->statistics_loader)
                        : 0,
@@ -549,6 +614,14 @@ const sn_network *sn_trainer_training(const sn_trainer *trainer) {
 
 const sn_network *sn_trainer_evaluation(const sn_trainer *trainer) {
     return &trainer->evaluation;
+}
+
+sn_trainer_images sn_trainer_images_of(const sn_trainer *trainer) {
+    return trainer->images;
+}
+
+const char *sn_trainer_note(const sn_trainer *trainer) {
+    return trainer->note;
 }
 
 const char *sn_trainer_directory(const sn_trainer *trainer) {

@@ -10,14 +10,17 @@
 
 /* One finished epoch, as a line of metrics.jsonl. */
 typedef struct sn_epoch_metrics {
-    uint64_t epoch;          /* from 1 */
-    double loss, train_top1; /* mean over the epoch's training images; percent */
-    sn_evaluation test;
-    double learning_rate;     /* of the last step */
-    double density;           /* effectual / all quantized weights; 1 in full precision */
-    double seconds;           /* training and evaluation */
-    double images_per_second; /* training alone */
-    bool best;                /* best top-1 so far */
+    uint64_t epoch;            /* from 1 */
+    double loss, train_top1;   /* mean over the epoch's training images; percent */
+    sn_evaluation test, valid; /* valid: with --valid */
+    double gradient_norm;      /* with --clip-grad: mean over the steps, before clipping */
+    double clipped;            /* likewise: share of the steps whose gradients were scaled down */
+    double learning_rate;      /* of the last step */
+    double density;            /* effectual / all quantized weights; 1 in full precision */
+    double seconds;            /* training and evaluation */
+    double images_per_second;  /* training alone */
+    bool has_valid, has_clip;
+    bool best; /* best top-1 so far, of validation where there is one, else of test */
 } sn_epoch_metrics;
 
 /* What the loop is doing, after every step. */
@@ -40,9 +43,10 @@ typedef struct sn_train_observer {
 
 typedef struct sn_trainer sn_trainer;
 
-/* Prepares a run: network, optimizer, loaders. The data sets must outlive the trainer. Nothing is
- * written. `resume` is an open checkpoint to continue from, or NULL for a new run; it is read here
- * and may be closed afterwards. */
+/* Prepares a run: network, optimizer, loaders. The data sets must outlive the trainer; with
+ * config->valid a part of `train` is held out (sn_dataset_hold_out). Nothing is written. `resume`
+ * is an open checkpoint to continue from, or NULL for a new run; it is read here and may be closed
+ * afterwards. */
 sn_status sn_trainer_create(const sn_train_config *config, const sn_dataset *train,
                             const sn_dataset *test, const sn_checkpoint *resume,
                             sn_trainer **trainer, sn_error *error);
@@ -94,6 +98,16 @@ sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer);
 
 const sn_network *sn_trainer_training(const sn_trainer *trainer);
 const sn_network *sn_trainer_evaluation(const sn_trainer *trainer);
+
+/* Images of each part; valid: 0 without --valid. */
+typedef struct sn_trainer_images {
+    size_t train, valid, test;
+} sn_trainer_images;
+
+sn_trainer_images sn_trainer_images_of(const sn_trainer *trainer);
+
+/* What --init did not take over, in a line; "" when there is nothing to say. */
+const char *sn_trainer_note(const sn_trainer *trainer);
 
 /* The folder that sn_trainer_run writes to; valid once it has begun, as from the first callback. */
 const char *sn_trainer_directory(const sn_trainer *trainer);

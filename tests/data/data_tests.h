@@ -11,6 +11,7 @@ enum { TEST_PATH_SIZE = 512 };
 Suite *cifar10_suite(void);
 Suite *dataset_suite(void);
 Suite *folder_suite(void);
+Suite *hold_out_suite(void);
 Suite *loader_suite(void);
 Suite *noise_suite(void);
 Suite *shapes_suite(void);

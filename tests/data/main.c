@@ -57,8 +57,8 @@ void remove_directory(const char *path) {
 }
 
 int main(int argc, char **argv) {
-    Suite *suites[] = {dataset_suite(), shapes_suite(), cifar10_suite(),
-                       folder_suite(),  loader_suite(), noise_suite()};
+    Suite *suites[] = {dataset_suite(),  shapes_suite(), cifar10_suite(), folder_suite(),
+                       hold_out_suite(), loader_suite(), noise_suite()};
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)
         srunner_add_suite(runner, suites[i]);

@@ -1,6 +1,7 @@
 /* The loader: what comes out depends on (seed, epoch, image) alone, whatever the threads do. */
 #include "data_tests.h"
 
+#include "base/option.h"
 #include "base/rng.h"
 #include "data/augment.h"
 #include "data/loader.h"
@@ -31,7 +32,8 @@ static sn_loader_options plain_options(void) {
 
 static sn_loader_options training_options(void) {
     sn_loader_options options = plain_options();
-    options.shuffle = options.augment = true;
+    options.shuffle = true;
+    options.augment = (sn_augment_options){.padding = 4, .flip = true};
     return options;
 }
 
@@ -319,8 +321,8 @@ START_TEST(crops_and_flips_by_definition) {
     for (int down = -4; down <= 4; down++)
         for (int right = -4; right <= 4; right++)
             for (int flip = 0; flip < 2; flip++) {
-                sn_augmentation_apply((sn_augmentation){down, right, flip}, pixels[0][0], C, H, W,
-                                      table, out[0][0]);
+                const sn_augmentation augmentation = {.down = down, .right = right, .flip = flip};
+                sn_augmentation_apply(augmentation, pixels[0][0], C, H, W, table, out[0][0]);
                 /* pad, crop, then flip, one after the other */
                 float padded[C][H + 8][W + 8] = {{{0}}};
                 for (int c = 0; c < C; c++) {
@@ -340,8 +342,10 @@ END_TEST
 START_TEST(draws_every_place_equally) {
     int places[9][9] = {{0}}, flips = 0;
     const int draws = 81000;
+    const sn_augment_options options = {.padding = 4, .flip = true};
     for (int i = 0; i < draws; i++) {
-        const sn_augmentation drawn = sn_augmentation_draw(3, (uint64_t)i / 1000, i % 1000);
+        const sn_augmentation drawn =
+            sn_augmentation_draw(&options, 3, (uint64_t)i / 1000, i % 1000, 32, 32);
         ck_assert(drawn.down >= -4 && drawn.down <= 4 && drawn.right >= -4 && drawn.right <= 4);
         places[drawn.down + 4][drawn.right + 4]++;
         flips += drawn.flip;
@@ -364,13 +368,127 @@ START_TEST(batches_are_augmented) {
                 ((float)v / 255.0f - options.statistics.mean[c]) / options.statistics.deviation[c];
     for (const sn_batch *batch; (batch = sn_loader_next(loader));)
         for (size_t i = 0; i < batch->count; i++) {
-            sn_augmentation_apply(sn_augmentation_draw(7, 2, batch->index[i]),
-                                  sn_dataset_image(dataset, batch->index[i]), 3, 32, 32, table,
-                                  expected);
+            sn_augmentation_apply(
+                sn_augmentation_draw(&options.augment, 7, 2, batch->index[i], 32, 32),
+                sn_dataset_image(dataset, batch->index[i]), 3, 32, 32, table, expected);
             for (int p = 0; p < IMAGE; p++)
                 ck_assert_float_eq_tol(batch->images[i * IMAGE + (size_t)p], expected[p], 1e-5f);
         }
     sn_loader_free(loader);
+}
+END_TEST
+
+/* Colours of one channel that are their own places: row y, column x of 16 is 16 y + x + 1. */
+static void number_pixels(uint8_t pixels[8][9], float table[1][256]) {
+    for (int y = 0; y < 8; y++)
+        for (int x = 0; x < 9; x++)
+            pixels[y][x] = (uint8_t)(16 * y + x + 1);
+    for (int v = 0; v < 256; v++)
+        table[0][v] = (float)v;
+}
+
+START_TEST(a_square_is_cut_out_after_crop_and_flip) {
+    uint8_t pixels[8][9];
+    float table[1][256], plain[8][9], cut[8][9];
+    number_pixels(pixels, table);
+    for (int top = -3; top < 8; top++)
+        for (int left = -3; left < 9; left++) {
+            sn_augmentation a = {.down = 1, .right = -2, .flip = left % 2 == 0};
+            sn_augmentation_apply(a, pixels[0], 1, 8, 9, table, plain[0]);
+            a.cutout = 3;
+            a.top = top;
+            a.left = left;
+            sn_augmentation_apply(a, pixels[0], 1, 8, 9, table, cut[0]);
+            for (int y = 0; y < 8; y++)
+                for (int x = 0; x < 9; x++) {
+                    const bool inside = y >= top && y < top + 3 && x >= left && x < left + 3;
+                    ck_assert_float_eq(cut[y][x], inside ? 0 : plain[y][x]);
+                }
+        }
+}
+END_TEST
+
+/* The centre of the square is any pixel, the corners as often as the middle. */
+START_TEST(squares_are_centred_on_every_pixel_equally) {
+    const sn_augment_options options = {.padding = 4, .flip = true, .cutout = 5};
+    int centres[6][7] = {{0}};
+    for (uint32_t i = 0; i < 42000; i++) {
+        const sn_augmentation drawn = sn_augmentation_draw(&options, 3, 1, i, 6, 7);
+        ck_assert_int_eq(drawn.cutout, 5);
+        const int y = drawn.top + 2, x = drawn.left + 2;
+        ck_assert(y >= 0 && y < 6 && x >= 0 && x < 7);
+        centres[y][x]++;
+    }
+    for (int i = 0; i < 42; i++)
+        ck_assert(abs(centres[i / 7][i % 7] - 1000) < 160); /* deviation 32 */
+}
+END_TEST
+
+/* Whatever else is done to an image, its crop and its flip are those of seed, epoch and image. */
+START_TEST(kinds_share_their_draws) {
+    const sn_augment_options both = {.padding = 4, .flip = true}, flip = {.flip = true};
+    const sn_augment_options crop = {.padding = 4},
+                             all = {.padding = 4, .flip = true, .cutout = 16};
+    for (uint32_t i = 0; i < 200; i++) {
+        const sn_augmentation a = sn_augmentation_draw(&both, 5, 6, i, 32, 32);
+        const sn_augmentation f = sn_augmentation_draw(&flip, 5, 6, i, 32, 32);
+        const sn_augmentation c = sn_augmentation_draw(&crop, 5, 6, i, 32, 32);
+        const sn_augmentation s = sn_augmentation_draw(&all, 5, 6, i, 32, 32);
+        ck_assert(f.flip == a.flip && s.flip == a.flip && !c.flip);
+        ck_assert(c.down == a.down && s.down == a.down && f.down == 0);
+        ck_assert(c.right == a.right && s.right == a.right && f.right == 0);
+        ck_assert(s.cutout == 16 && a.cutout == 0);
+    }
+}
+END_TEST
+
+START_TEST(amounts_follow_the_size_of_the_picture) {
+    static const struct {
+        const char *kind;
+        uint64_t padding, cutout;
+        int height, width;
+        sn_augment_options expected;
+    } cases[] = {
+        {"none", 0, 0, 32, 32, {0, false, 0}},
+        {"crop", 0, 0, 32, 32, {4, false, 0}},
+        {"flip", 0, 0, 32, 32, {0, true, 0}},
+        {"crop+flip", 0, 0, 32, 32, {4, true, 0}},
+        {"crop+flip+cutout", 0, 0, 32, 32, {4, true, 16}},
+        {"crop+flip", 0, 0, 28, 28, {4, true, 0}},
+        {"crop+flip", 0, 0, 224, 224, {28, true, 0}},
+        {"crop+flip", 0, 0, 224, 16, {2, true, 0}},
+        {"crop+flip", 0, 0, 4, 4, {1, true, 0}},
+        {"crop+flip", 0, 0, 3, 2, {0, true, 0}},
+        {"crop+flip+cutout", 0, 0, 1, 1, {0, true, 0}},
+        {"crop+flip+cutout", 2, 8, 32, 32, {2, true, 8}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int kind = sn_choice_find(sn_augment_name, cases[i].kind);
+        sn_augment_options options;
+        ck_assert_int_eq(sn_augment_resolve(kind, cases[i].padding, cases[i].cutout,
+                                            cases[i].height, cases[i].width, &options, NULL),
+                         SN_OK);
+        ck_assert_int_eq(options.padding, cases[i].expected.padding);
+        ck_assert_int_eq(options.flip, cases[i].expected.flip);
+        ck_assert_int_eq(options.cutout, cases[i].expected.cutout);
+    }
+    ck_assert_str_eq(sn_augment_name(SN_AUGMENT_NONE), "none");
+    ck_assert_str_eq(sn_augment_name(SN_AUGMENT_CROP_FLIP), "crop+flip");
+}
+END_TEST
+
+START_TEST(amounts_beyond_the_picture_are_refused) {
+    const int kind = sn_choice_find(sn_augment_name, "crop+flip+cutout");
+    sn_augment_options options;
+    sn_error error;
+    ck_assert_int_eq(sn_augment_resolve(kind, 3, 0, 8, 3, &options, &error), SN_ERROR_ARGUMENT);
+    ck_assert_msg(strstr(error.message, "--crop-padding 3") && strstr(error.message, "3x8") &&
+                      strstr(error.message, "less than 3"),
+                  "%s", error.message);
+    ck_assert_int_eq(sn_augment_resolve(kind, 2, 4, 8, 3, &options, &error), SN_ERROR_ARGUMENT);
+    ck_assert_msg(strstr(error.message, "--cutout 4") && strstr(error.message, "at most 3"), "%s",
+                  error.message);
+    ck_assert_int_eq(sn_augment_resolve(kind, 2, 3, 8, 3, &options, &error), SN_OK);
 }
 END_TEST
 
@@ -394,6 +512,11 @@ Suite *loader_suite(void) {
     tcase_add_test(tests, crops_and_flips_by_definition);
     tcase_add_test(tests, draws_every_place_equally);
     tcase_add_test(tests, batches_are_augmented);
+    tcase_add_test(tests, a_square_is_cut_out_after_crop_and_flip);
+    tcase_add_test(tests, squares_are_centred_on_every_pixel_equally);
+    tcase_add_test(tests, kinds_share_their_draws);
+    tcase_add_test(tests, amounts_follow_the_size_of_the_picture);
+    tcase_add_test(tests, amounts_beyond_the_picture_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -12,7 +12,8 @@ int main(int argc, char **argv) {
     } suites[] = {{"averaging", averaging_suite},     {"config", config_suite},
                   {"checkpoint", checkpoint_suite},   {"trainer", trainer_suite},
                   {"diagnostics", diagnostics_suite}, {"freeze", freeze_suite},
-                  {"profile", profile_suite},         {"rounding", rounding_suite}};
+                  {"profile", profile_suite},         {"recipes", recipes_suite},
+                  {"rounding", rounding_suite}};
     for (size_t i = 0; argc == 2 && i < sizeof suites / sizeof *suites; i++) {
         if (strcmp(argv[1], suites[i].name) != 0)
             continue;

@@ -59,7 +59,8 @@ START_TEST(json_keeps_every_option) {
     configure(&config, "quant", "signed-binary-centered", "act", "int8", "delta-ratio",
               "0.123456789012345", "seed", "9007199254740991", "lr", "0.3", "plain-momentum",
               "true", "data-dir", "a \"quoted\" folder", "schedule", "step", "layer",
-              "conv1=binary", "layer", "layer1.*=ternary,delta=0.5", NULL);
+              "conv1=binary", "layer", "layer1.*=ternary,delta=0.5", "valid", "0.1", "augment",
+              "crop+flip+cutout", "cutout", "9", "clip-grad", "2.5", "init", "a b.h5", NULL);
     ck_assert_str_eq(config.layers, "conv1=binary layer1.*=ternary,delta=0.5");
     char *text;
     ck_assert_int_eq(sn_config_to_json(&config, &input, &text, NULL), SN_OK);
@@ -170,6 +171,31 @@ START_TEST(signed_binary_without_a_centring_is_as_published) {
 }
 END_TEST
 
+/* As when a checkpoint is older than --augment and --crop-padding. */
+START_TEST(older_configurations_augment_as_they_did) {
+    sn_train_config config;
+    sn_input_info input_read;
+    for (int off = 0; off < 2; off++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{\"format\": \"signet configuration 1\", \"options\": {\"no-augment\": %s}, "
+                 "\"input\": {\"classes\": 2, \"channels\": 1, \"height\": 64, \"width\": 64, "
+                 "\"mean\": [0.5], \"std\": [0.5]}}",
+                 off ? "true" : "false");
+        ck_assert_int_eq(sn_config_from_json(text, "test", &config, &input_read, NULL), SN_OK);
+        ck_assert_uint_eq(config.crop_padding, 4); /* whatever the size */
+        ck_assert_int_eq(config.augment, off ? SN_AUGMENT_NONE : SN_AUGMENT_CROP_FLIP);
+        ck_assert_int_eq(config.no_augment, off);
+    }
+    configure(&config, NULL);
+    ck_assert_uint_eq(config.crop_padding, 0); /* automatic */
+    configure(&config, "no-augment", "true", NULL);
+    ck_assert_int_eq(config.augment, SN_AUGMENT_NONE);
+    configure(&config, "augment", "none", NULL);
+    ck_assert(config.no_augment);
+}
+END_TEST
+
 START_TEST(text_that_json_cannot_hold_is_refused) {
     sn_train_config config;
     sn_error error;
@@ -219,6 +245,7 @@ Suite *config_suite(void) {
     tcase_add_test(tcase, damaged_json_is_refused);
     tcase_add_test(tcase, an_absent_option_has_its_default);
     tcase_add_test(tcase, signed_binary_without_a_centring_is_as_published);
+    tcase_add_test(tcase, older_configurations_augment_as_they_did);
     tcase_add_test(tcase, text_that_json_cannot_hold_is_refused);
     tcase_add_test(tcase, evaluation_counts_ranks_and_refuses_nan);
     tcase_add_test(tcase, automatic_values_are_resolved);

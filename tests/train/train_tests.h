@@ -41,6 +41,7 @@ struct Suite *trainer_suite(void);
 struct Suite *diagnostics_suite(void);
 struct Suite *freeze_suite(void);
 struct Suite *profile_suite(void);
+struct Suite *recipes_suite(void);
 struct Suite *rounding_suite(void);
 
 #endif
