@@ -60,7 +60,9 @@ static const sn_option table[] = {
 
     {"weights", FIELD(weights), TEXT("LIST"),
      .fallback = "signed-binary,signed-binary-centered,binary,ternary,fp32", .group = "Which",
-     .help = "kinds of weights"},
+     .help =
+         "kinds of weights; signed-binary-input-centered, too: with the mean over channels taken "
+         "off the input"},
     {"forms", FIELD(forms), TEXT("LIST"), .fallback = "auto,dense,sparse,shared,complement",
      .group = "Which",
      .help = "forms of computation; those that some weights do not have are left out"},
@@ -161,8 +163,8 @@ static sn_status take_region(void *object, const char *word, sn_error *error) {
 static sn_status take_weights(void *object, const char *word, sn_error *error) {
     const int found = sn_choice_find(bench_weights_name, word);
     SN_RETURN_IF(found < 0, error, SN_ERROR_ARGUMENT,
-                 "--weights: unknown '%s'; known: signed-binary, signed-binary-centered, binary, "
-                 "ternary, fp32",
+                 "--weights: unknown '%s'; known: signed-binary, signed-binary-centered, "
+                 "signed-binary-input-centered, binary, ternary, fp32",
                  word);
     ((bench_plan *)object)->weights[found] = true;
     return SN_OK;

@@ -13,8 +13,12 @@ static const double input_mean = 0.3989422804014327, input_variance = 0.34084505
 static const float least_input = 1e-3f;
 
 const char *bench_weights_name(int index) {
-    static const char *const names[BENCH_WEIGHTS] = {"signed-binary", "signed-binary-centered",
-                                                     "binary", "ternary", "fp32"};
+    static const char *const names[BENCH_WEIGHTS] = {"signed-binary",
+                                                     "signed-binary-centered",
+                                                     "signed-binary-input-centered",
+                                                     "binary",
+                                                     "ternary",
+                                                     "fp32"};
     return index >= 0 && index < BENCH_WEIGHTS ? names[index] : NULL;
 }
 
@@ -23,7 +27,7 @@ bool bench_weights_have_density(bench_weights weights) {
 }
 
 bool bench_weights_have_regions(bench_weights weights) {
-    return weights == BENCH_SIGNED_BINARY || weights == BENCH_SIGNED_BINARY_CENTERED;
+    return weights <= BENCH_SIGNED_BINARY_INPUT_CENTERED;
 }
 
 void bench_fill_image(sn_rng *rng, float *image, size_t count) {
@@ -102,7 +106,9 @@ static void draw_epilogue(bench_conv *conv, size_t k, sn_rng *rng) {
     const double deviation = sqrt(squares * input_variance);
     const double scale = deviation > 0 ? 1 / deviation : 1;
     conv->scale[k] = (float)scale;
-    conv->bias[k] = (float)(0.1 * sn_rng_normal(rng) - scale * sum * input_mean);
+    conv->bias[k] = (float)(0.1 * sn_rng_normal(rng));
+    if (conv->weights != BENCH_SIGNED_BINARY_INPUT_CENTERED)
+        conv->bias[k] -= (float)(scale * sum * input_mean);
 }
 
 sn_status bench_conv_create(const bench_shape *shape, bench_weights weights, double density,
@@ -148,6 +154,17 @@ static void pad_image(const bench_shape *s, const double *image, double *padded)
                    (size_t)s->width * sizeof *image);
 }
 
+/* Takes the mean over channels off each pixel, the padding's being 0. */
+static void centre_input(double *padded, size_t channels, size_t pixels) {
+    for (size_t i = 0; i < pixels; i++) {
+        double sum = 0;
+        for (size_t c = 0; c < channels; c++)
+            sum += padded[c * pixels + i];
+        for (size_t c = 0; c < channels; c++)
+            padded[c * pixels + i] -= sum / (double)channels;
+    }
+}
+
 /* Adds one weight's products to a filter's sums. */
 static void add_tap(const bench_shape *s, double weight, const double *from, double *sums) {
     const int height = bench_shape_out_height(s), width = bench_shape_out_width(s);
@@ -185,6 +202,8 @@ sn_status bench_conv_reference(const bench_conv *conv, const double *image, doub
     double *padded = sn_alloc_array(s->channels * height * width, sizeof *padded);
     SN_RETURN_IF(!padded, error, SN_ERROR_MEMORY, "no memory for %s", s->name);
     pad_image(s, image, padded);
+    if (conv->weights == BENCH_SIGNED_BINARY_INPUT_CENTERED)
+        centre_input(padded, (size_t)s->channels, height * width);
     for (size_t k = 0; k < (size_t)s->filters; k++)
         filter_reference(conv, k, padded, output + k * pixels);
     sn_free(padded);

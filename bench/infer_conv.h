@@ -9,6 +9,8 @@
 typedef enum bench_weights {
     BENCH_SIGNED_BINARY,
     BENCH_SIGNED_BINARY_CENTERED,
+    BENCH_SIGNED_BINARY_INPUT_CENTERED, /* not the weights: at each pixel the mean over channels is
+                                           taken off the input */
     BENCH_BINARY,
     BENCH_TERNARY,
     BENCH_FP32,

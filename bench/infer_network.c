@@ -81,6 +81,8 @@ static sn_status study(arena *a, const bench_contestant *portable, sn_error *err
         for (int w = 0; w < BENCH_WEIGHTS; w++)
             if (w != BENCH_FP32 && strcmp(l.weights, bench_weights_name(w)) == 0)
                 a->weights = (bench_weights)w;
+        if (l.input_centered && a->weights == BENCH_SIGNED_BINARY)
+            a->weights = BENCH_SIGNED_BINARY_INPUT_CENTERED;
         if (l.region_channels)
             a->region = l.region_channels;
     }

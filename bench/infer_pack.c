@@ -64,7 +64,9 @@ sn_status bench_conv_pack(const bench_conv *conv, const sn_packer_value *residua
                                    .kernel_height = s->kernel,
                                    .kernel_width = s->kernel,
                                    .stride = s->stride,
-                                   .padding = s->padding};
+                                   .padding = s->padding,
+                                   .input_centered =
+                                       conv->weights == BENCH_SIGNED_BINARY_INPUT_CENTERED};
     sn_packer_epilogue epilogue = {.scale = conv->scale,
                                    .bias = conv->bias,
                                    .activation =
@@ -78,6 +80,7 @@ sn_status bench_conv_pack(const bench_conv *conv, const sn_packer_value *residua
     switch (conv->weights) {
     case BENCH_SIGNED_BINARY:
     case BENCH_SIGNED_BINARY_CENTERED:
+    case BENCH_SIGNED_BINARY_INPUT_CENTERED:
         return sn_packer_add_conv_signed_binary(packer, input, &window, &signed_binary, &epilogue,
                                                 output, error);
     case BENCH_FP32:

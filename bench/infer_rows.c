@@ -9,7 +9,7 @@ enum { FIRST_ROOM = 256, TEXT_SIZE = 24 };
 
 /* ---- rows ---- */
 
-static const char layout[] = "%-20s %5s %7s %7s %-25s %-15s %-10s %10s %10s %10s %8s %9s %9s\n";
+static const char layout[] = "%-20s %5s %7s %7s %-28s %-15s %-10s %10s %10s %10s %8s %9s %9s\n";
 
 /* "-" for what was not measured. */
 static const char *number(char text[TEXT_SIZE], const char *format, double value) {
@@ -253,7 +253,8 @@ static void print_group(const bench_rows *rows, const bench_row *first) {
 }
 
 void bench_rows_summarise(const bench_rows *rows) {
-    static const bench_weights subjects[] = {BENCH_SIGNED_BINARY, BENCH_SIGNED_BINARY_CENTERED};
+    static const bench_weights subjects[] = {BENCH_SIGNED_BINARY, BENCH_SIGNED_BINARY_CENTERED,
+                                             BENCH_SIGNED_BINARY_INPUT_CENTERED};
     if (rows->json)
         return;
     for (size_t s = 0; s < sizeof subjects / sizeof *subjects; s++) {

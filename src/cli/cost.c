@@ -69,6 +69,16 @@ static double boxes_of(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
     return is_centered(l) && subtracts ? regions_of(l) : 0;
 }
 
+/* What a centred input costs: each of its values is added to a mean, which is then taken off it; a
+ * mean is divided by the channels. Counted where the layer's own weights are. */
+static void add_means(const sn_infer_layer_info *l, sn_cost_scheme scheme, sn_cost *cost) {
+    if (!l->input_centered || (scheme != SN_COST_SIGNED_BINARY && scheme != SN_COST_PLANNED))
+        return;
+    cost->additions += 2 * inputs_of(l);
+    cost->multiplications += (double)l->in_height * l->in_width;
+    cost->l1_bytes += WORD * 2 * inputs_of(l);
+}
+
 /* Additions of operands from L1 for an image; what follows the sums is not among them. */
 static double operands_of(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
     const double all = outputs_of(l) * taps_of(l);
@@ -122,6 +132,7 @@ sn_cost sn_cost_of(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
         cost.additions += outputs;
         cost.l2_bytes += WORD * outputs;
     }
+    add_means(l, scheme, &cost);
     /* The filter's shares of the common sums. */
     cost.additions += boxes_of(l, scheme) * outputs;
     cost.multiplications += boxes_of(l, scheme) * outputs;

@@ -245,9 +245,9 @@ static json_t *pack_schemes(const sn_cost *costs) {
 
 static json_t *pack_row(const row *r) {
     const sn_infer_layer_info *l = &r->layer;
-    return json_pack("{s:i, s:s, s:i, s:b, s:o, s:[iii], s:[iii], s:[ii], s:i, s:o}", "layer",
+    return json_pack("{s:i, s:s, s:i, s:b, s:b, s:o, s:[iii], s:[iii], s:[ii], s:i, s:o}", "layer",
                      r->index, "weights", l->weights, "region_channels", l->region_channels,
-                     "quantized", r->quantized, "density",
+                     "input_centered", l->input_centered, "quantized", r->quantized, "density",
                      r->quantized ? json_real(sn_cost_density(l)) : json_null(), "input",
                      l->in_channels, l->in_height, l->in_width, "output", l->out_channels,
                      l->out_height, l->out_width, "kernel", l->kernel_height, l->kernel_width,

@@ -149,6 +149,8 @@ static void print_row(const sheet *s, int index, const sn_plan_row *row) {
         printf("  dense chosen");
     if (gain > 0)
         printf("  dense is %.2fx as fast", gain);
+    if (l->input_centered)
+        printf("  input centered");
     if (l->regions > 1)
         printf("  regions of %d channels", l->region_channels);
     if (l->signs != SN_INFER_SIGNS_AUTO)
@@ -198,17 +200,17 @@ static json_t *pack_row(const sheet *s, int index, const sn_plan_row *row) {
     const sn_infer_form fastest = sn_plan_fastest(row);
     const double gain = sn_plan_dense_gain(row);
     json_t *object = json_pack(
-        "{s:i, s:o, s:[iii], s:[iii], s:[ii], s:i, s:i, s:s, s:i, s:s, s:f, s:s, s:s, s:i, s:i, "
-        "s:f, s:I, s:I}",
+        "{s:i, s:o, s:[iii], s:[iii], s:[ii], s:i, s:i, s:s, s:i, s:s, s:b, s:f, s:s, s:s, s:i, "
+        "s:i, s:f, s:I, s:I}",
         "layer", index, "name",
         s->subject->names ? json_string(s->subject->names[index]) : json_null(), "input",
         l->in_channels, l->in_height, l->in_width, "output", l->out_channels, l->out_height,
         l->out_width, "kernel", l->kernel_height, l->kernel_width, "stride", l->stride, "padding",
         l->padding, "weights", l->weights, "region_channels", l->region_channels, "input_type",
-        input_name(s, index), "density", density(l), "form", form_name(l), "signs",
-        sn_infer_signs_name((int)l->signs), "group", l->group, "chunk", l->chunk,
-        "additions_per_output", l->additions, "patterns", (json_int_t)l->patterns, "table_bytes",
-        (json_int_t)l->table_bytes);
+        input_name(s, index), "input_centered", l->input_centered, "density", density(l), "form",
+        form_name(l), "signs", sn_infer_signs_name((int)l->signs), "group", l->group, "chunk",
+        l->chunk, "additions_per_output", l->additions, "patterns", (json_int_t)l->patterns,
+        "table_bytes", (json_int_t)l->table_bytes);
     json_t *times =
         json_pack("{s:f, s:f, s:f, s:o, s:o, s:b, s:o}", "predicted_us", l->predicted_us,
                   "measured_us", row->us, "predicted_over_measured",

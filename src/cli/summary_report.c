@@ -138,7 +138,8 @@ static void fill_table(const sn_summary *s, sn_text_table *table) {
         else
             put(&l, NAME, "%zu", i);
         put_op(&l, &row->layer);
-        put(&l, WEIGHTS, "%s", short_weights(row->layer.weights));
+        put(&l, WEIGHTS, "%s%s", short_weights(row->layer.weights),
+            row->layer.input_centered ? " -mean" : "");
         put_output(&l, &row->layer);
         put_numbers(&l, row, &s->total);
     }
@@ -238,15 +239,15 @@ static json_t *pack_numbers(const sn_summary_row *row) {
 static json_t *pack_row(size_t index, const sn_summary_row *row) {
     const sn_infer_layer_info *l = &row->layer;
     const bool window = l->kernel_height > 0;
-    json_t *object =
-        json_pack("{s:I, s:o, s:s, s:o, s:[iii], s:o, s:o, s:o, s:o}", "layer", (json_int_t)index,
-                  "name", row->name ? json_string(row->name) : json_null(), "op", l->opcode,
-                  "weights", l->weights[0] ? json_string(l->weights) : json_null(), "output",
-                  l->out_channels, l->out_height, l->out_width, "kernel",
-                  window ? json_pack("[ii]", l->kernel_height, l->kernel_width) : json_null(),
-                  "stride", window ? json_integer(l->stride) : json_null(), "form",
-                  row->quantized ? json_string(sn_infer_form_name((int)l->form)) : json_null(),
-                  "group", row->quantized ? json_integer(l->group) : json_null());
+    json_t *object = json_pack(
+        "{s:I, s:o, s:s, s:o, s:b, s:[iii], s:o, s:o, s:o, s:o}", "layer", (json_int_t)index,
+        "name", row->name ? json_string(row->name) : json_null(), "op", l->opcode, "weights",
+        l->weights[0] ? json_string(l->weights) : json_null(), "input_centered", l->input_centered,
+        "output", l->out_channels, l->out_height, l->out_width, "kernel",
+        window ? json_pack("[ii]", l->kernel_height, l->kernel_width) : json_null(), "stride",
+        window ? json_integer(l->stride) : json_null(), "form",
+        row->quantized ? json_string(sn_infer_form_name((int)l->form)) : json_null(), "group",
+        row->quantized ? json_integer(l->group) : json_null());
     json_t *numbers = pack_numbers(row);
     json_object_update(object, numbers);
     json_decref(numbers);

@@ -292,14 +292,14 @@ static void stage_chunk(const sn_infer_layer *layer, const sn_infer_task *task,
     const uint32_t first = sn_infer_chunk_first(layer, chunk), vectors = stage->channel;
     const uint32_t channels = sn_infer_chunk_end(layer, chunk) - first;
     const size_t in = (size_t)sn_infer_tiles_vectors(&stage->from) * stage->from.lanes;
-    const float *const *means = (const float *const *)work->means.staged;
+    const sn_infer_means *means = &work->means;
     void *staged = staged_chunk(layer, work, chunk);
     if (!conv->integers) {
         const bool rounds = layer->input_scale != 0;
-        isa->stage(stage, task->a + first * in, channels, first_row, rounds ? NULL : means[0],
+        isa->stage(stage, task->a + first * in, channels, first_row, rounds ? NULL : means->plane,
                    staged);
         if (rounds)
-            isa->round_floats(&rounding, channels, vectors, means[0], staged);
+            isa->round_floats(&rounding, channels, vectors, means->staged[0], staged);
         if (conv->box)
             sum_columns(layer, work, chunk, staged);
         return;
@@ -312,8 +312,8 @@ static void stage_chunk(const sn_infer_layer *layer, const sn_infer_task *task,
                                    .vectors = vectors,
                                    .first = work->floats[0],
                                    .second = work->floats[1],
-                                   .first_mean = means[0],
-                                   .second_mean = means[1],
+                                   .first_mean = means->staged[0],
+                                   .second_mean = means->staged[1],
                                    .to = staged});
     if (conv->box)
         sum_columns(layer, work, chunk, staged);
@@ -435,7 +435,7 @@ static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
         for (int half = 0; conv->box && half < 1 + conv->integers; half++)
             memset(work.column_sums[half], 0, layer->regions * band_bytes);
         if (layer->input_centered)
-            sn_infer_means_stage(layer, &work.means, task->a, b.first_row);
+            sn_infer_means_prepare(layer, &work.means, task->a, b.first_row);
         if (staged_chunks(conv) == conv->chunks)
             for (uint32_t chunk = 0; chunk < conv->chunks; chunk++)
                 stage_chunk(layer, task, &work, chunk, b.first_row);

@@ -118,8 +118,8 @@ typedef struct sn_infer_isa_ops {
                          const float *mean, float *values);
     void (*channel_means)(const sn_infer_channel_means *job);
     void (*dense)(const sn_infer_dense *job);
-    /* `channels` channels from from[][tile] to staged[][stage->channel], less what is staged in
-     * mean[stage->channel] unless that is NULL. */
+    /* `channels` channels from from[][tile] to staged[][stage->channel], less mean[tile] unless
+     * that is NULL; the fill has to be 0 then. */
     void (*stage)(const sn_infer_stage *stage, const float *from, uint32_t channels,
                   uint32_t first_row, const float *mean, float *staged);
     /* to[vectors] += the sum over channels. */

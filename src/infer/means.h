@@ -1,29 +1,30 @@
 /* Inside the runtime: what a convolution with a centred input takes off it, the mean over the input
- * channels at each pixel. It is computed once in the input's own layout, row by row of its tiles as
- * bands need them, and staged as one more channel, whose padding is 0 like that of the others.
+ * channels at each pixel. It is computed once in the input's own layout, some rows of its tiles at
+ * a time as bands need them. Floats have it taken off while they are staged; integers only become
+ * integers after that, so that their means are staged, too, like one more channel.
  */
 #ifndef SN_INFER_MEANS_H
 #define SN_INFER_MEANS_H
 
 #include "infer/layer.h"
 
-/* One thread's. */
+/* One thread's; all NULL where the input is not centred. */
 typedef struct sn_infer_means {
-    float *plane;        /* laid out as a channel of the input, between two more vectors */
-    unsigned char *rows; /* of the input's tiles, what is known of each */
-    float *staged[2];    /* the band's; the second of a tile's lower half, for integers */
+    float *plane;         /* laid out as a channel of the input, between two more vectors */
+    unsigned char *known; /* of the input's tiles, for every eight rows whether they are there */
+    float *staged[2];     /* of the band, integers only; the second of a tile's lower half */
 } sn_infer_means;
 
-/* Takes memory for them; nothing where the input is not centred. */
+/* Takes memory for them. */
 void sn_infer_means_carve(const sn_infer_layer *layer, unsigned char *base, uint64_t *used,
                           sn_infer_means *means);
 
 /* Before the first band: no row is known. */
 void sn_infer_means_begin(const sn_infer_layer *layer, const sn_infer_means *means);
 
-/* Stages the means of the band that begins with row `first_row` of the output's tiles. `input` is
+/* Makes the means of the band that begins with row `first_row` of the output's tiles. `input` is
  * the whole of it; with an input scale they are those of its integers, and integers. */
-void sn_infer_means_stage(const sn_infer_layer *layer, const sn_infer_means *means,
-                          const float *input, uint32_t first_row);
+void sn_infer_means_prepare(const sn_infer_layer *layer, const sn_infer_means *means,
+                            const float *input, uint32_t first_row);
 
 #endif

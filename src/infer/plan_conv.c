@@ -100,15 +100,16 @@ static double predict_frame(const sn_infer_layer *layer) {
     const sn_infer_conv *conv = &layer->conv;
     const sn_infer_costs *costs = &conv->costs;
     const double columns = conv->stage.to.columns, bands = conv->bands;
+    const double band = bands * layer->in.channels * conv->stage.channel;
     /* Integers are staged as floats first, both halves. */
-    const double staged =
-        bands * layer->in.channels * conv->stage.channel * (conv->integers ? 3 : 1);
+    const double staged = band * (conv->integers ? 3 : 1);
     const double stored = columns * conv->stage.to.rows * layer->out.channels;
     const double windows = columns * bands * conv->rows, regions = layer->regions;
     const double taps = layer->kernel_height * layer->kernel_width;
     double ns = (staged + stored) * (double)costs->stage;
     if (layer->input_centered) /* sums over channels, and what is taken off */
-        ns += ((double)sn_infer_tiles_vectors(&conv->stage.from) * layer->in.channels + staged) *
+        ns += ((double)sn_infer_tiles_vectors(&conv->stage.from) * layer->in.channels +
+               band * (conv->integers ? 2 : 1)) *
               (double)costs->add;
     if (conv->box && layer->regions == 1)
         ns += (staged + windows * taps) * (double)costs->add;

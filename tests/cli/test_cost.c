@@ -62,6 +62,19 @@ START_TEST(centred_layers_pay_for_the_common_sum) {
 }
 END_TEST
 
+/* Two channels of 16 pixels: 32 additions to means, as many subtractions. */
+START_TEST(centred_inputs_pay_for_their_means) {
+    sn_infer_layer_info layer = small_layer("signed-binary");
+    layer.input_centered = true;
+    check_cost(&layer, SN_COST_SIGNED_BINARY, 432 + 64 + 48, 48 + 16, (54 + 3) / 8.0 + 24);
+    check_cost(&layer, SN_COST_PLANNED, 5 * 48 + 64 + 48, 48 + 16, 100);
+    check_cost(&layer, SN_COST_BINARY, 864 + 48, 48, 54 / 8.0 + 24);
+    ck_assert_double_eq(sn_cost_of(&layer, SN_COST_SIGNED_BINARY).l1_bytes, 4 * (432 + 64));
+    layer.form = SN_INFER_FORM_DENSE;
+    check_cost(&layer, SN_COST_PLANNED, 864 + 64 + 48, 864 + 16, 100);
+}
+END_TEST
+
 /* Two regions of a channel each: two signs a filter, and two common sums. */
 START_TEST(regions_have_signs_and_sums_of_their_own) {
     sn_infer_layer_info layer = small_layer("signed-binary");
@@ -291,6 +304,7 @@ int main(void) {
     TCase *tests = tcase_create("cost");
     tcase_add_test(tests, operations_and_weights_of_each_scheme);
     tcase_add_test(tests, centred_layers_pay_for_the_common_sum);
+    tcase_add_test(tests, centred_inputs_pay_for_their_means);
     tcase_add_test(tests, regions_have_signs_and_sums_of_their_own);
     tcase_add_test(tests, planned_layers_cost_what_they_run_as);
     tcase_add_test(tests, density_is_assumed_where_weights_do_not_tell);

@@ -3,6 +3,7 @@
 #include "cli/runner.h"
 #include "cli/slices.h"
 #include "cli/summary.h"
+#include "cli/summary_report.h"
 #include "infer/packer.h"
 #include "suites.h"
 #include "train/freeze.h"
@@ -20,6 +21,7 @@ typedef struct one_conv {
     const int8_t *digits; /* [K][C][R][S]: -1, 0, 1 */
     bool prelu;
     int region; /* of signed-binary weights: input channels of a region; 0: all */
+    bool input_centered;
 } one_conv;
 
 static void add_conv(sn_packer *packer, sn_packer_value input, const one_conv *c,
@@ -34,7 +36,8 @@ static void add_conv(sn_packer *packer, sn_packer_value input, const one_conv *c
                                  .kernel_height = c->kernel,
                                  .kernel_width = c->kernel,
                                  .stride = 1,
-                                 .padding = c->kernel / 2};
+                                 .padding = c->kernel / 2,
+                                 .input_centered = c->input_centered};
     const sn_packer_epilogue epilogue = {.activation =
                                              c->prelu ? SN_PACKER_PRELU : SN_PACKER_LINEAR,
                                          .slope = c->prelu ? slope : NULL};
@@ -109,16 +112,16 @@ static void check_slices(const one_conv *c, uint64_t distinct) {
 START_TEST(slices_are_told_apart_by_their_signs) {
     static const int8_t ternary[] = {1, 0, 0, -1, 1, 0,  0, -1, 0, 0,  0, 0, /**/
                                      1, 0, 0, 1,  0, -1, 1, 0,  0, -1, 1, 0};
-    check_slices(&(one_conv){"ternary", 2, 3, 2, ternary, false, 0}, 4);
+    check_slices(&(one_conv){"ternary", 2, 3, 2, ternary, false, 0, false}, 4);
     static const int8_t binary[] = {1,  1,  1,  1,  1, -1, 1, -1, 1, -1, 1, -1, /**/
                                     -1, -1, -1, -1, 1, 1,  1, 1,  1, -1, 1, -1};
-    check_slices(&(one_conv){"binary", 2, 3, 2, binary, false, 0}, 3);
+    check_slices(&(one_conv){"binary", 2, 3, 2, binary, false, 0, false}, 3);
     /* The same masks in a positive and in a negative filter, and a slice of zeros in both. */
     static const int8_t masks[] = {1,  0, 0, 1,  1,  0, 0, 1,  0, 0, 0, 0, /**/
                                    -1, 0, 0, -1, -1, 0, 0, -1, 0, 0, 0, 0};
-    check_slices(&(one_conv){"signed-binary", 2, 3, 2, masks, false, 0}, 3);
-    check_slices(&(one_conv){"signed-binary-centered", 2, 3, 2, masks, false, 0}, 3);
-    check_slices(&(one_conv){"ternary", 2, 3, 2, masks, false, 0}, 3);
+    check_slices(&(one_conv){"signed-binary", 2, 3, 2, masks, false, 0, false}, 3);
+    check_slices(&(one_conv){"signed-binary-centered", 2, 3, 2, masks, false, 0, false}, 3);
+    check_slices(&(one_conv){"ternary", 2, 3, 2, masks, false, 0, false}, 3);
     /* And with both signs in each filter. */
     static const int8_t mixed[] = {1,  0, 0, 1,  -1, 0, 0, -1, 0, 0, 0, 0, /**/
                                    -1, 0, 0, -1, 1,  0, 0, 1,  1, 0, 0, 0};
@@ -137,14 +140,14 @@ END_TEST
 START_TEST(slices_of_any_size) {
     static int8_t large[2 * 2 * 49], single[8 * 8];
     memset(large, 1, sizeof large);
-    check_slices(&(one_conv){"binary", 2, 2, 7, large, false, 0}, 1);
+    check_slices(&(one_conv){"binary", 2, 2, 7, large, false, 0, false}, 1);
     large[49 - 1] = -1;
-    check_slices(&(one_conv){"binary", 2, 2, 7, large, false, 0}, 2);
+    check_slices(&(one_conv){"binary", 2, 2, 7, large, false, 0, false}, 2);
     large[2 * 49 - 1] = 0;
-    check_slices(&(one_conv){"ternary", 2, 2, 7, large, false, 0}, 3);
+    check_slices(&(one_conv){"ternary", 2, 2, 7, large, false, 0, false}, 3);
     for (int i = 0; i < 64; i++)
         single[i] = (int8_t)(i % 3 - 1);
-    check_slices(&(one_conv){"ternary", 8, 8, 1, single, false, 0}, 3);
+    check_slices(&(one_conv){"ternary", 8, 8, 1, single, false, 0, false}, 3);
 }
 END_TEST
 
@@ -153,7 +156,7 @@ START_TEST(slices_that_are_all_different) {
     static int8_t all[16 * 4];
     for (int i = 0; i < 16 * 4; i++)
         all[i] = i / 4 >> i % 4 & 1 ? 1 : -1;
-    check_slices(&(one_conv){"binary", 16, 1, 2, all, false, 0}, 16);
+    check_slices(&(one_conv){"binary", 16, 1, 2, all, false, 0, false}, 16);
 }
 END_TEST
 
@@ -178,7 +181,8 @@ START_TEST(parameters_and_arithmetic_by_hand) {
     const bool quantized = strcmp(parameters[_i].kind, "fp32") != 0;
     for (int i = 0; i < 54; i++)
         digits[i] = (int8_t)(i % 2 ? i < 18 ? -1 : 1 : binary ? -1 : 0);
-    const one_conv c = {parameters[_i].kind, 3, 2, 3, digits, true, 0};
+    /* A centred input takes no bytes. */
+    const one_conv c = {parameters[_i].kind, 3, 2, 3, digits, true, 0, quantized};
     sn_summary summary;
     void *packed = summarise(&c, &portable, &summary);
     const sn_summary_row *row = &summary.rows[0], *mean = &summary.rows[1];
@@ -205,6 +209,10 @@ START_TEST(parameters_and_arithmetic_by_hand) {
         ck_assert_double_eq(sn_summary_per_output(row, row->additions), binary ? 18 : 9);
         ck_assert_double_eq(sn_summary_density(total), binary ? 1 : 0.5);
     }
+    json_t *json = sn_summary_json(&summary, &(sn_summary_options){0});
+    const json_t *first = json_array_get(json_object_get(json, "layers"), 0);
+    ck_assert_int_eq(json_is_true(json_object_get(first, "input_centered")), quantized);
+    json_decref(json);
     sn_summary_free(&summary);
     sn_free(packed);
 }
@@ -215,7 +223,7 @@ START_TEST(additions_are_those_of_the_plan) {
     static int8_t digits[8 * 8 * 9];
     for (int i = 0; i < 8 * 8 * 9; i++)
         digits[i] = i % 72 % 5 < 2;
-    const one_conv c = {"signed-binary", 8, 8, 3, digits, false, 0};
+    const one_conv c = {"signed-binary", 8, 8, 3, digits, false, 0, false};
     for (int form = SN_INFER_FORM_DENSE; form < SN_INFER_FORM_COUNT; form++) {
         const sn_infer_options options = {.isa = SN_INFER_ISA_PORTABLE,
                                           .form = (sn_infer_form)form};
@@ -331,12 +339,12 @@ START_TEST(names_of_another_network) {
     sn_free(packed);
     /* Its first layer alone. */
     ck_assert_int_eq(sn_packer_create(3, 32, 32, &packer, &value, NULL), SN_OK);
-    add_conv(packer, value, &(one_conv){"fp32", 16, 3, 3, digits, false, 0}, &value);
+    add_conv(packer, value, &(one_conv){"fp32", 16, 3, 3, digits, false, 0, false}, &value);
     ck_assert_int_eq(sn_packer_finish(packer, value, &packed, &bytes, NULL), SN_OK);
     check_no_names(network.graph, packed);
     sn_free(packed);
     /* Another second layer. */
-    packed = pack(&(one_conv){"fp32", 16, 3, 3, digits, false, 0}, &bytes);
+    packed = pack(&(one_conv){"fp32", 16, 3, 3, digits, false, 0, false}, &bytes);
     check_no_names(network.graph, packed);
     sn_free(packed);
     sn_packer_free(packer);
@@ -352,7 +360,7 @@ START_TEST(unknown_isa) {
     const sn_infer_options options = {.isa = SN_INFER_ISA_COUNT};
     sn_summary summary;
     size_t bytes;
-    void *packed = pack(&(one_conv){"ternary", 3, 2, 3, digits, false, 0}, &bytes);
+    void *packed = pack(&(one_conv){"ternary", 3, 2, 3, digits, false, 0, false}, &bytes);
     ck_assert_int_eq(sn_summary_make(packed, bytes, &options, NULL, &summary, NULL),
                      SN_ERROR_ARGUMENT);
     sn_summary_free(&summary);

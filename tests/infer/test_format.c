@@ -414,6 +414,76 @@ START_TEST(input_scales_are_read) {
 }
 END_TEST
 
+/* ---- centred inputs ---- */
+
+static unsigned char *pack_centered_input(int kind, bool rounds, size_t *size) {
+    sn_packer_conv conv = nine_conv;
+    const int8_t codes[9] = {1, -1, 1, 1, 1, -1, -1, 1, 1}, sign[1] = {-1};
+    const uint8_t mask[9] = {1, 0, 0, 1};
+    const sn_packer_signed_binary bits = {mask, sign, false, 0};
+    sn_packer *packer;
+    sn_packer_value image, out;
+    void *packed;
+    conv.input_centered = true;
+    conv.input_signed = rounds;
+    conv.input_scale = rounds ? 0.5F : 0;
+    ck_assert_int_eq(sn_packer_create(3, 1, 4, &packer, &image, NULL), SN_OK);
+    ck_assert_int_eq(
+        kind == SN_INFER_WEIGHTS_BINARY
+            ? sn_packer_add_conv_binary(packer, image, &conv, codes, &plain, &out, NULL)
+        : kind == SN_INFER_WEIGHTS_TERNARY
+            ? sn_packer_add_conv_ternary(packer, image, &conv, codes, &plain, &out, NULL)
+            : sn_packer_add_conv_signed_binary(packer, image, &conv, &bits, &plain, &out, NULL),
+        SN_OK);
+    ck_assert_int_eq(sn_packer_finish(packer, out, &packed, size, NULL), SN_OK);
+    sn_packer_free(packer);
+    return packed;
+}
+
+static const size_t flags_field = sizeof(sn_infer_header) + offsetof(sn_infer_record, flags);
+
+START_TEST(centered_inputs_are_read) {
+    for (int kind = SN_INFER_WEIGHTS_SIGNED_BINARY; kind <= SN_INFER_WEIGHTS_TERNARY; kind++)
+        for (int rounds = 0; rounds < 2; rounds++) {
+            size_t size;
+            sn_infer_layer layer;
+            unsigned char *packed = pack_centered_input(kind, rounds, &size);
+            const unsigned char flags = rounds ? 8 + 4 : 8;
+            ck_assert_uint_eq(record_at(packed, 0).flags, flags);
+            ck_assert_uint_eq(header_of(packed).version, 2);
+            first_layer(packed, size, &layer);
+            ck_assert(layer.input_centered && !layer.centered);
+            ck_assert_int_eq(layer.input_signed, rounds);
+            /* Either the weights or the input. */
+            ck_assert_int_eq(verdict(packed, size, flags_field, flags + 1), SN_INFER_CORRUPT);
+            ck_assert_int_eq(verdict(packed, size, flags_field, flags - 8), SN_INFER_OK);
+            ck_assert_int_eq(verdict(packed, size, flags_field, flags + 16), SN_INFER_UNSUPPORTED);
+            sn_free(packed);
+        }
+}
+END_TEST
+
+/* No layer but convolutions, and of those none with full-precision weights. */
+START_TEST(centered_inputs_of_quantized_convolutions_only) {
+    size_t size;
+    unsigned char *linear = labelled(&size);
+    ck_assert_int_eq(verdict(linear, size, flags_field, 8), SN_INFER_CORRUPT);
+    sn_free(linear);
+    twin t;
+    twin_init(&t, 3, 4, 4, 1);
+    const twin_conv full = {2, 3, 3, 1, 1, -1, false, SN_PACKER_LINEAR, false};
+    const sn_packer_value values[] = {
+        twin_add_conv(&t, 0, &full), twin_add_sum(&t, 0, 0, SN_PACKER_LINEAR),
+        twin_add_pool(&t, 0, true, 2, 2, 0), twin_add_global_pool(&t, 0)};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        unsigned char *packed = twin_pack(&t, values[i], &size);
+        ck_assert_int_eq(verdict(packed, size, flags_field, 8), SN_INFER_CORRUPT);
+        sn_free(packed);
+    }
+    twin_free(&t);
+}
+END_TEST
+
 /* ---- residuals and slots ---- */
 
 /* A residual block whose second convolution adds the shortcut. */
@@ -594,6 +664,11 @@ START_TEST(packer_refuses) {
     end = plain;
 #define BITS() sn_packer_add_conv_signed_binary(packer, image, &conv, &bits, &end, &out, &error)
     CHECK_REFUSED(BITS(), "-1 channels of a region");
+    bits.centered = conv.input_centered = true;
+    CHECK_REFUSED(BITS(), "not both");
+    CHECK_REFUSED(sn_packer_add_conv_fp32(packer, image, &conv, (float[9]){0}, &end, &out, &error),
+                  "centred input");
+    bits.centered = conv.input_centered = false;
     bits.region_channels = 2;
     sign[1] = 2; /* of two regions */
     CHECK_REFUSED(BITS(), "sign[1] is 2");
@@ -643,6 +718,8 @@ int main(void) {
     tcase_add_test(tests, whole_filters_have_one_representation);
     tcase_add_test(tests, regions_of_signed_binary_only);
     tcase_add_test(tests, input_scales_are_read);
+    tcase_add_test(tests, centered_inputs_are_read);
+    tcase_add_test(tests, centered_inputs_of_quantized_convolutions_only);
     tcase_add_test(tests, residual_network);
     tcase_add_test(tests, residuals_that_must_stay);
     tcase_add_test(tests, bad_residuals_are_refused);

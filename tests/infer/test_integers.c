@@ -12,8 +12,9 @@ typedef enum kind { FULL, BITS, CENTRED_BITS, BINARY, TERNARY, KINDS } kind;
 static const char *const kind_names[KINDS] = {"fp32", "signed-binary", "centred", "binary",
                                               "ternary"};
 
-/* What the input is filled with. */
-typedef enum filling { DRAWN, HALVES, HIGHEST, BEYOND } filling;
+/* What the input is filled with. SPLIT: the highest in a quarter of the channels, the lowest in the
+ * others, so that those of the quarter stay high without the mean. */
+typedef enum filling { DRAWN, HALVES, HIGHEST, BEYOND, SPLIT } filling;
 
 typedef struct shape {
     int channels, height, width, filters, kernel, stride, padding;
@@ -28,6 +29,7 @@ typedef struct layer_case {
     sn_packer_activation activation;
     bool residual; /* the input, which has the output's shape */
     int region;    /* input channels of a region; 0: all */
+    bool input_centered;
 } layer_case;
 
 /* One layer, its input, and what must come out. */
@@ -51,6 +53,8 @@ static void fill_image(const layer_case *c, sn_rng *rng, float *image, size_t co
             steps = c->is_signed ? (i % 7 ? -127 : 127) : 255;
         else if (c->filling == BEYOND)
             steps = i % 3 == 0 ? 1e30 : i % 3 == 1 ? -1e30 : (double)(i % 300);
+        else if (c->filling == SPLIT)
+            steps = i < count / 4 ? 1e30 : -1e30;
         image[i] = (float)(steps * (double)input_scale);
     }
 }
@@ -58,6 +62,20 @@ static void fill_image(const layer_case *c, sn_rng *rng, float *image, size_t co
 static int64_t rounded(const layer_case *c, float value) {
     const double low = c->is_signed ? -127 : 0, high = c->is_signed ? 127 : 255;
     return (int64_t)rint(fmin(fmax((double)value / (double)input_scale, low), high));
+}
+
+/* Takes the mean over channels off, rounded to the next integer, halves up. */
+static void take_off_means(const layer_case *c, int64_t *q) {
+    const int channels = c->shape.channels;
+    const size_t pixels = (size_t)c->shape.height * c->shape.width;
+    for (size_t i = 0; i < pixels; i++) {
+        int64_t sum = 0;
+        for (int channel = 0; channel < channels; channel++)
+            sum += q[channel * pixels + i];
+        const int64_t mean = (int64_t)floor((double)sum / channels + 0.5);
+        for (int channel = 0; channel < channels; channel++)
+            q[channel * pixels + i] -= mean;
+    }
 }
 
 /* Regions of a filter, and the weights of one. */
@@ -156,6 +174,8 @@ static void compute(const layer_case *c, const parameters *p, network *n) {
     int64_t *q = sn_alloc_array(pixels, sizeof *q);
     for (size_t i = 0; i < pixels; i++)
         q[i] = rounded(c, n->image[i]);
+    if (c->input_centered)
+        take_off_means(c, q);
     n->outputs = (size_t)s->filters * height * width;
     n->expected = sn_alloc_array(n->outputs, sizeof *n->expected);
     double *to = n->expected;
@@ -183,7 +203,8 @@ static sn_status add_layer(const layer_case *c, const parameters *p, sn_packer *
                                  .stride = s->stride,
                                  .padding = s->padding,
                                  .input_scale = input_scale,
-                                 .input_signed = c->is_signed};
+                                 .input_signed = c->is_signed,
+                                 .input_centered = c->input_centered};
     const sn_packer_value input = *value;
     const sn_packer_epilogue end = {.scale = p->scale,
                                     .bias = p->bias,
@@ -266,9 +287,9 @@ static void run_in_turn(void *state, void (*task)(void *argument, int index), vo
         task(argument, i);
 }
 
-/* AMX multiplies, where it is not asked for another form. */
+/* AMX multiplies, where it is not asked for another form and its bytes hold the input. */
 static bool wants_tiles(const layer_case *c, const sn_infer_options *options) {
-    return options->isa == SN_INFER_ISA_AMX && c->kind != FULL &&
+    return options->isa == SN_INFER_ISA_AMX && c->kind != FULL && !c->input_centered &&
            options->form <= SN_INFER_FORM_DENSE;
 }
 
@@ -295,15 +316,15 @@ static bool run_and_compare(const layer_case *c, const network *n, const sn_infe
         ck_abort_msg("%s: tiles are used where they should not, or the other way", what);
     for (size_t i = 0; i < n->outputs; i++)
         if ((double)out[i] != n->expected[i])
-            ck_abort_msg("%s, %s, %d x %d x %d in regions of %d, kernel %d, stride %d, padding %d, "
-                         "%s, form %s, signs %s, group %d, %s, %s: element %zu is %.9g, not %.9g",
-                         what, kind_names[c->kind], c->shape.channels, c->shape.height,
-                         c->shape.width, c->region, c->shape.kernel, c->shape.stride,
-                         c->shape.padding, sn_infer_isa_name(options->isa),
-                         sn_infer_form_name(options->form),
-                         sn_infer_signs_name((int)options->signs), options->group,
-                         integers ? "integers" : "floats", c->is_signed ? "signed" : "unsigned", i,
-                         (double)out[i], n->expected[i]);
+            ck_abort_msg(
+                "%s, %s%s, %d x %d x %d in regions of %d, kernel %d, stride %d, padding %d, "
+                "%s, form %s, signs %s, group %d, %s, %s: element %zu is %.9g, not %.9g",
+                what, kind_names[c->kind], c->input_centered ? ", centred input" : "",
+                c->shape.channels, c->shape.height, c->shape.width, c->region, c->shape.kernel,
+                c->shape.stride, c->shape.padding, sn_infer_isa_name(options->isa),
+                sn_infer_form_name(options->form), sn_infer_signs_name((int)options->signs),
+                options->group, integers ? "integers" : "floats",
+                c->is_signed ? "signed" : "unsigned", i, (double)out[i], n->expected[i]);
     sn_free(memory);
     sn_free(scratch);
     sn_free(out);
@@ -363,15 +384,20 @@ static void check_case(const layer_case *c, bool able, const char *what) {
     sn_free(n.expected);
 }
 
+static bool takes_centered_input(int k) {
+    return k != FULL && k != CENTRED_BITS;
+}
+
 /* Every kind, signed and not, with each filling and activation. */
 static void check_shape(const shape *s, bool able, const char *what) {
     int turn = 0;
     for (int k = 0; k < KINDS; k++)
-        for (int is_signed = 0; is_signed < 2; is_signed++)
+        for (int input = 0; input < (takes_centered_input(k) ? 4 : 2); input++)
             for (int fill = DRAWN; fill <= BEYOND; fill++, turn++) {
                 layer_case c = {.kind = (kind)k,
                                 .shape = *s,
-                                .is_signed = is_signed,
+                                .is_signed = input % 2,
+                                .input_centered = input / 2,
                                 .filling = (filling)fill,
                                 .quarters = -1,
                                 .activation = (sn_packer_activation)((turn + turn / 4) % 4)};
@@ -413,6 +439,24 @@ START_TEST(sums_at_their_limit) {
 }
 END_TEST
 
+/* Without the mean integers go from -255 to 255: as above, with more channels than a sum holds. */
+START_TEST(centered_sums_at_their_limit) {
+    static const shape shapes[] = {{1200, 8, 8, 9, 1, 1, 0}, {130, 8, 8, 7, 3, 1, 1}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int k = BITS; k < KINDS; k++)
+            for (int is_signed = 0; takes_centered_input(k) && is_signed < 2; is_signed++) {
+                const layer_case c = {.kind = (kind)k,
+                                      .shape = shapes[i],
+                                      .is_signed = is_signed,
+                                      .filling = SPLIT,
+                                      .quarters = 4,
+                                      .input_centered = true};
+                check_case(&c, true, "limit of a centred input");
+            }
+    ck_assert_int_ge(8 * runs.integers, runs.possible);
+}
+END_TEST
+
 /* One row of outputs, which has no lower half; windows whose sum may exceed 16 bits. */
 START_TEST(floats_stand_in) {
     static const shape flat = {4, 1, 1, 5, 1, 1, 0}, wide = {4, 14, 14, 3, 12, 1, 0};
@@ -444,6 +488,7 @@ START_TEST(multiplied) {
                             .filling = (filling)(turn / 2 % 4),
                             .quarters = -1,
                             .activation = (sn_packer_activation)((turn / 2 + i) % 4)};
+            c.input_centered = takes_centered_input(c.kind) && (turn / 8 + (int)i) % 3 == 0;
             c.residual =
                 c.shape.filters == c.shape.channels && c.shape.stride == 1 && c.filling != BEYOND;
             if (c.kind == CENTRED_BITS && c.shape.channels * c.shape.kernel * c.shape.kernel % 4)
@@ -482,18 +527,19 @@ START_TEST(regions) {
         {{16, 8, 8, 17, 3, 1, 1}, 4}, {{64, 8, 8, 6, 3, 1, 1}, 28},  {{100, 6, 6, 33, 1, 1, 0}, 24},
         {{33, 9, 9, 5, 3, 1, 1}, 5},  {{21, 16, 7, 15, 5, 3, 2}, 10}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        for (int turn = 0; turn < 8; turn++) {
-            layer_case c = {.kind = turn % 2 ? CENTRED_BITS : BITS,
+        for (int turn = 0; turn < 12; turn++) {
+            layer_case c = {.kind = turn % 3 == 1 ? CENTRED_BITS : BITS,
+                            .input_centered = turn % 3 == 2,
                             .shape = cases[i].shape,
-                            .is_signed = turn / 2 % 2,
-                            .filling = turn / 4 ? HALVES : DRAWN,
+                            .is_signed = turn / 3 % 2,
+                            .filling = turn / 6 ? HALVES : DRAWN,
                             .quarters = -1,
                             .activation = (sn_packer_activation)((turn + (int)i) % 4),
                             .region = cases[i].region};
             const size_t last = region_weights(&c, region_count(&c) - 1);
             c.residual = c.shape.filters == c.shape.channels && c.shape.stride == 1 &&
                          c.shape.kernel == 2 * c.shape.padding + 1;
-            if (turn % 2 && (last % 4 || region_weights(&c, 0) % 4))
+            if (c.kind == CENTRED_BITS && (last % 4 || region_weights(&c, 0) % 4))
                 continue;
             check_case(&c, true, "regions");
         }
@@ -506,11 +552,12 @@ END_TEST
 START_TEST(regions_at_their_limit) {
     static const int sizes[] = {1, 14, 15, 39};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        for (int turn = 0; turn < 6; turn++) {
+        for (int turn = 0; turn < 8; turn++) {
             const layer_case c = {.kind = turn / 2 == 1 ? CENTRED_BITS : BITS,
+                                  .input_centered = turn / 2 == 3,
                                   .shape = {40, 8, 8, 5, 3, 1, 1},
                                   .is_signed = turn % 2,
-                                  .filling = HIGHEST,
+                                  .filling = turn / 2 == 3 ? SPLIT : HIGHEST,
                                   .quarters = turn / 2 == 2 ? 2 : 4,
                                   .region = sizes[i]};
             check_case(&c, true, "limit of regions");
@@ -525,6 +572,7 @@ int main(void) {
     tcase_set_timeout(tests, 300);
     tcase_add_test(tests, exact);
     tcase_add_test(tests, sums_at_their_limit);
+    tcase_add_test(tests, centered_sums_at_their_limit);
     tcase_add_test(tests, floats_stand_in);
     tcase_add_test(tests, multiplied);
     tcase_add_test(tests, regions);

@@ -5,24 +5,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void check_conv(int channels, int height, int width, const twin_conv *conv, uint64_t seed) {
+static void check_conv(int channels, int height, int width, const twin_conv *conv,
+                       bool input_centered, uint64_t seed) {
     char what[200];
     snprintf(what, sizeof what,
-             "%s%s conv of %d x %d x %d, %d filters %d x %d, stride %d, padding %d, density %g, "
+             "%s%s conv%s of %d x %d x %d, %d filters %d x %d, stride %d, padding %d, density %g, "
              "activation %d",
              conv->density < 0 ? "fp32" : "signed-binary", conv->centered ? " centred" : "",
-             channels, height, width, conv->filters, conv->kernel_height, conv->kernel_width,
-             conv->stride, conv->padding, conv->density, (int)conv->activation);
+             input_centered ? " of a centred input" : "", channels, height, width, conv->filters,
+             conv->kernel_height, conv->kernel_width, conv->stride, conv->padding, conv->density,
+             (int)conv->activation);
     twin t;
     twin_init(&t, channels, height, width, seed);
     /* A full centred filter is nothing but cancellation. */
-    twin_check(&t, twin_add_conv(&t, 0, conv), 5e-5, what);
+    const twin_extra extra = {.input_centered = input_centered};
+    twin_check(&t, twin_add_conv_extra(&t, 0, conv, &extra), 5e-5, what);
     twin_free(&t);
 }
 
 /* Kernels, strides and paddings in all combinations, on pictures whose sides are odd, even, smaller
  * and larger than a block; kinds, densities and activations take turns. */
-static void check_grid(bool binary, bool centered) {
+static void check_grid(bool binary, bool centered, bool input_centered) {
     static const int kernels[][2] = {{1, 1}, {3, 3}, {5, 5}, {7, 7}, {1, 3}, {5, 2}};
     static const int sides[][2] = {{7, 7}, {8, 8}, {9, 5}, {3, 37}, {16, 12}, {1, 1}};
     static const double densities[] = {0.4, 0, 1, 0.1, 0.75};
@@ -49,24 +52,30 @@ static void check_grid(bool binary, bool centered) {
                         .activation = (sn_packer_activation)(turn / 2 % 4),
                         .plain = turn % 7 == 0,
                     };
-                    check_conv(channels[turn % 3], sides[s][0], sides[s][1], &conv, turn);
+                    check_conv(channels[turn % 3], sides[s][0], sides[s][1], &conv, input_centered,
+                               turn);
                     checked++;
                 }
     ck_assert_int_gt(checked, 300);
 }
 
 START_TEST(conv_fp32) {
-    check_grid(false, false);
+    check_grid(false, false, false);
 }
 END_TEST
 
 START_TEST(conv_signed_binary) {
-    check_grid(true, false);
+    check_grid(true, false, false);
 }
 END_TEST
 
 START_TEST(conv_signed_binary_centered) {
-    check_grid(true, true);
+    check_grid(true, true, false);
+}
+END_TEST
+
+START_TEST(conv_signed_binary_of_centered_input) {
+    check_grid(true, false, true);
 }
 END_TEST
 
@@ -77,7 +86,7 @@ START_TEST(conv_network_shapes) {
                                     {3, 56, 6, 1},   {6, 28, 6, 2}, {20, 14, 9, 1}, {40, 7, 13, 1},
                                     {200, 5, 10, 1}, {100, 9, 5, 2}};
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
-        for (int kind = 0; kind < 3; kind++) {
+        for (int kind = 0; kind < 4; kind++) {
             const twin_conv conv = {.filters = shapes[s][2],
                                     .kernel_height = 3,
                                     .kernel_width = 3,
@@ -86,17 +95,19 @@ START_TEST(conv_network_shapes) {
                                     .density = kind ? 0.4 : -1,
                                     .centered = kind == 2,
                                     .activation = SN_PACKER_RELU};
-            check_conv(shapes[s][0], shapes[s][1], shapes[s][1], &conv, s);
+            check_conv(shapes[s][0], shapes[s][1], shapes[s][1], &conv, kind == 3, s);
         }
     /* Stride above the kernel, padding above the kernel, a window of one whole row, a last row that
      * reads past the border of its phase. */
     const twin_conv odd[] = {{3, 1, 1, 4, 0, 0.5, true, SN_PACKER_LINEAR, false},
                              {3, 2, 1, 5, 4, 0.5, true, SN_PACKER_LINEAR, false},
                              {3, 1, 11, 1, 0, 0.5, true, SN_PACKER_LINEAR, false},
+                             {3, 1, 1, 4, 0, 0.5, false, SN_PACKER_LINEAR, false},
                              {2, 255, 255, 255, 200, 0.5, false, SN_PACKER_LINEAR, false},
                              {3, 2, 3, 2, 1, 1, false, SN_PACKER_LINEAR, false}};
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
-        check_conv(2, 9, 11, &odd[i], i);
+        for (int input_centered = 0; input_centered <= !odd[i].centered; input_centered++)
+            check_conv(2, 9, 11, &odd[i], input_centered, i);
 }
 END_TEST
 
@@ -147,6 +158,7 @@ int main(void) {
     tcase_add_test(tests, conv_fp32);
     tcase_add_test(tests, conv_signed_binary);
     tcase_add_test(tests, conv_signed_binary_centered);
+    tcase_add_test(tests, conv_signed_binary_of_centered_input);
     tcase_add_test(tests, conv_network_shapes);
     tcase_add_test(tests, pools);
     tcase_add_test(tests, global_pool_linear_sum);

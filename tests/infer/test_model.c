@@ -281,17 +281,18 @@ START_TEST(rejected_fields) {
                  {16, 99, SN_INFER_UNSUPPORTED}, /* opcode */
                  {17, 9, SN_INFER_UNSUPPORTED},  /* weight kind */
                  {17, 0, SN_INFER_CORRUPT},
-                 {17, 3, SN_INFER_CORRUPT},     /* centred binary */
-                 {18, 1, SN_INFER_UNSUPPORTED}, /* plan */
-                 {19, 8, SN_INFER_UNSUPPORTED}, /* flags */
-                 {19, 3, SN_INFER_CORRUPT},     /* a residual of another shape */
-                 {19, 5, SN_INFER_CORRUPT},     /* a signed input that is no integer */
-                 {20, 4, SN_INFER_UNSUPPORTED}, /* activation */
-                 {21, 1, SN_INFER_CORRUPT},     /* reads what it writes */
-                 {22, 1, SN_INFER_CORRUPT},     /* second input of a convolution */
-                 {23, 0, SN_INFER_CORRUPT},     /* writes to the image */
-                 {24, 6, SN_INFER_CORRUPT},     /* filters */
-                 {25, 0, SN_INFER_CORRUPT},     /* kernel */
+                 {17, 3, SN_INFER_CORRUPT},      /* centred binary */
+                 {18, 1, SN_INFER_UNSUPPORTED},  /* plan */
+                 {19, 16, SN_INFER_UNSUPPORTED}, /* flags */
+                 {19, 9, SN_INFER_CORRUPT},      /* centred weights and a centred input */
+                 {19, 3, SN_INFER_CORRUPT},      /* a residual of another shape */
+                 {19, 5, SN_INFER_CORRUPT},      /* a signed input that is no integer */
+                 {20, 4, SN_INFER_UNSUPPORTED},  /* activation */
+                 {21, 1, SN_INFER_CORRUPT},      /* reads what it writes */
+                 {22, 1, SN_INFER_CORRUPT},      /* second input of a convolution */
+                 {23, 0, SN_INFER_CORRUPT},      /* writes to the image */
+                 {24, 6, SN_INFER_CORRUPT},      /* filters */
+                 {25, 0, SN_INFER_CORRUPT},      /* kernel */
                  {25, 256, SN_INFER_CORRUPT},
                  {27, 0, SN_INFER_CORRUPT},   /* stride */
                  {28, 256, SN_INFER_CORRUPT}, /* padding */

@@ -11,22 +11,26 @@ typedef struct shape {
     int channels, height, width, filters, kernel, stride;
 } shape;
 
-static void check(const shape *s, int region_channels, bool centered, double density,
+typedef enum centring { NONE, WEIGHTS, INPUT, CENTRINGS } centring;
+
+static void check(const shape *s, int region_channels, int centred, double density,
                   sn_packer_activation activation) {
+    static const char *const names[CENTRINGS] = {"signed-binary", "centred", "centred input"};
     char what[160];
     snprintf(what, sizeof what,
              "%s, %d x %d x %d in regions of %d, %d filters of %d x %d, stride %d, density %g",
-             centered ? "centred" : "signed-binary", s->channels, s->height, s->width,
-             region_channels, s->filters, s->kernel, s->kernel, s->stride, density);
+             names[centred], s->channels, s->height, s->width, region_channels, s->filters,
+             s->kernel, s->kernel, s->stride, density);
     const twin_conv conv = {.filters = s->filters,
                             .kernel_height = s->kernel,
                             .kernel_width = s->kernel,
                             .stride = s->stride,
                             .padding = s->kernel / 2,
                             .density = density,
-                            .centered = centered,
+                            .centered = centred == WEIGHTS,
                             .activation = activation};
-    const twin_extra extra = {.region_channels = region_channels};
+    const twin_extra extra = {.region_channels = region_channels,
+                              .input_centered = centred == INPUT};
     twin t;
     twin_init(&t, s->channels, s->height, s->width, (uint64_t)(s->filters + region_channels));
     const sn_packer_value y = twin_add_conv_extra(&t, 0, &conv, &extra);
@@ -46,8 +50,8 @@ START_TEST(sizes_of_regions) {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const int sizes[] = {1, 2, 3, 5, 8, shapes[i].channels - 1, shapes[i].channels};
         for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++)
-            for (int centered = 0; centered < 2; centered++, turn++)
-                check(&shapes[i], sizes[j], centered, 0.4, (sn_packer_activation)(turn / 2 % 4));
+            for (int centred = 0; centred < CENTRINGS; centred++, turn++)
+                check(&shapes[i], sizes[j], centred, 0.4, (sn_packer_activation)(turn / 3 % 4));
     }
 }
 END_TEST
@@ -56,10 +60,10 @@ END_TEST
 START_TEST(both_ends_of_density) {
     static const double densities[] = {0, 0.03, 0.5, 0.7, 0.95, 1};
     static const shape s = {7, 6, 9, 13, 3, 1};
-    for (int centered = 0; centered < 2; centered++)
+    for (int centred = 0; centred < CENTRINGS; centred++)
         for (size_t d = 0; d < sizeof densities / sizeof *densities; d++)
             for (int region = 1; region <= 4; region += 3)
-                check(&s, region, centered, densities[d], SN_PACKER_LINEAR);
+                check(&s, region, centred, densities[d], SN_PACKER_LINEAR);
 }
 END_TEST
 
@@ -67,11 +71,11 @@ END_TEST
 START_TEST(chunks_and_regions) {
     static const shape wide = {200, 8, 8, 7, 3, 1}, large = {40, 9, 7, 5, 7, 1};
     static const int sizes[] = {16, 67, 120, 199};
-    for (int centered = 0; centered < 2; centered++) {
+    for (int centred = 0; centred < CENTRINGS; centred++) {
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-            check(&wide, sizes[i], centered, 0.4, SN_PACKER_RELU);
-        check(&large, 3, centered, 0.4, SN_PACKER_RELU);
-        check(&large, 25, centered, 0.4, SN_PACKER_RELU);
+            check(&wide, sizes[i], centred, 0.4, SN_PACKER_RELU);
+        check(&large, 3, centred, 0.4, SN_PACKER_RELU);
+        check(&large, 25, centred, 0.4, SN_PACKER_RELU);
     }
 }
 END_TEST
@@ -86,11 +90,12 @@ START_TEST(residuals) {
             const sn_packer_value x = twin_add_conv(&t, 0, &conv);
             twin_extra extra = {.region_channels = 3};
             const sn_packer_value y = twin_add_conv_extra(&t, x, &conv, &extra);
+            extra.input_centered = !centered;
             conv.activation = (sn_packer_activation)activation;
             extra.residual = &x;
             const sn_packer_value z = twin_add_conv_extra(&t, y, &conv, &extra);
             twin_check(&t, z, 5e-5, "residual");
-            extra = (twin_extra){.residual = &z};
+            extra = (twin_extra){.residual = &z, .input_centered = !centered};
             twin_check(&t, twin_add_conv_extra(&t, z, &conv, &extra), 1e-4, "then a whole filter");
             twin_free(&t);
         }

@@ -174,12 +174,12 @@ END_TEST
 
 /* Threads take some of a band's filters each, and the sums of regions for themselves. */
 START_TEST(regions_have_the_same_bits) {
-    for (int centered = 0; centered < 2; centered++) {
+    for (int centred = 0; centred < 3; centred++) { /* not, weights, input */
         twin t;
         size_t bytes;
         twin_init(&t, 10, 12, 12, 5);
-        const twin_conv conv = {20, 3, 3, 1, 1, 0.4, centered, SN_PACKER_RELU, false};
-        const twin_extra extra = {.region_channels = 4};
+        const twin_conv conv = {20, 3, 3, 1, 1, 0.4, centred == 1, SN_PACKER_RELU, false};
+        const twin_extra extra = {.region_channels = 4, .input_centered = centred == 2};
         sn_packer_value x = twin_add_conv_extra(&t, 0, &conv, &extra);
         x = twin_add_conv_extra(&t, twin_add_pool(&t, x, true, 2, 2, 0), &conv, &extra);
         void *packed = twin_pack(&t, x, &bytes);

@@ -60,11 +60,13 @@ grep -q '^  mean of 1 ' "$aside/table" || die "no mean: $(cat "$aside/table")"
 
 # ---- regions: of weights that have them ----
 "$program" --layers 64ch-8x8 --batch 1 --threads 1 --rounds 1 --seconds 0 --density 0.3 --region 0,24,64 \
-    --weights signed-binary-centered,ternary --forms auto,dense --ours-only --json >"$aside/rows" 2>"$aside/error"
+    --weights signed-binary-centered,signed-binary-input-centered,ternary --forms auto,dense --ours-only --json >"$aside/rows" 2>"$aside/error"
 check_rows 64ch-8x8
 for region in 0 24 64; do
-    [[ $(grep -c "\"weights\": \"signed-binary-centered\".*\"region_channels\": $region}" "$aside/rows") == 2 ]] ||
-        die "not two rows with regions of $region: $(cat "$aside/rows")"
+    for weights in signed-binary-centered signed-binary-input-centered; do
+        [[ $(grep -c "\"weights\": \"$weights\".*\"region_channels\": $region}" "$aside/rows") == 2 ]] ||
+            die "not two rows of $weights with regions of $region: $(cat "$aside/rows")"
+    done
 done
 [[ $(grep -c '"weights": "ternary".*"region_channels": 0}' "$aside/rows") == 2 ]] ||
     die "not two rows of ternary: $(cat "$aside/rows")"
