@@ -35,13 +35,13 @@ sn_status sn_round_input(sn_graph *graph, const char *name, sn_tensor *x, sn_ten
     return sn_fake_quantize(graph, x, range, &attributes, y, error);
 }
 
-float sn_input_rounding(const sn_tensor *x, bool *is_signed) {
+sn_real sn_input_rounding(const sn_tensor *x, bool *is_signed) {
     const sn_node *node = x->producer;
     *is_signed = false;
     if (!node || node->op != &sn_op_fake_quantize)
         return 0;
     const sn_fake_quantize_attributes *attributes = (const void *)node->attributes;
-    const float step = sn_fake_quantize_step(node->state[0]->value[0], attributes->is_signed);
+    const sn_real step = sn_fake_quantize_step(node->state[0]->value[0], attributes->is_signed);
     *is_signed = step > 0 && attributes->is_signed;
     return step;
 }

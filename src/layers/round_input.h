@@ -23,7 +23,7 @@ sn_status sn_round_input(sn_graph *graph, const char *name, sn_tensor *x, sn_ten
                          sn_error *error);
 
 /* How a convolution that reads x rounds it: the step, 0 when it does not, or not yet. */
-float sn_input_rounding(const sn_tensor *x, bool *is_signed);
+sn_real sn_input_rounding(const sn_tensor *x, bool *is_signed);
 
 /* Whether some convolution of the graph rounds what it reads. */
 bool sn_rounds_inputs(const sn_graph *graph);
