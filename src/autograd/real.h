@@ -1,20 +1,12 @@
-/* The number type of the autograd engine, and GEMM on it.
- *
- * Training computes in float. Compiled with SN_REAL_DOUBLE the same sources compute in double:
- * that is how the tests compare every op with finite differences.
- */
+/* GEMM on the number type of training. */
 #ifndef SN_AUTOGRAD_REAL_H
 #define SN_AUTOGRAD_REAL_H
+
+#include "base/real.h"
 
 #include <cblas.h>
 #include <stdbool.h>
 #include <stddef.h>
-
-#ifdef SN_REAL_DOUBLE
-typedef double sn_real;
-#else
-typedef float sn_real;
-#endif
 
 typedef struct sn_matrix {
     const sn_real *data; /* row major */

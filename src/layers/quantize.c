@@ -2,8 +2,8 @@
 
 #include "base/memory.h"
 
-#include <math.h>
 #include <string.h>
+#include <tgmath.h>
 
 _Static_assert(sizeof(sn_quant_options) <= SN_MAX_ATTRIBUTES_SIZE, "attributes fit into a node");
 
@@ -51,7 +51,7 @@ sn_region_span sn_quantize_span(const sn_node *node, size_t index) {
     return (sn_region_span){index / parts * filter_size(node) + before, left < size ? left : size};
 }
 
-static float sign_of(const sn_node *node, size_t index) {
+static sn_real sign_of(const sn_node *node, size_t index) {
     if (node->state[SIGNS])
         return node->state[SIGNS]->value[index];
     return sn_region_sign(index, regions_in(node), options_of(node)->positive_fraction);
@@ -133,7 +133,7 @@ static void quantize_release(sn_node *node) {
 
 /* Quantizes one region by itself; `weight` and `mask` are those of the region. */
 static void quantize_region(const sn_node *node, const sn_quant_options *options, size_t index,
-                            sn_region *region, float *weight, uint8_t *mask) {
+                            sn_region *region, sn_real *weight, uint8_t *mask) {
     const sn_region_span span = sn_quantize_span(node, index);
     *region = (sn_region){.sign = sign_of(node, index)};
     sn_quantizer_at(options->quantizer)
@@ -142,7 +142,7 @@ static void quantize_region(const sn_node *node, const sn_quant_options *options
 }
 
 /* Every thread measures the whole layer: cheaper than to wait for each other. */
-static float layer_scale(const sn_node *node) {
+static sn_real layer_scale(const sn_node *node) {
     double magnitude = 0, levels = 0;
     for (size_t i = 0; i < regions_in(node); i++) {
         sn_region region;
@@ -150,20 +150,20 @@ static float layer_scale(const sn_node *node) {
         magnitude += region.magnitude;
         levels += region.levels;
     }
-    return levels > 0 ? (float)(magnitude / levels) : 0;
+    return levels > 0 ? (sn_real)(magnitude / levels) : 0;
 }
 
-static float filter_scale(const sn_node *node, const sn_region *regions) {
+static sn_real filter_scale(const sn_node *node, const sn_region *regions) {
     double magnitude = 0, levels = 0;
     for (size_t p = 0; p < parts_of(node); p++) {
         magnitude += regions[p].magnitude;
         levels += regions[p].levels;
     }
-    return levels > 0 ? (float)(magnitude / levels) : 0;
+    return levels > 0 ? (sn_real)(magnitude / levels) : 0;
 }
 
 /* Gives the regions of a filter their scale, and multiplies its weights. */
-static void scale_filter(const sn_node *node, float scale, sn_region *regions, float *weight) {
+static void scale_filter(const sn_node *node, sn_real scale, sn_region *regions, sn_real *weight) {
     for (size_t p = 0; p < parts_of(node); p++)
         regions[p].scale = scale;
     const size_t count = weight ? filter_size(node) : 0;
@@ -173,17 +173,17 @@ static void scale_filter(const sn_node *node, float scale, sn_region *regions, f
 
 /* Filters [first, last); `weight` and `mask` are those of the whole layer or NULL. */
 static void quantize_filters(const sn_node *node, size_t first, size_t last, sn_region *regions,
-                             float *weight, uint8_t *mask) {
+                             sn_real *weight, uint8_t *mask) {
     sn_quant_options options = *options_of(node);
     const size_t count = filter_size(node), parts = parts_of(node);
     const int rule = options.scale_rule;
     const bool by_parts = rule == SN_SCALE_FILTER_MEAN && parts > 1;
-    const float of_layer = rule == SN_SCALE_LAYER_MEAN ? layer_scale(node) : 1;
+    const sn_real of_layer = rule == SN_SCALE_LAYER_MEAN ? layer_scale(node) : 1;
     if (by_parts)
         options.scale_rule = SN_SCALE_ONE; /* until the whole filter is known */
     for (size_t k = first; k < last; k++) {
         sn_region *own = regions + k * parts;
-        float *own_weight = weight ? weight + k * count : NULL;
+        sn_real *own_weight = weight ? weight + k * count : NULL;
         for (size_t i = k * parts; i < (k + 1) * parts; i++) {
             const size_t at = sn_quantize_span(node, i).first;
             quantize_region(node, &options, i, &regions[i], weight ? weight + at : NULL,
@@ -194,7 +194,7 @@ static void quantize_filters(const sn_node *node, size_t first, size_t last, sn_
         else if (rule == SN_SCALE_LAYER_MEAN)
             scale_filter(node, of_layer, own, own_weight);
         else if (rule == SN_SCALE_LEARNED)
-            scale_filter(node, expf(node->input[THETA]->value[k]), own, own_weight);
+            scale_filter(node, exp(node->input[THETA]->value[k]), own, own_weight);
     }
 }
 
@@ -206,23 +206,23 @@ static void quantize_forward(const sn_node *node, const sn_run *run, const sn_pa
 }
 
 /* Wq = e^theta times what does not depend on theta, so dtheta = sum of dWq Wq. */
-static void theta_backward(const sn_node *node, size_t filter, const float *dweight) {
+static void theta_backward(const sn_node *node, size_t filter, const sn_real *dweight) {
     const size_t count = filter_size(node);
-    const float *weight = node->output->value + filter * count;
+    const sn_real *weight = node->output->value + filter * count;
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < count; i++)
         sum += (double)dweight[i] * (double)weight[i];
-    float *dtheta = node->input[THETA]->gradient + filter;
-    *dtheta = (node->add[THETA] ? *dtheta : 0) + (float)sum;
+    sn_real *dtheta = node->input[THETA]->gradient + filter;
+    *dtheta = (node->add[THETA] ? *dtheta : 0) + (sn_real)sum;
 }
 
 static void region_backward(const sn_node *node, const sn_run *run, size_t index) {
     const sn_quant_options *options = options_of(node);
     const sn_region_span span = sn_quantize_span(node, index);
-    const float *latent = node->input[LATENT]->value + span.first;
-    const float *dweight = node->output->gradient + span.first;
-    float *dlatent = node->input[LATENT]->gradient + span.first;
+    const sn_real *latent = node->input[LATENT]->value + span.first;
+    const sn_real *dweight = node->output->gradient + span.first;
+    sn_real *dlatent = node->input[LATENT]->gradient + span.first;
     if (!node->add[LATENT])
         memset(dlatent, 0, span.count * sizeof *dlatent);
     sn_estimator_at(options->estimator)
@@ -230,7 +230,7 @@ static void region_backward(const sn_node *node, const sn_run *run, size_t index
                    dlatent);
     gradient_sums_of(node)[index] = sn_sum_of_magnitudes(dweight, span.count);
     if (node->state[EVIDENCE] && run->progress < options->signs_until) {
-        float *sign = &node->state[SIGNS]->value[index];
+        sn_real *sign = &node->state[SIGNS]->value[index];
         const double shown =
             sn_quantizer_at(options->quantizer)->sign_evidence(options, latent, span.count, *sign);
         sn_region_learn_sign(shown, sign, &node->state[EVIDENCE]->value[index]);
@@ -269,11 +269,11 @@ sn_status sn_quantize(sn_graph *graph, const sn_quantize_operands *operands,
     return sn_graph_apply(graph, &sn_op_quantize, &resolved, inputs, states, weight, error);
 }
 
-void sn_quantize_now(const sn_node *node, sn_region *regions, float *weight, uint8_t *mask) {
+void sn_quantize_now(const sn_node *node, sn_region *regions, sn_real *weight, uint8_t *mask) {
     quantize_filters(node, 0, filters_of(node), regions, weight, mask);
 }
 
-void sn_quantize_levels(const sn_node *node, int8_t *levels, float *filter) {
+void sn_quantize_levels(const sn_node *node, int8_t *levels, sn_real *filter) {
     sn_quant_options options = *options_of(node);
     const bool centered =
         sn_quantizer_at(options.quantizer)->code == SN_CODE_SIGNED_BINARY_CENTERED;
@@ -286,7 +286,7 @@ void sn_quantize_levels(const sn_node *node, int8_t *levels, float *filter) {
         /* denseshift has eighths */
         for (size_t i = 0; i < span.count; i++)
             if (own[i])
-                own[i] = (int8_t)lrintf(8 * (centered ? region.sign : filter[i]));
+                own[i] = (int8_t)lrint(8 * (centered ? region.sign : filter[i]));
     }
 }
 
@@ -312,7 +312,7 @@ double sn_gradient_suppressed(const sn_node *node, double progress) {
     double passed = 0, arrived = 0;
     for (size_t r = 0; r < regions_in(node); r++) {
         const sn_region_span span = sn_quantize_span(node, r);
-        const float *dlatent = node->input[LATENT]->gradient + span.first;
+        const sn_real *dlatent = node->input[LATENT]->gradient + span.first;
         const double peak = estimator->peak(options, &regions_of(node)[r], progress);
         arrived += gradient_sums_of(node)[r];
         if (peak > 0)

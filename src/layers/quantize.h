@@ -33,11 +33,11 @@ void sn_quantize_initialise_signs(const sn_graph *graph);
 /* What forward of a node with sn_op_quantize computes from the values that the parameters have now:
  * regions[K][P], and weight[K][C][R][S] and mask[K][C][R][S] unless NULL. The graph must be
  * planned. */
-void sn_quantize_now(const sn_node *node, sn_region *regions, float *weight, uint8_t *mask);
+void sn_quantize_now(const sn_node *node, sn_region *regions, sn_real *weight, uint8_t *mask);
 
 /* levels[K][C][R][S]: which of its values each weight has, whatever the scale: 8 Wq / alpha, for
  * the centred form without what is taken off. `filter` is room for the weights of a filter. */
-void sn_quantize_levels(const sn_node *node, int8_t *levels, float *filter);
+void sn_quantize_levels(const sn_node *node, int8_t *levels, sn_real *filter);
 
 /* The weights of region `index` of node's filters, counted filter by filter: the first of them in
  * [K][C][R][S], and their number. */

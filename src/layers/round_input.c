@@ -50,13 +50,13 @@ sn_tensor *sn_uncentered(sn_tensor *x) {
     return node && node->op == &sn_op_center_channels ? node->input[0] : x;
 }
 
-float sn_input_rounding(sn_tensor *x, bool *is_signed) {
+sn_real sn_input_rounding(sn_tensor *x, bool *is_signed) {
     const sn_node *node = sn_uncentered(x)->producer;
     *is_signed = false;
     if (!node || node->op != &sn_op_fake_quantize)
         return 0;
     const sn_fake_quantize_attributes *attributes = (const void *)node->attributes;
-    const float step = sn_fake_quantize_step(node->state[0]->value[0], attributes->is_signed);
+    const sn_real step = sn_fake_quantize_step(node->state[0]->value[0], attributes->is_signed);
     *is_signed = step > 0 && attributes->is_signed;
     return step;
 }

@@ -30,7 +30,7 @@ sn_status sn_center_input(sn_graph *graph, sn_tensor *x, sn_tensor **y, sn_error
 sn_tensor *sn_uncentered(sn_tensor *x);
 
 /* How a convolution that reads x rounds it: the step, 0 when it does not, or not yet. */
-float sn_input_rounding(sn_tensor *x, bool *is_signed);
+sn_real sn_input_rounding(sn_tensor *x, bool *is_signed);
 
 /* Whether some convolution of the graph rounds what it reads. */
 bool sn_rounds_inputs(const sn_graph *graph);

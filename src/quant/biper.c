@@ -8,23 +8,23 @@
  * out. */
 #include "quant/tables.h"
 
-#include <math.h>
+#include <tgmath.h>
 
-static void quantize(const sn_quant_options *options, const float *latent, size_t count,
-                     sn_region *region, float *weight, uint8_t *mask) {
+static void quantize(const sn_quant_options *options, const sn_real *latent, size_t count,
+                     sn_region *region, sn_real *weight, uint8_t *mask) {
     double total = 0;
 #pragma omp simd reduction(+ : total)
     for (size_t i = 0; i < count; i++) {
         /* |sin| has half the period. */
-        const float quarter = sn_turns_beyond(2 * SN_BIPER_TURNS * latent[i]) / 2;
-        total += (double)fabsf(sn_sine_of_quarter(quarter));
+        const sn_real quarter = sn_turns_beyond(2 * SN_BIPER_TURNS * latent[i]) / 2;
+        total += (double)fabs(sn_sine_of_quarter(quarter));
     }
     region->threshold = 0;
     region->effectual = count;
     region->magnitude = total;
     region->levels = (double)count;
     sn_region_set_scale(options, region);
-    const float scale = region->scale;
+    const sn_real scale = region->scale;
 #pragma omp simd
     for (size_t i = 0; i < (weight ? count : 0); i++)
         weight[i] = sn_turns_beyond(SN_BIPER_TURNS * latent[i]) >= 0 ? scale : -scale;
@@ -47,15 +47,15 @@ static double sine_peak(const sn_quant_options *options, const sn_region *region
     return 20 * (double)region->scale;
 }
 
-static void sine_backward(const sn_quant_options *options, const float *latent, size_t count,
-                          const sn_region *region, double progress, const float *dweight,
-                          float *dlatent) {
-    const float gain = (float)sine_peak(options, region, progress);
+static void sine_backward(const sn_quant_options *options, const sn_real *latent, size_t count,
+                          const sn_region *region, double progress, const sn_real *dweight,
+                          sn_real *dlatent) {
+    const sn_real gain = (sn_real)sine_peak(options, region, progress);
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
         /* cos(2 pi x) = sin(2 pi (1/4 - |x|)) */
-        const float beyond = sn_turns_beyond(SN_BIPER_TURNS * latent[i]);
-        dlatent[i] += dweight[i] * gain * sn_sine_of_quarter(0.25F - fabsf(beyond));
+        const sn_real beyond = sn_turns_beyond(SN_BIPER_TURNS * latent[i]);
+        dlatent[i] += dweight[i] * gain * sn_sine_of_quarter((sn_real)0.25 - fabs(beyond));
     }
 }
 

@@ -6,31 +6,31 @@
  * sign, one for each step of p; here it is one, which is rounded. sign(0) = +1. */
 #include "quant/tables.h"
 
-#include <math.h>
+#include <tgmath.h>
 
 /* 2^p: in the logarithm the borders lie in the middle between powers. */
-static inline float power_of(float magnitude, float largest) {
-    const float half = largest * 0.707106781F; /* 2^(-1/2) */
+static inline sn_real power_of(sn_real magnitude, sn_real largest) {
+    const sn_real half = largest * (sn_real)0.70710678118654752; /* 2^(-1/2) */
     return 0.125F + (magnitude > half / 4 ? 0.125F : 0.0F) + (magnitude > half / 2 ? 0.25F : 0.0F) +
            (magnitude > half ? 0.5F : 0.0F);
 }
 
-static void quantize(const sn_quant_options *options, const float *latent, size_t count,
-                     sn_region *region, float *weight, uint8_t *mask) {
-    const float largest = sn_largest_magnitude(latent, count);
+static void quantize(const sn_quant_options *options, const sn_real *latent, size_t count,
+                     sn_region *region, sn_real *weight, uint8_t *mask) {
+    const sn_real largest = sn_largest_magnitude(latent, count);
     double powers = 0;
 #pragma omp simd reduction(+ : powers)
     for (size_t i = 0; i < count; i++)
-        powers += (double)power_of(fabsf(latent[i]), largest);
+        powers += (double)power_of(fabs(latent[i]), largest);
     region->threshold = 0;
     region->effectual = count;
     region->magnitude = sn_sum_of_magnitudes(latent, count);
     region->levels = powers;
     sn_region_set_scale(options, region);
-    const float scale = region->scale;
+    const sn_real scale = region->scale;
 #pragma omp simd
     for (size_t i = 0; i < (weight ? count : 0); i++) {
-        const float power = scale * power_of(fabsf(latent[i]), largest);
+        const sn_real power = scale * power_of(fabs(latent[i]), largest);
         weight[i] = latent[i] >= 0 ? power : -power;
     }
     sn_full_mask(mask, count);

@@ -1,21 +1,21 @@
 /* Gradient estimators. */
 #include "quant/tables.h"
 
-#include <math.h>
 #include <string.h>
+#include <tgmath.h>
 
 const sn_estimator sn_estimator_auto = {
     .name = "auto", .summary = "the quantizer's own, usually ede", .reference = "docs/method.md"};
 
 /* Straight-through, clipped: dW = dWq [ |W| <= 1 ]. */
-static void ste_backward(const sn_quant_options *options, const float *latent, size_t count,
-                         const sn_region *region, double progress, const float *dweight,
-                         float *dlatent) {
+static void ste_backward(const sn_quant_options *options, const sn_real *latent, size_t count,
+                         const sn_region *region, double progress, const sn_real *dweight,
+                         sn_real *dlatent) {
     (void)options;
     (void)region;
     (void)progress;
     for (size_t i = 0; i < count; i++)
-        dlatent[i] += fabsf(latent[i]) <= 1 ? dweight[i] : 0;
+        dlatent[i] += fabs(latent[i]) <= 1 ? dweight[i] : 0;
 }
 
 static double ste_peak(const sn_quant_options *options, const sn_region *region, double progress) {
@@ -37,10 +37,13 @@ void sn_ede_schedule(double t_min, double t_max, double progress, double *t, dou
     *k = fmax(1 / *t, 1);
 }
 
-/* e^x for |x| <= 40, to a few units in the last place, without branches or calls: a loop over it
- * becomes vectors, which one over expf or tanhf does not. x = n ln 2 + r, |r| <= ln 2 / 2, and e^r
- * by its series. */
-static inline float exp_near(float x) {
+/* e^x for |x| <= 40, in float to a few units in the last place, without branches or calls: a loop
+ * over it becomes vectors, which one over expf or tanhf does not. x = n ln 2 + r, |r| <= ln 2 / 2,
+ * and e^r by its series. */
+static inline sn_real exp_near(sn_real x) {
+#ifdef SN_REAL_DOUBLE
+    return exp(x);
+#else
     const float shift = 12582912; /* 1.5 2^23: adding it rounds to a whole number */
     const float shifted = x * 1.44269504F + shift, n = shifted - shift;
     const float r = (x - n * 0.693145752F) - n * 1.42860677e-6F;
@@ -56,12 +59,13 @@ static inline float exp_near(float x) {
     float power;
     memcpy(&power, &bits, sizeof power);
     return sum * power;
+#endif
 }
 
 /* 1 - tanh(x)^2 = 4 / (e^x + e^-x)^2; beyond 40 it is 0 in all but name. */
-static inline float tanh_slope(float x) {
-    const float low = x < 40 ? x : 40, clipped = low > -40 ? low : -40; /* a number in any case */
-    const float rising = exp_near(clipped), both = rising + 1 / rising;
+static inline sn_real tanh_slope(sn_real x) {
+    const sn_real low = x < 40 ? x : 40, clipped = low > -40 ? low : -40; /* a number in any case */
+    const sn_real rising = exp_near(clipped), both = rising + 1 / rising;
     return 4 / (both * both);
 }
 
@@ -73,21 +77,21 @@ static double ede_peak(const sn_quant_options *options, const sn_region *region,
 }
 
 /* dW = dWq k t (1 - tanh(t (W - c) / unit)^2), c being where the quantizer steps. */
-static void ede_backward_in_units(const sn_quant_options *options, const float *latent,
+static void ede_backward_in_units(const sn_quant_options *options, const sn_real *latent,
                                   size_t count, const sn_region *region, double progress,
-                                  double unit, const float *dweight, float *dlatent) {
+                                  double unit, const sn_real *dweight, sn_real *dlatent) {
     double t, k;
     sn_ede_schedule(options->ede_t_min, options->ede_t_max, progress, &t, &k);
-    const float gain = (float)(k * t), slope = (float)(t / unit);
-    const float threshold = region->threshold;
+    const sn_real gain = (sn_real)(k * t), slope = (sn_real)(t / unit);
+    const sn_real threshold = region->threshold;
 #pragma omp simd
     for (size_t i = 0; i < count; i++)
         dlatent[i] += dweight[i] * gain * tanh_slope(slope * (latent[i] - threshold));
 }
 
-static void ede_backward(const sn_quant_options *options, const float *latent, size_t count,
-                         const sn_region *region, double progress, const float *dweight,
-                         float *dlatent) {
+static void ede_backward(const sn_quant_options *options, const sn_real *latent, size_t count,
+                         const sn_region *region, double progress, const sn_real *dweight,
+                         sn_real *dlatent) {
     ede_backward_in_units(options, latent, count, region, progress, 1, dweight, dlatent);
 }
 
@@ -100,7 +104,7 @@ const sn_estimator sn_estimator_ede = {.name = "ede",
                                        .peak = ede_peak};
 
 /* Standard deviation with divisor count - 1; 1 for a region that does not vary. */
-static double deviation(const float *values, size_t count) {
+static double deviation(const sn_real *values, size_t count) {
     double mean = 0, squares = 0;
 #pragma omp simd reduction(+ : mean)
     for (size_t i = 0; i < count; i++)
@@ -114,9 +118,9 @@ static double deviation(const float *values, size_t count) {
 
 /* Latent weights are small (sigma about 0.06 in a ResNet), where tanh is still linear: measured in
  * units of the region's deviation, t sharpens the step as it does in IR-Net. */
-static void ede_standardized_backward(const sn_quant_options *options, const float *latent,
+static void ede_standardized_backward(const sn_quant_options *options, const sn_real *latent,
                                       size_t count, const sn_region *region, double progress,
-                                      const float *dweight, float *dlatent) {
+                                      const sn_real *dweight, sn_real *dlatent) {
     ede_backward_in_units(options, latent, count, region, progress, deviation(latent, count),
                           dweight, dlatent);
 }

@@ -3,8 +3,8 @@
 #include "base/option.h"
 #include "quant/tables.h"
 
-#include <math.h>
 #include <string.h>
+#include <tgmath.h>
 
 static const sn_quantizer *const quantizers[] = {
 #define SN_QUANTIZER(name) &sn_quantizer_##name,
@@ -128,38 +128,38 @@ sn_status sn_quant_resolve(sn_quant_options *options, sn_error *error) {
     return SN_OK;
 }
 
-float sn_region_sign(size_t index, size_t count, double positive_fraction) {
+sn_real sn_region_sign(size_t index, size_t count, double positive_fraction) {
     return (double)index < floor(positive_fraction * (double)count + 0.5) ? 1 : -1;
 }
 
-void sn_region_learn_sign(double shown, float *sign, float *evidence) {
+void sn_region_learn_sign(double shown, sn_real *sign, sn_real *evidence) {
     const double memory = 0.99, enough = 0.1;
     const double now = memory * (double)*evidence + (1 - memory) * shown;
     const bool turns = now > enough;
-    *evidence = (float)(turns ? -now : now);
+    *evidence = (sn_real)(turns ? -now : now);
     *sign = turns ? -*sign : *sign;
 }
 
 void sn_region_set_scale(const sn_quant_options *options, sn_region *region) {
     if (options->scale_rule == SN_SCALE_FILTER_MEAN)
-        region->scale = region->levels > 0 ? (float)(region->magnitude / region->levels) : 0;
+        region->scale = region->levels > 0 ? (sn_real)(region->magnitude / region->levels) : 0;
     else
         region->scale = 1;
 }
 
-double sn_sum_of_magnitudes(const float *values, size_t count) {
+double sn_sum_of_magnitudes(const sn_real *values, size_t count) {
     double total = 0;
 #pragma omp simd reduction(+ : total)
     for (size_t i = 0; i < count; i++)
-        total += (double)fabsf(values[i]);
+        total += (double)fabs(values[i]);
     return total;
 }
 
-float sn_largest_magnitude(const float *latent, size_t count) {
-    float largest = 0;
+sn_real sn_largest_magnitude(const sn_real *latent, size_t count) {
+    sn_real largest = 0;
 #pragma omp simd reduction(max : largest)
     for (size_t i = 0; i < count; i++)
-        largest = fabsf(latent[i]) > largest ? fabsf(latent[i]) : largest;
+        largest = fabs(latent[i]) > largest ? fabs(latent[i]) : largest;
     return largest;
 }
 

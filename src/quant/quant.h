@@ -10,6 +10,7 @@
 #ifndef SN_QUANT_QUANT_H
 #define SN_QUANT_QUANT_H
 
+#include "base/real.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -57,10 +58,10 @@ typedef struct sn_quant_options {
 
 /* What a quantizer found out about a region. */
 typedef struct sn_region {
-    float sign;       /* +1 or -1; set by the caller */
-    float scale;      /* alpha */
-    float threshold;  /* where the quantizer steps: the centre c of EDE; of two steps the upper */
-    size_t effectual; /* weights whose mask is 1: all that make a difference to a sum */
+    sn_real sign;      /* +1 or -1; set by the caller */
+    sn_real scale;     /* alpha */
+    sn_real threshold; /* where the quantizer steps: the centre c of EDE; of two steps the upper */
+    size_t effectual;  /* weights whose mask is 1: all that make a difference to a sum */
     /* alpha = magnitude / levels makes Wq / alpha as large as W on the mean: usually the sum and
      * the number of the effectual |W|. */
     double magnitude, levels;
@@ -99,13 +100,13 @@ typedef struct sn_quantizer {
     /* From latent[count] and region->sign: weight[count] = Wq, mask[count] = 0 or 1 (either may be
      * NULL), and the rest of *region. The scale is 1 where the rule is neither filter-mean nor one:
      * whoever knows the layer multiplies. NULL for full precision. */
-    void (*quantize)(const sn_quant_options *options, const float *latent, size_t count,
-                     sn_region *region, float *weight, uint8_t *mask);
+    void (*quantize)(const sn_quant_options *options, const sn_real *latent, size_t count,
+                     sn_region *region, sn_real *weight, uint8_t *mask);
     /* Evidence in [-1, 1] that the other sign would suit latent[count] better: with c the cosine of
      * the angle between W and Wq and c' that with the other sign, (c'^2 - c^2) / (c'^2 + c^2), 0
      * where both are 0. NULL for quantizers whose regions have no sign. */
-    double (*sign_evidence)(const sn_quant_options *options, const float *latent, size_t count,
-                            float sign);
+    double (*sign_evidence)(const sn_quant_options *options, const sn_real *latent, size_t count,
+                            sn_real sign);
 } sn_quantizer;
 
 typedef struct sn_estimator {
@@ -115,9 +116,9 @@ typedef struct sn_estimator {
     unsigned steps;        /* bits sn_steps: the quantizers it is made for */
     /* dlatent[i] += dweight[i] * surrogate derivative at latent[i]; progress is the share of the
      * training that lies behind, in [0, 1). NULL for auto: the quantizer's own. */
-    void (*backward)(const sn_quant_options *options, const float *latent, size_t count,
-                     const sn_region *region, double progress, const float *dweight,
-                     float *dlatent);
+    void (*backward)(const sn_quant_options *options, const sn_real *latent, size_t count,
+                     const sn_region *region, double progress, const sn_real *dweight,
+                     sn_real *dlatent);
     /* The largest |surrogate derivative| anywhere: what lies below it is suppressed gradient. */
     double (*peak)(const sn_quant_options *options, const sn_region *region, double progress);
 } sn_estimator;
@@ -138,17 +139,17 @@ const char *sn_center_name(int index);
 sn_status sn_quant_resolve(sn_quant_options *options, sn_error *error);
 
 /* The sign of region `index` of `count`: +1 for the first round(positive_fraction * count). */
-float sn_region_sign(size_t index, size_t count, double positive_fraction);
+sn_real sn_region_sign(size_t index, size_t count, double positive_fraction);
 
 /* Moves a region's evidence, a moving average of the quantizer's sign_evidence, by what a step has
  * shown, and turns the sign and with it the evidence when that is above a bound. */
-void sn_region_learn_sign(double shown, float *sign, float *evidence);
+void sn_region_learn_sign(double shown, sn_real *sign, sn_real *evidence);
 
 /* Temperature t = t_min (t_max / t_min)^progress and gain k = max(1 / t, 1) of EDE (IR-Net, arXiv
  * 1909.10788, equation 10). */
 void sn_ede_schedule(double t_min, double t_max, double progress, double *t, double *k);
 
 /* Sum of |value|. */
-double sn_sum_of_magnitudes(const float *values, size_t count);
+double sn_sum_of_magnitudes(const sn_real *values, size_t count);
 
 #endif

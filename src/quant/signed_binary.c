@@ -3,18 +3,18 @@
  *     Wq = alpha sign m              or, centred, alpha sign (m - mean of m) */
 #include "quant/tables.h"
 
-#include <math.h>
+#include <tgmath.h>
 
 /* Everything but the weights themselves. */
-static void measure(const sn_quant_options *options, const float *latent, size_t count,
+static void measure(const sn_quant_options *options, const sn_real *latent, size_t count,
                     sn_region *region) {
-    const float delta = (float)options->delta_ratio * sn_largest_magnitude(latent, count);
-    const float sign = region->sign;
+    const sn_real delta = (sn_real)options->delta_ratio * sn_largest_magnitude(latent, count);
+    const sn_real sign = region->sign;
     double total = 0;
     int effectual = 0; /* the width of a float, so that a vector holds as many; counts are ints */
 #pragma omp simd reduction(+ : total, effectual)
     for (size_t i = 0; i < count; i++) {
-        total += sign * latent[i] >= delta ? (double)fabsf(latent[i]) : 0;
+        total += sign * latent[i] >= delta ? (double)fabs(latent[i]) : 0;
         effectual += sign * latent[i] >= delta ? 1 : 0;
     }
     region->effectual = (size_t)effectual;
@@ -24,12 +24,12 @@ static void measure(const sn_quant_options *options, const float *latent, size_t
     sn_region_set_scale(options, region);
 }
 
-static void quantize(const sn_quant_options *options, const float *latent, size_t count,
-                     bool centered, sn_region *region, float *weight, uint8_t *mask) {
+static void quantize(const sn_quant_options *options, const sn_real *latent, size_t count,
+                     bool centered, sn_region *region, sn_real *weight, uint8_t *mask) {
     measure(options, latent, count, region);
-    const float delta = region->sign * region->threshold;
-    const float density = centered ? (float)region->effectual / (float)count : 0;
-    const float scale = region->scale * region->sign, sign = region->sign;
+    const sn_real delta = region->sign * region->threshold;
+    const sn_real density = centered ? (sn_real)region->effectual / (sn_real)count : 0;
+    const sn_real scale = region->scale * region->sign, sign = region->sign;
 #pragma omp simd
     for (size_t i = 0; i < (weight ? count : 0); i++)
         weight[i] = scale * ((sign * latent[i] >= delta ? 1.0F : 0.0F) - density);
@@ -37,13 +37,13 @@ static void quantize(const sn_quant_options *options, const float *latent, size_
         mask[i] = sign * latent[i] >= delta;
 }
 
-static void quantize_plain(const sn_quant_options *options, const float *latent, size_t count,
-                           sn_region *region, float *weight, uint8_t *mask) {
+static void quantize_plain(const sn_quant_options *options, const sn_real *latent, size_t count,
+                           sn_region *region, sn_real *weight, uint8_t *mask) {
     quantize(options, latent, count, false, region, weight, mask);
 }
 
-static void quantize_centered(const sn_quant_options *options, const float *latent, size_t count,
-                              sn_region *region, float *weight, uint8_t *mask) {
+static void quantize_centered(const sn_quant_options *options, const sn_real *latent, size_t count,
+                              sn_region *region, sn_real *weight, uint8_t *mask) {
     quantize(options, latent, count, true, region, weight, mask);
 }
 
@@ -56,15 +56,15 @@ static double square_cosine(double magnitude, double effectual, double mean, dou
     return square > 0 ? product * product / square : 0;
 }
 
-static double evidence(const sn_quant_options *options, const float *latent, size_t count,
-                       bool centered, float sign) {
-    const float delta = (float)options->delta_ratio * sn_largest_magnitude(latent, count);
+static double evidence(const sn_quant_options *options, const sn_real *latent, size_t count,
+                       bool centered, sn_real sign) {
+    const sn_real delta = (sn_real)options->delta_ratio * sn_largest_magnitude(latent, count);
     double magnitude[2] = {0, 0}, total = 0; /* of the sign, of the other */
     size_t effectual[2] = {0, 0};
     for (size_t i = 0; i < count; i++) {
-        const float with = sign * latent[i];
-        magnitude[0] += with >= delta ? (double)fabsf(with) : 0;
-        magnitude[1] += -with >= delta ? (double)fabsf(with) : 0;
+        const sn_real with = sign * latent[i];
+        magnitude[0] += with >= delta ? (double)fabs(with) : 0;
+        magnitude[1] += -with >= delta ? (double)fabs(with) : 0;
         effectual[0] += with >= delta;
         effectual[1] += -with >= delta;
         total += (double)with;
@@ -79,13 +79,13 @@ static double evidence(const sn_quant_options *options, const float *latent, siz
     return both > 0 ? (square[1] - square[0]) / both : 0;
 }
 
-static double evidence_plain(const sn_quant_options *options, const float *latent, size_t count,
-                             float sign) {
+static double evidence_plain(const sn_quant_options *options, const sn_real *latent, size_t count,
+                             sn_real sign) {
     return evidence(options, latent, count, false, sign);
 }
 
-static double evidence_centered(const sn_quant_options *options, const float *latent, size_t count,
-                                float sign) {
+static double evidence_centered(const sn_quant_options *options, const sn_real *latent,
+                                size_t count, sn_real sign) {
     return evidence(options, latent, count, true, sign);
 }
 

@@ -4,6 +4,8 @@
 
 #include "quant/quant.h"
 
+#include <tgmath.h>
+
 #define SN_QUANTIZER(name) extern const sn_quantizer sn_quantizer_##name;
 #include "quant/quantizers.def"
 #undef SN_QUANTIZER
@@ -18,26 +20,34 @@ extern const sn_estimator sn_estimator_ste;
 void sn_region_set_scale(const sn_quant_options *options, sn_region *region);
 
 /* The largest |W|. */
-float sn_largest_magnitude(const float *latent, size_t count);
+sn_real sn_largest_magnitude(const sn_real *latent, size_t count);
 
 /* Wq = alpha sign(W) [ |W| > threshold ]. */
-void sn_ternary_write(const float *latent, size_t count, const sn_region *region, float *weight,
+void sn_ternary_write(const sn_real *latent, size_t count, const sn_region *region, sn_real *weight,
                       uint8_t *mask);
 
 /* All weights are effectual. */
 void sn_full_mask(uint8_t *mask, size_t count);
 
 /* omega / (2 pi), omega = 20 being the frequency of BiPer's square wave. */
-#define SN_BIPER_TURNS 3.18309886F
+#define SN_BIPER_TURNS ((sn_real)3.18309886183790672)
 
 /* How far `turns` is from the nearest whole number: in [-1/2, 1/2]. */
-static inline float sn_turns_beyond(float turns) {
-    const float shift = 12582912; /* 1.5 2^23: adding it rounds to a whole number */
+static inline sn_real sn_turns_beyond(sn_real turns) {
+#ifdef SN_REAL_DOUBLE
+    const sn_real shift = 6755399441055744; /* 1.5 2^52: adding it rounds to a whole number */
+#else
+    const sn_real shift = 12582912; /* 1.5 2^23: adding it rounds to a whole number */
+#endif
     return turns - ((turns + shift) - shift);
 }
 
-/* sin(2 pi turns) for |turns| <= 1/4 by its series, to 1e-7; a loop over it becomes vectors. */
-static inline float sn_sine_of_quarter(float turns) {
+/* sin(2 pi turns) for |turns| <= 1/4; in float by its series, to 1e-7: a loop over it becomes
+ * vectors. */
+static inline sn_real sn_sine_of_quarter(sn_real turns) {
+#ifdef SN_REAL_DOUBLE
+    return sin(6.28318530717958648 * turns);
+#else
     const float x = 6.28318531F * turns, y = x * x;
     float sum = -1.0F / 39916800;
     sum = sum * y + 1.0F / 362880;
@@ -45,6 +55,7 @@ static inline float sn_sine_of_quarter(float turns) {
     sum = sum * y + 1.0F / 120;
     sum = sum * y - 1.0F / 6;
     return x + x * y * sum;
+#endif
 }
 
 #endif

@@ -3,29 +3,29 @@
  *     Wq = alpha sign(W) m */
 #include "quant/tables.h"
 
-#include <math.h>
+#include <tgmath.h>
 
-void sn_ternary_write(const float *latent, size_t count, const sn_region *region, float *weight,
+void sn_ternary_write(const sn_real *latent, size_t count, const sn_region *region, sn_real *weight,
                       uint8_t *mask) {
-    const float delta = region->threshold, scale = region->scale;
+    const sn_real delta = region->threshold, scale = region->scale;
 #pragma omp simd
     for (size_t i = 0; i < (weight ? count : 0); i++)
         weight[i] =
             scale * ((latent[i] > delta ? 1.0F : 0.0F) - (latent[i] < -delta ? 1.0F : 0.0F));
     for (size_t i = 0; i < (mask ? count : 0); i++)
-        mask[i] = fabsf(latent[i]) > delta;
+        mask[i] = fabs(latent[i]) > delta;
 }
 
-static void quantize(const sn_quant_options *options, const float *latent, size_t count,
-                     sn_region *region, float *weight, uint8_t *mask) {
+static void quantize(const sn_quant_options *options, const sn_real *latent, size_t count,
+                     sn_region *region, sn_real *weight, uint8_t *mask) {
     const double mean = sn_sum_of_magnitudes(latent, count) / (double)count;
-    const float delta = (float)(options->delta_ratio * mean);
+    const sn_real delta = (sn_real)(options->delta_ratio * mean);
     double total = 0;
     int effectual = 0; /* the width of a float, so that a vector holds as many */
 #pragma omp simd reduction(+ : total, effectual)
     for (size_t i = 0; i < count; i++) {
-        total += fabsf(latent[i]) > delta ? (double)fabsf(latent[i]) : 0;
-        effectual += fabsf(latent[i]) > delta ? 1 : 0;
+        total += fabs(latent[i]) > delta ? (double)fabs(latent[i]) : 0;
+        effectual += fabs(latent[i]) > delta ? 1 : 0;
     }
     region->effectual = (size_t)effectual;
     region->threshold = delta;

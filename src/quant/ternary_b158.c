@@ -5,40 +5,49 @@
  * all other quantizers. "BitNet b1.58 Reloaded" (arXiv 2407.09527) puts the median for the mean. */
 #include "quant/tables.h"
 
-#include <math.h>
 #include <string.h>
+#include <tgmath.h>
+
+#ifdef SN_REAL_DOUBLE
+typedef uint64_t real_bits;
+#else
+typedef uint32_t real_bits;
+#endif
+_Static_assert(sizeof(real_bits) == sizeof(sn_real), "the bits of a number");
 
 /* How many |W| are at most `limit`. */
-static size_t count_up_to(const float *latent, size_t count, float limit) {
+static size_t count_up_to(const sn_real *latent, size_t count, sn_real limit) {
     int found = 0;
 #pragma omp simd reduction(+ : found)
     for (size_t i = 0; i < count; i++)
-        found += fabsf(latent[i]) <= limit ? 1 : 0;
+        found += fabs(latent[i]) <= limit ? 1 : 0;
     return (size_t)found;
 }
 
 /* The least |W| that at least half of them do not exceed: of two in the middle the lower one.
- * Floats that are not negative have the order of their bits, so halving the range of bits finds it
+ * Numbers that are not negative have the order of their bits, so halving the range of bits finds it
  * without a copy. */
-static float median_magnitude(const float *latent, size_t count) {
-    uint32_t low = 0, high = 0x7f800000; /* 0 and infinity */
+static sn_real median_magnitude(const sn_real *latent, size_t count) {
+    const sn_real infinity = (sn_real)INFINITY;
+    real_bits low = 0, high;
+    memcpy(&high, &infinity, sizeof high);
     while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-        float limit;
+        const real_bits middle = low + (high - low) / 2;
+        sn_real limit;
         memcpy(&limit, &middle, sizeof limit);
         if (count_up_to(latent, count, limit) >= (count + 1) / 2)
             high = middle;
         else
             low = middle + 1;
     }
-    float median;
+    sn_real median;
     memcpy(&median, &low, sizeof median);
     return median;
 }
 
-static void quantize(const sn_quant_options *options, const float *latent, size_t count,
-                     double gamma, sn_region *region, float *weight, uint8_t *mask) {
-    region->threshold = (float)(options->delta_ratio * gamma);
+static void quantize(const sn_quant_options *options, const sn_real *latent, size_t count,
+                     double gamma, sn_region *region, sn_real *weight, uint8_t *mask) {
+    region->threshold = (sn_real)(options->delta_ratio * gamma);
     region->effectual = count - count_up_to(latent, count, region->threshold);
     region->magnitude = gamma * (double)count;
     region->levels = (double)count;
@@ -46,14 +55,14 @@ static void quantize(const sn_quant_options *options, const float *latent, size_
     sn_ternary_write(latent, count, region, weight, mask);
 }
 
-static void quantize_mean(const sn_quant_options *options, const float *latent, size_t count,
-                          sn_region *region, float *weight, uint8_t *mask) {
+static void quantize_mean(const sn_quant_options *options, const sn_real *latent, size_t count,
+                          sn_region *region, sn_real *weight, uint8_t *mask) {
     const double mean = sn_sum_of_magnitudes(latent, count) / (double)count;
     quantize(options, latent, count, mean, region, weight, mask);
 }
 
-static void quantize_median(const sn_quant_options *options, const float *latent, size_t count,
-                            sn_region *region, float *weight, uint8_t *mask) {
+static void quantize_median(const sn_quant_options *options, const sn_real *latent, size_t count,
+                            sn_region *region, sn_real *weight, uint8_t *mask) {
     quantize(options, latent, count, (double)median_magnitude(latent, count), region, weight, mask);
 }
 

@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 
-#include <math.h>
+#include <tgmath.h>
 #include <stdlib.h>
 
 enum { MAX_SLOTS = 2 };
@@ -117,7 +117,7 @@ static void step_adam(const sn_optimizer *optimizer, const segment *s, double le
         const sn_real g = clip * gradient[i] + decay * w[i];
         m[i] = beta1 * m[i] + (1 - beta1) * g;
         v[i] = beta2 * v[i] + (1 - beta2) * g * g;
-        w[i] = w[i] * shrink - rate * m[i] / (sqrtf(v[i]) * correction + epsilon);
+        w[i] = w[i] * shrink - rate * m[i] / (sqrt(v[i]) * correction + epsilon);
     }
 }
 

@@ -9,13 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Rounding to the nearest number is wrong by this at most, relatively. */
 #ifdef SN_REAL_DOUBLE
-#define ROUNDING (32 * DBL_EPSILON)
+#define ROUNDING (DBL_EPSILON / 2)
 enum { HAS_BF16 = 0 };
 #else
-#define ROUNDING (32 * (double)FLT_EPSILON)
+#define ROUNDING ((double)FLT_EPSILON / 2)
 enum { HAS_BF16 = 1 };
 #endif
+static const double bf16_rounding = 1.0 / 256;
 
 /* A block with a canary behind it, filled with what is not a number. */
 enum { CANARY = 128 };
@@ -62,12 +64,16 @@ static double rounded_to_bf16(double value) {
     return ldexp(nearbyint(ldexp(fraction, 8)), exponent - 8);
 }
 
-static array random_array(size_t n, size_t c, size_t pixels, bool bf16, uint64_t *state) {
+/* Integers from -4 to 4, or fractions from -1 to 1 that are exact in the number type. */
+static array random_array(size_t n, size_t c, size_t pixels, bool bf16, bool exact,
+                          uint64_t *state) {
     array a = new_array(n, c, pixels);
     for (size_t i = 0; i < array_count(&a); i++) {
         *state = *state * 6364136223846793005u + 1442695040888963407u;
         const double value = (double)(float)((double)(*state >> 40) / (1 << 23) - 1);
-        a.value[i] = bf16 ? rounded_to_bf16(value) : value;
+        a.value[i] = exact  ? (double)(*state >> 40) - floor((double)(*state >> 40) / 9) * 9 - 4
+                     : bf16 ? rounded_to_bf16(value)
+                            : value;
     }
     return a;
 }
@@ -138,31 +144,34 @@ static double largest(const array *a) {
     return most;
 }
 
-static void check_value(double value, double wanted, double bound, bool bf16) {
-    const double tolerance = ROUNDING * bound + (bf16 ? fabs(wanted) / 256 : 0);
+/* What one number may deviate by: 0 where all sums are exact. */
+static void check_value(double value, double exact, double bound, bool bf16) {
+    const double wanted = bf16 && bound == 0 ? rounded_to_bf16(exact) : exact;
+    const double tolerance =
+        bound + (bf16 && bound > 0 ? bf16_rounding * (fabs(wanted) + bound) : 0);
     /* An assertion that holds is not free, and there are millions. */
     if (!(fabs(value - wanted) <= tolerance))
         ck_abort_msg("%.9g, not %.9g (within %.3g)", value, wanted, tolerance);
 }
 
-/* `scale` bounds the sums of absolute values behind the numbers. */
+/* `bound` is on the error of the sums. */
 static void check_packed(memory m, const sn_lane_layout *layout, const array *wanted,
-                         double scale) {
+                         double bound) {
     for (size_t n = 0; n < wanted->n; n++)
         for (size_t c = 0; c < layout->groups * SN_LANES; c++)
             for (size_t p = 0; p < wanted->pixels; p++) {
                 const double value = get(m, layout, element_at(layout, n, c, p));
                 if (c < wanted->c)
                     check_value(value, wanted->value[(n * wanted->c + c) * wanted->pixels + p],
-                                scale, layout->bf16);
+                                bound, layout->bf16);
                 else if (value != 0)
                     ck_abort_msg("%.9g in padding channel %zu", value, c);
             }
 }
 
-static void check_plain(memory m, const array *wanted, double scale) {
+static void check_plain(memory m, const array *wanted, double bound) {
     for (size_t i = 0; i < array_count(wanted); i++)
-        check_value((double)((const sn_real *)(const void *)m.bytes)[i], wanted->value[i], scale,
+        check_value((double)((const sn_real *)(const void *)m.bytes)[i], wanted->value[i], bound,
                     false);
 }
 
@@ -203,7 +212,7 @@ typedef struct trial {
     const lane_case *c;
     naive a;
     memory x, dy, weight, u_forward, u_backward, workspace;
-    double scale_y, scale_x, scale_weight;
+    double bound_y, bound_x, bound_weight; /* on errors */
 } trial;
 
 static const unsigned char *image_of(memory m, const sn_lane_layout *layout, size_t n) {
@@ -220,7 +229,7 @@ static void try_forward(const trial *t) {
     const sn_real *u = (const void *)t->u_forward.bytes;
     spoil_workspace(t);
     t->engine->forward(c, c->images, t->x.bytes, u, y.bytes, t->workspace.bytes);
-    check_packed(y, &c->y, &t->a.y, t->scale_y);
+    check_packed(y, &c->y, &t->a.y, t->bound_y);
     for (size_t n = 0; n < c->images; n++) {
         spoil_workspace(t);
         t->engine->forward(c, 1, image_of(t->x, &c->x, n), u,
@@ -241,7 +250,7 @@ static void try_backward_data(const trial *t, const array *old, bool add) {
     array wanted = new_array(old->n, old->c, old->pixels);
     for (size_t i = 0; i < array_count(old); i++)
         wanted.value[i] = t->a.dx.value[i] - (add ? 0 : old->value[i]);
-    check_packed(dx, &c->x, &wanted, t->scale_x);
+    check_packed(dx, &c->x, &wanted, t->bound_x);
     for (size_t n = 0; n < c->images; n++) {
         spoil_workspace(t);
         t->engine->backward_data(c, 1, image_of(t->dy, &c->y, n), u,
@@ -286,11 +295,11 @@ static void try_backward_weights(const trial *t, const array *old) {
     const sn_real *const sums[] = {(void *)du[0].bytes, (void *)du[2].bytes, (void *)du[3].bytes};
     memory dweight = plain(old);
     finish(t, sums, 1, dweight, true);
-    check_plain(dweight, &t->a.dweight, t->scale_weight);
+    check_plain(dweight, &t->a.dweight, t->bound_weight);
     for (size_t i = 0; i < array_count(old); i++)
         t->a.dweight.value[i] -= old->value[i];
     finish(t, sums + 1, 2, dweight, false);
-    check_plain(dweight, &t->a.dweight, t->scale_weight);
+    check_plain(dweight, &t->a.dweight, t->bound_weight);
     give(dweight);
     for (size_t i = 0; i < 4; i++)
         give(du[i]);
@@ -309,16 +318,23 @@ static array copy_of(const array *a) {
     return copy;
 }
 
+/* Of a sum that is added to what is at most `old`. Higham, Accuracy and Stability of Numerical
+ * Algorithms, lemma 3.1: k roundings make a term wrong by k u / (1 - k u) at most, relatively. */
+static double bound_of(const lane_case *c, lane_error error, double product, double old) {
+    const double share = (error.roundings + 1) * ROUNDING;
+    return c->exact ? 0 : share / (1 - share) * (error.terms * product + old);
+}
+
 static void run_trial(trial *t) {
     const lane_case *c = t->c;
     naive *a = &t->a;
     const array old_dx = copy_of(&a->dx), old_dweight = copy_of(&a->dweight);
     naive_convolution(c, a);
-    const double taps = (double)(c->rows * c->columns), dy = largest(&a->dy);
-    /* Sums of 16 times as many random numbers are about 4 times as large. */
-    t->scale_y = sqrt(taps * (double)c->channels) * largest(&a->x) * largest(&a->weight) * 4;
-    t->scale_x = sqrt(taps * (double)c->filters) * dy * largest(&a->weight) * 4;
-    t->scale_weight = sqrt((double)(c->images * a->y.pixels)) * dy * largest(&a->x) * 4;
+    const double x = largest(&a->x), weight = largest(&a->weight), dy = largest(&a->dy);
+    t->bound_y = bound_of(c, t->engine->forward_error(c), x * weight, 0);
+    t->bound_x = bound_of(c, t->engine->backward_data_error(c), dy * weight, largest(&old_dx));
+    t->bound_weight =
+        bound_of(c, t->engine->backward_weights_error(c), dy * x, largest(&old_dweight));
     arrange_weights(t);
     try_forward(t);
     if (!c->plain) {
@@ -340,12 +356,13 @@ void lane_trial(const lane_engine *engine, lane_case c) {
         c.x = (sn_lane_layout){.image_stride = c.channels * pixels};
     uint64_t state = c.channels * 1000 + c.filters;
     trial t = {.engine = engine, .c = &c};
-    t.a = (naive){.x = random_array(c.images, c.channels, pixels, c.x_bf16, &state),
-                  .weight = random_array(c.filters, c.channels, c.rows * c.columns, false, &state),
-                  .y = new_array(c.images, c.filters, outputs),
-                  .dx = random_array(c.images, c.channels, pixels, c.x_bf16, &state),
-                  .dweight = random_array(c.filters, c.channels, c.rows * c.columns, false, &state),
-                  .dy = random_array(c.images, c.filters, outputs, c.y_bf16, &state)};
+    t.a = (naive){
+        .x = random_array(c.images, c.channels, pixels, c.x_bf16, c.exact, &state),
+        .weight = random_array(c.filters, c.channels, c.rows * c.columns, false, c.exact, &state),
+        .y = new_array(c.images, c.filters, outputs),
+        .dx = random_array(c.images, c.channels, pixels, c.x_bf16, c.exact, &state),
+        .dweight = random_array(c.filters, c.channels, c.rows * c.columns, false, c.exact, &state),
+        .dy = random_array(c.images, c.filters, outputs, c.y_bf16, c.exact, &state)};
     t.x = c.plain ? plain(&t.a.x) : packed(&t.a.x, &c.x);
     t.dy = packed(&t.a.dy, &c.y);
     t.weight = plain(&t.a.weight);
@@ -368,6 +385,10 @@ void lane_trial_everywhere(const lane_engine *engine, lane_case c) {
         c.y_bf16 = i & 4;
         if ((i & 6 && !HAS_BF16) || (c.x_bf16 && c.plain))
             continue;
+        c.exact = true;
         lane_trial(engine, c);
+        c.exact = false;
+        if (!c.interleaved)
+            lane_trial(engine, c);
     }
 }

@@ -75,9 +75,29 @@ static void finish(const lane_case *c, const sn_real *const *du, size_t count, s
     sn_windows_finish_weights(&w, du, count, first, last, dweight, add);
 }
 
-static const lane_engine engine = {forward_count,    backward_count, workspace, weight_items,
-                                   finish_items,     weights,        forward,   backward_data,
-                                   backward_weights, finish};
+/* The terms of the definition, each rounded in its product and in every addition. */
+static lane_error of_terms(size_t terms) {
+    return (lane_error){(double)terms, (double)terms};
+}
+
+static lane_error forward_error(const lane_case *c) {
+    return of_terms(c->channels * c->rows * c->columns);
+}
+
+static lane_error backward_data_error(const lane_case *c) {
+    return of_terms(c->filters * c->rows * c->columns);
+}
+
+/* Two sums at most are added up. */
+static lane_error backward_weights_error(const lane_case *c) {
+    return of_terms(c->images * c->out_height * c->out_width + 2);
+}
+
+static const lane_engine engine = {
+    forward_count,         backward_count, workspace,     weight_items,
+    finish_items,          weights,        forward,       backward_data,
+    backward_weights,      finish,         forward_error, backward_data_error,
+    backward_weights_error};
 
 static lane_case case_of(size_t images, size_t channels, size_t filters, size_t height,
                          size_t width, size_t window, size_t stride) {

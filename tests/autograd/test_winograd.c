@@ -63,9 +63,36 @@ static void finish(const lane_case *c, const sn_real *const *du, size_t count, s
     sn_winograd_finish_weights(&w, du, count, first, last, dweight, add);
 }
 
-static const lane_engine engine = {forward_count,    backward_count, workspace, weight_items,
-                                   finish_items,     weights,        forward,   backward_data,
-                                   backward_weights, finish};
+/* y = A^T [ G g G^T . B^T d B ] A for tiles of two by two (Lavin and Gray 2016, arXiv 1509.09308).
+ * The magnitudes behind an output are those of |A^T| [ |G| |g| |G^T| . |B^T| |d| |B| ] |A|: in one
+ * dimension the rows of |G| sum to 1, 3/2, 3/2, 1, those of |B^T| to 2, and |A^T| adds up three
+ * products, 2 + 3 + 3 = 8. So there are 64 a channel, where the definition has 9. A term is rounded
+ * in G twice in each dimension, in B^T once, in A^T twice, and once for each channel. */
+static lane_error of_channels(size_t channels) {
+    return (lane_error){(double)channels + 10, 64 * (double)channels};
+}
+
+static lane_error forward_error(const lane_case *c) {
+    return of_channels(c->channels);
+}
+
+static lane_error backward_data_error(const lane_case *c) {
+    return of_channels(c->filters);
+}
+
+/* dg = G^T [ B^T d B . A dy A^T ] G, summed over tiles. The rows of |A| sum to 1, 2, 2, 1; those of
+ * |G^T| are 1, 1/2, 1/2, 0 and the like: 2 + 2 + 2 = 6 in one dimension, 36 a tile. Roundings: B^T
+ * and A once in each dimension, G^T twice, one for each tile and each of two sums. */
+static lane_error backward_weights_error(const lane_case *c) {
+    const double tiles = (double)(c->images * ((c->height + 1) / 2) * ((c->width + 1) / 2));
+    return (lane_error){tiles + 10, 36 * tiles};
+}
+
+static const lane_engine engine = {
+    forward_count,         backward_count, workspace,     weight_items,
+    finish_items,          weights,        forward,       backward_data,
+    backward_weights,      finish,         forward_error, backward_data_error,
+    backward_weights_error};
 
 static lane_case case_of(size_t images, size_t channels, size_t filters, size_t height,
                          size_t width) {

@@ -1,4 +1,4 @@
-/* Ops: values and gradients to 1e-4. */
+/* Ops: values and gradients to 1e-4 in float, to 1e-12 in double. */
 #include "golden.h"
 
 #include "autograd/ops.h"
@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double tolerance = 1e-4;
+static const double tolerance = GOLDEN_TOLERANCE(1e-4);
+static const double loss_tolerance = GOLDEN_TOLERANCE(1e-5);
 
 /* ---- ops with up to three tensors in, y out, and a given dy ---- */
 
-typedef sn_status (*build_function)(const sn_h5 *h5, const char *group, sn_graph *graph,
+typedef sn_status (*build_function)(const golden_file *file, const char *group, sn_graph *graph,
                                     sn_tensor *const *in, sn_tensor **y, sn_error *error);
 
 typedef struct op_case {
@@ -22,17 +23,17 @@ typedef struct op_case {
     build_function build;
 } op_case;
 
-static sn_status build_conv2d(const sn_h5 *h5, const char *group, sn_graph *graph,
+static sn_status build_conv2d(const golden_file *file, const char *group, sn_graph *graph,
                               sn_tensor *const *in, sn_tensor **y, sn_error *error) {
-    const int stride = (int)golden_attribute(h5, group, "stride");
-    const int padding = (int)golden_attribute(h5, group, "padding");
+    const int stride = (int)golden_attribute(file, group, "stride");
+    const int padding = (int)golden_attribute(file, group, "padding");
     return sn_conv2d(graph, in[0], in[1], in[2], stride, padding, y, error);
 }
 
 #define SIMPLE(function, call)                                                                     \
-    static sn_status function(const sn_h5 *h5, const char *group, sn_graph *graph,                 \
+    static sn_status function(const golden_file *file, const char *group, sn_graph *graph,         \
                               sn_tensor *const *in, sn_tensor **y, sn_error *error) {              \
-        (void)h5;                                                                                  \
+        (void)file;                                                                                \
         (void)group;                                                                               \
         return call;                                                                               \
     }
@@ -71,73 +72,75 @@ static sn_graph *new_graph(sn_graph_mode mode, sn_parameters **parameters) {
     return graph;
 }
 
-static void check_value(const sn_h5 *h5, const char *group, const char *name,
+static void check_value(const golden_file *file, const char *group, const char *name,
                         const sn_tensor *tensor, bool gradient) {
     const size_t count = sn_shape_count(sn_tensor_shape(tensor));
-    float *values = malloc(count * sizeof *values);
+    sn_real *values = malloc(count * sizeof *values);
+    ck_assert_ptr_nonnull(values);
     if (gradient)
         sn_tensor_read_gradient(tensor, values);
     else
         sn_tensor_read(tensor, values, sn_tensor_shape(tensor)->size[0]);
-    golden_check_named(h5, group, name, values, count, tolerance);
+    golden_check_named(file, group, name, values, count, tolerance);
     free(values);
 }
 
 START_TEST(op_matches) {
     const op_case *c = &cases[_i];
-    sn_h5 h5 = golden_open();
+    golden_file file = golden_open();
     sn_parameters *parameters;
     sn_graph *graph = new_graph(SN_GRAPH_TRAIN, &parameters);
     golden_array arrays[3] = {0};
     sn_tensor *in[3] = {NULL}, *y;
     sn_error error = {0};
     for (int i = 0; c->inputs[i]; i++) {
-        arrays[i] = golden_read(&h5, c->group, c->inputs[i]);
+        arrays[i] = golden_read(&file, c->group, c->inputs[i]);
         ck_assert_int_eq(sn_graph_input(graph, arrays[i].shape, &in[i], NULL), SN_OK);
         sn_tensor_require_gradient(in[i]);
     }
-    ck_assert_msg(c->build(&h5, c->group, graph, in, &y, &error) == SN_OK, "%s", error.message);
+    ck_assert_msg(c->build(&file, c->group, graph, in, &y, &error) == SN_OK, "%s", error.message);
     ck_assert_int_eq(sn_graph_plan(graph, y, NULL), SN_OK);
     for (int i = 0; c->inputs[i]; i++)
-        sn_tensor_write(in[i], arrays[i].values, arrays[i].shape.size[0]);
+        sn_tensor_write(in[i], arrays[i].reals, arrays[i].shape.size[0]);
     sn_graph_forward(graph);
-    check_value(&h5, c->group, "y", y, false);
-    golden_array dy = golden_read_count(&h5, c->group, "dy", sn_shape_count(sn_tensor_shape(y)));
-    sn_graph_backward(graph, dy.values);
+    check_value(&file, c->group, "y", y, false);
+    golden_array dy = golden_read_count(&file, c->group, "dy", sn_shape_count(sn_tensor_shape(y)));
+    sn_graph_backward(graph, dy.reals);
     for (int i = 0; c->inputs[i]; i++) {
-        check_value(&h5, c->group, c->gradients[i], in[i], true);
-        free(arrays[i].values);
+        check_value(&file, c->group, c->gradients[i], in[i], true);
+        golden_free(&arrays[i]);
     }
-    free(dy.values);
+    golden_free(&dy);
     sn_graph_free(graph);
     sn_parameters_free(parameters);
-    sn_h5_close(&h5, NULL);
+    golden_close(&file);
 }
 END_TEST
 
 /* ---- batch-norm: parameters with state ---- */
 
-static sn_tensor *batch_norm_parameter(const sn_h5 *h5, sn_graph *graph, const char *name,
+static sn_tensor *batch_norm_parameter(const golden_file *file, sn_graph *graph, const char *name,
                                        sn_role role) {
     sn_tensor *tensor;
-    golden_array array = golden_read(h5, "batchnorm2d", name);
+    golden_array array = golden_read(file, "batchnorm2d", name);
     ck_assert_int_eq(sn_graph_parameter(graph, name, array.shape, role,
                                         (sn_init){SN_INIT_CONSTANT, 0}, &tensor, NULL),
                      SN_OK);
-    free(array.values);
+    golden_free(&array);
     return tensor;
 }
 
-static void fill_parameter(const sn_h5 *h5, const sn_parameters *parameters, const char *name) {
-    golden_array array = golden_read(h5, "batchnorm2d", name);
-    memcpy(sn_parameters_find(parameters, name)->value, array.values,
-           array.count * sizeof *array.values);
-    free(array.values);
+static void fill_parameter(const golden_file *file, const sn_parameters *parameters,
+                           const char *name) {
+    golden_array array = golden_read(file, "batchnorm2d", name);
+    memcpy(sn_parameters_find(parameters, name)->value, array.reals,
+           array.count * sizeof *array.reals);
+    golden_free(&array);
 }
 
-static void check_array(const sn_h5 *h5, const char *name, const sn_parameter *entry,
+static void check_array(const golden_file *file, const char *name, const sn_parameter *entry,
                         bool gradient) {
-    golden_check_named(h5, "batchnorm2d", name, gradient ? entry->gradient : entry->value,
+    golden_check_named(file, "batchnorm2d", name, gradient ? entry->gradient : entry->value,
                        entry->count, tolerance);
 }
 
@@ -147,40 +150,40 @@ static void run_batch_norm(sn_graph_mode mode) {
     static const sn_role roles[] = {SN_ROLE_NORM_SCALE, SN_ROLE_NORM_SHIFT, SN_ROLE_RUNNING_MEAN,
                                     SN_ROLE_RUNNING_VARIANCE};
     static const char group[] = "batchnorm2d";
-    sn_h5 h5 = golden_open();
+    golden_file file = golden_open();
     sn_parameters *parameters;
     sn_graph *graph = new_graph(mode, &parameters);
-    golden_array image = golden_read(&h5, group, "x");
-    golden_array dy = golden_read_count(&h5, group, "dy", image.count);
+    golden_array image = golden_read(&file, group, "x");
+    golden_array dy = golden_read_count(&file, group, "dy", image.count);
     sn_tensor *x, *y, *p[4];
     ck_assert_int_eq(sn_graph_input(graph, image.shape, &x, NULL), SN_OK);
     sn_tensor_require_gradient(x);
     for (int i = 0; i < 4; i++)
-        p[i] = batch_norm_parameter(&h5, graph, names[i], roles[i]);
+        p[i] = batch_norm_parameter(&file, graph, names[i], roles[i]);
     const sn_batch_norm_operands operands = {p[0], p[1], p[2], p[3], NULL, NULL};
-    const sn_batch_norm_attributes attributes = {golden_attribute(&h5, group, "momentum"),
-                                                 golden_attribute(&h5, group, "eps"),
+    const sn_batch_norm_attributes attributes = {golden_attribute(&file, group, "momentum"),
+                                                 golden_attribute(&file, group, "eps"),
                                                  SN_ACTIVATION_NONE};
     ck_assert_int_eq(sn_batch_norm(graph, x, &operands, &attributes, &y, NULL), SN_OK);
     ck_assert_int_eq(sn_graph_plan(graph, y, NULL), SN_OK);
     for (int i = 0; i < 4; i++)
-        fill_parameter(&h5, parameters, names[i]);
-    sn_tensor_write(x, image.values, image.shape.size[0]);
+        fill_parameter(&file, parameters, names[i]);
+    sn_tensor_write(x, image.reals, image.shape.size[0]);
     sn_graph_forward(graph);
-    check_value(&h5, group, mode == SN_GRAPH_TRAIN ? "y_train" : "y_eval", y, false);
+    check_value(&file, group, mode == SN_GRAPH_TRAIN ? "y_train" : "y_eval", y, false);
     if (mode == SN_GRAPH_TRAIN) {
-        sn_graph_backward(graph, dy.values);
-        check_value(&h5, group, "dx", x, true);
-        check_array(&h5, "dgamma", sn_parameters_find(parameters, names[0]), true);
-        check_array(&h5, "dbeta", sn_parameters_find(parameters, names[1]), true);
-        check_array(&h5, "running_mean_after", sn_parameters_find(parameters, names[2]), false);
-        check_array(&h5, "running_var_after", sn_parameters_find(parameters, names[3]), false);
+        sn_graph_backward(graph, dy.reals);
+        check_value(&file, group, "dx", x, true);
+        check_array(&file, "dgamma", sn_parameters_find(parameters, names[0]), true);
+        check_array(&file, "dbeta", sn_parameters_find(parameters, names[1]), true);
+        check_array(&file, "running_mean_after", sn_parameters_find(parameters, names[2]), false);
+        check_array(&file, "running_var_after", sn_parameters_find(parameters, names[3]), false);
     }
-    free(image.values);
-    free(dy.values);
+    golden_free(&image);
+    golden_free(&dy);
     sn_graph_free(graph);
     sn_parameters_free(parameters);
-    sn_h5_close(&h5, NULL);
+    golden_close(&file);
 }
 
 START_TEST(batch_norm_matches_in_training) {
@@ -196,11 +199,11 @@ END_TEST
 START_TEST(cross_entropy_matches) {
     static const char *const groups[] = {"cross_entropy", "cross_entropy_smooth"};
     const char *group = groups[_i];
-    sn_h5 h5 = golden_open();
+    golden_file file = golden_open();
     sn_parameters *parameters;
     sn_graph *graph = new_graph(SN_GRAPH_TRAIN, &parameters);
-    golden_array values = golden_read(&h5, group, "logits");
-    golden_array stored = golden_read(&h5, group, "labels");
+    golden_array values = golden_read(&file, group, "logits");
+    golden_array stored = golden_read(&file, group, "labels");
     int32_t labels[64];
     sn_tensor *logits, *label_tensor, *loss;
     ck_assert_uint_le(stored.count, 64);
@@ -210,34 +213,35 @@ START_TEST(cross_entropy_matches) {
     sn_tensor_require_gradient(logits);
     ck_assert_int_eq(sn_graph_labels(graph, stored.count, &label_tensor, NULL), SN_OK);
     ck_assert_int_eq(sn_cross_entropy(graph, logits, label_tensor,
-                                      golden_attribute(&h5, group, "label_smoothing"), &loss, NULL),
+                                      golden_attribute(&file, group, "label_smoothing"), &loss,
+                                      NULL),
                      SN_OK);
     ck_assert_int_eq(sn_graph_plan(graph, loss, NULL), SN_OK);
-    sn_tensor_write(logits, values.values, values.shape.size[0]);
+    sn_tensor_write(logits, values.reals, values.shape.size[0]);
     sn_tensor_write_labels(label_tensor, labels, stored.count);
     sn_graph_forward(graph);
-    float result;
+    sn_real result;
     sn_tensor_read(loss, &result, 1);
-    ck_assert_double_eq_tol((double)result, golden_attribute(&h5, group, "loss"), 1e-5);
+    ck_assert_double_eq_tol((double)result, golden_attribute(&file, group, "loss"), loss_tolerance);
     sn_graph_backward(graph, NULL);
-    check_value(&h5, group, "dlogits", logits, true);
-    free(values.values);
-    free(stored.values);
+    check_value(&file, group, "dlogits", logits, true);
+    golden_free(&values);
+    golden_free(&stored);
     sn_graph_free(graph);
     sn_parameters_free(parameters);
-    sn_h5_close(&h5, NULL);
+    golden_close(&file);
 }
 END_TEST
 
 START_TEST(distillation_matches) {
-    sn_h5 h5 = golden_open();
+    golden_file file = golden_open();
     sn_parameters *parameters;
     sn_graph *graph = new_graph(SN_GRAPH_TRAIN, &parameters);
-    golden_array values = golden_read(&h5, "distillation", "logits");
-    golden_array given = golden_read_count(&h5, "distillation", "teacher", values.count);
+    golden_array values = golden_read(&file, "distillation", "logits");
+    golden_array given = golden_read_count(&file, "distillation", "teacher", values.count);
     const size_t count = values.shape.size[0];
     const sn_cross_entropy_attributes attributes = {
-        .temperature = golden_attribute(&h5, "distillation", "temperature"), .teacher_weight = 1};
+        .temperature = golden_attribute(&file, "distillation", "temperature"), .teacher_weight = 1};
     const int32_t labels[64] = {0};
     sn_tensor *logits, *teacher, *label_tensor, *loss;
     ck_assert_uint_le(count, 64);
@@ -248,20 +252,21 @@ START_TEST(distillation_matches) {
     ck_assert_int_eq(
         sn_distillation(graph, logits, label_tensor, teacher, &attributes, &loss, NULL), SN_OK);
     ck_assert_int_eq(sn_graph_plan(graph, loss, NULL), SN_OK);
-    sn_tensor_write(logits, values.values, count);
-    sn_tensor_write(teacher, given.values, count);
+    sn_tensor_write(logits, values.reals, count);
+    sn_tensor_write(teacher, given.reals, count);
     sn_tensor_write_labels(label_tensor, labels, count);
     sn_graph_forward(graph);
-    float result;
+    sn_real result;
     sn_tensor_read(loss, &result, 1);
-    ck_assert_double_eq_tol((double)result, golden_attribute(&h5, "distillation", "loss"), 1e-5);
+    ck_assert_double_eq_tol((double)result, golden_attribute(&file, "distillation", "loss"),
+                            loss_tolerance);
     sn_graph_backward(graph, NULL);
-    check_value(&h5, "distillation", "dlogits", logits, true);
-    free(values.values);
-    free(given.values);
+    check_value(&file, "distillation", "dlogits", logits, true);
+    golden_free(&values);
+    golden_free(&given);
     sn_graph_free(graph);
     sn_parameters_free(parameters);
-    sn_h5_close(&h5, NULL);
+    golden_close(&file);
 }
 END_TEST
 
