@@ -58,11 +58,10 @@ enum sn_infer_activation {
 
 /* Of a record. */
 enum sn_infer_flag {
-    SN_INFER_FLAG_CENTERED = 1,     /* signed-binary weights */
-    SN_INFER_FLAG_RESIDUAL = 2,     /* a convolution adds input_b before its activation */
-    SN_INFER_FLAG_INPUT_SIGNED = 4, /* integers of the input go from -127 to 127, not 0 to 255 */
-    SN_INFER_FLAG_INPUT_CENTERED =
-        8, /* a convolution reads its input less the mean over channels */
+    SN_INFER_FLAG_CENTERED = 1,       /* signed-binary weights */
+    SN_INFER_FLAG_RESIDUAL = 2,       /* a convolution adds input_b before its activation */
+    SN_INFER_FLAG_INPUT_SIGNED = 4,   /* integers of the input go from -127 to 127, not 0 to 255 */
+    SN_INFER_FLAG_INPUT_CENTERED = 8, /* a convolution takes the mean over channels off its input */
     SN_INFER_FLAG_OUTPUT_SHIFTED = 16 /* a convolution adds a shift behind its activation */
 };
 

@@ -69,6 +69,9 @@ START_TEST(parameter_counts_are_the_published_ones) {
         {"resnet18", 224, 1000, 11689512},
         {"resnet34", 224, 1000, 21797672},
         {"resnet20", 32, 10, 272474},
+        /* and biases of convolutions, slopes, three shifts a block */
+        {"resnet20-plum", 32, 10, 272474 + 672 + 672 + (2 * 672 + 624)},
+        {"resnet18-plum", 224, 1000, 11689512 + 3840 + 3840 + (2 * 3840 + 3392)},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         network n;
@@ -127,6 +130,41 @@ START_TEST(names_are_torchvisions) {
         ck_assert_msg(sn_shape_equal(&entry->shape, &expected[i].shape), "%s", expected[i].name);
     }
     ck_assert_ptr_null(sn_parameters_find(n.parameters, "layer1.0.downsample.0.weight"));
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(names_of_plums_block) {
+    static const struct {
+        const char *name;
+        sn_shape shape;
+        sn_role role;
+    } expected[] = {
+        {"layer1.0.move1.bias", {1, {16}}, SN_ROLE_BIAS},
+        {"layer1.5.conv1.weight", {4, {16, 16, 3, 3}}, SN_ROLE_LATENT},
+        {"layer2.0.move1.bias", {1, {16}}, SN_ROLE_BIAS},
+        {"layer2.0.conv1.weight", {4, {32, 16, 3, 3}}, SN_ROLE_LATENT},
+        {"layer2.0.conv1.bias", {1, {32}}, SN_ROLE_BIAS},
+        {"layer2.0.bn1.weight", {1, {32}}, SN_ROLE_NORM_SCALE},
+        {"layer2.0.downsample.1.weight", {4, {32, 16, 1, 1}}, SN_ROLE_WEIGHT},
+        {"layer2.0.downsample.2.running_mean", {1, {32}}, SN_ROLE_RUNNING_MEAN},
+        {"layer2.0.move2.bias", {1, {32}}, SN_ROLE_BIAS},
+        {"layer2.0.act1.weight", {1, {32}}, SN_ROLE_SLOPE},
+        {"layer3.5.move3.bias", {1, {64}}, SN_ROLE_BIAS},
+    };
+    network n;
+    sn_model_options options = options_for("resnet20-plum", 32, 10);
+    options.quant.quantizer = sn_choice_find(sn_quantizer_name, "signed-binary");
+    ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        const sn_parameter *entry = sn_parameters_find(n.parameters, expected[i].name);
+        ck_assert_msg(entry != NULL, "no %s", expected[i].name);
+        ck_assert_msg(sn_shape_equal(&entry->shape, &expected[i].shape), "%s", expected[i].name);
+        ck_assert_msg(entry->role == expected[i].role, "%s", expected[i].name);
+    }
+    ck_assert_uint_eq(role_parameters(&n, SN_ROLE_LATENT), 267264);
+    ck_assert_ptr_null(sn_parameters_find(n.parameters, "layer1.0.downsample.1.weight"));
+    ck_assert_ptr_null(sn_parameters_find(n.parameters, "layer1.6.conv1.weight"));
     destroy(&n);
 }
 END_TEST
@@ -370,6 +408,7 @@ int main(void) {
     tcase_add_test(tcase, parameter_counts_are_the_published_ones);
     tcase_add_test(tcase, cifar_depths_differ_by_whole_blocks);
     tcase_add_test(tcase, names_are_torchvisions);
+    tcase_add_test(tcase, names_of_plums_block);
     tcase_add_test(tcase, small_images_get_the_small_stem);
     tcase_add_test(tcase, only_block_convolutions_are_quantized);
     tcase_add_test(tcase, the_last_rule_that_matches_decides);
