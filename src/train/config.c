@@ -37,7 +37,7 @@ static const sn_option options[] = {
     {"width", FIELD(width), REAL(0.01, 100, "1"), .group = "Network",
      .help = "multiplier for the number of filters"},
     {"activation", FIELD(activation), CHOICE(sn_activation_name, "relu"), .group = "Network",
-     .help = "non-linearity"},
+     .help = "non-linearity; with PLUM's block, which has its own, that of the stem"},
 
     {"quant", FIELD(quant.quantizer), CHOICE(sn_quantizer_name, "signed-binary"),
      .group = "Quantization", .help = "quantizer of the 3x3 convolutions in the blocks"},
