@@ -45,6 +45,10 @@ const char *sn_arch_name(int index) {
     return index >= 0 && index < ARCHS ? archs[index].name : NULL;
 }
 
+bool sn_arch_has_signed_inputs(int index) {
+    return sn_arch_name(index) && archs[index].block == BLOCK_PLUM;
+}
+
 const char *sn_arch_summary(int index) {
     return index >= 0 && index < ARCHS ? archs[index].summary : NULL;
 }
@@ -108,6 +112,7 @@ sn_status sn_model_build(const sn_model_options *options, sn_graph *graph, sn_te
                  options->arch);
     const arch *a = &archs[options->arch];
     sn_quant_options resolved = options->quant; /* also where nothing would be quantized */
+    resolved.signed_inputs = sn_arch_has_signed_inputs(options->arch);
     SN_TRY(sn_quant_resolve(&resolved, error));
     sn_layer_rules rules;
     SN_TRY(sn_layer_rules_parse(options->layer_rules, &resolved, &rules, error));

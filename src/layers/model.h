@@ -23,6 +23,9 @@ typedef struct sn_model_options {
 /* resnet20, ...; NULL past the last. */
 const char *sn_arch_name(int index);
 
+/* Whether what quantized convolutions read has both signs, see sn_quant_options. */
+bool sn_arch_has_signed_inputs(int index);
+
 /* What it is, in a line, and where it is from; NULL past the last. */
 const char *sn_arch_summary(int index);
 const char *sn_arch_reference(int index);

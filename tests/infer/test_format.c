@@ -516,7 +516,7 @@ START_TEST(shifts_have_sections) {
     end.shift = one;
     ck_assert_int_eq(sn_packer_create(2, 1, 3, &packer, &image, NULL), SN_OK);
     ck_assert_int_eq(sn_packer_add_shift_clamp(packer, image, shift, &clamped, NULL), SN_OK);
-    const sn_packer_conv conv = {1, 1, 1, 1, 0, 0, false};
+    const sn_packer_conv conv = {.filters = 1, .kernel_height = 1, .kernel_width = 1, .stride = 1};
     ck_assert_int_eq(sn_packer_add_conv_binary(packer, clamped, &conv, nine, &end, &output, NULL),
                      SN_OK);
     ck_assert_int_eq(sn_packer_finish(packer, output, (void **)&packed, &size, NULL), SN_OK);

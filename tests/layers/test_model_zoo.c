@@ -282,35 +282,49 @@ static bool is_centered(const network *n, const char *layer) {
 
 START_TEST(centring_follows_quantizer_option_and_rule) {
     static const struct {
-        const char *quant;
+        const char *arch, *quant;
         sn_center center;
         const char *rules, *layer;
         bool centered;
         const char *quantizer;
     } cases[] = {
-        {"signed-binary", SN_CENTER_AUTO, NULL, "layer1.0.conv1", true, "signed-binary"},
-        {"signed-binary", SN_CENTER_NONE, NULL, "layer1.0.conv1", false, "signed-binary"},
-        {"signed-binary", SN_CENTER_WEIGHTS, NULL, "layer1.0.conv1", false,
-         "signed-binary-centered"},
-        {"signed-binary-centered", SN_CENTER_AUTO, NULL, "layer1.0.conv1", false,
-         "signed-binary-centered"},
-        {"binary", SN_CENTER_AUTO, NULL, "layer1.0.conv1", false, "binary"},
-        {"binary", SN_CENTER_ACTIVATIONS, NULL, "layer1.0.conv1", true, "binary"},
-        {"signed-binary", SN_CENTER_AUTO, "layer2.*=binary", "layer2.1.conv2", false, "binary"},
-        {"signed-binary", SN_CENTER_AUTO, "layer2.*=binary,center=activations", "layer2.1.conv2",
-         true, "binary"},
-        {"binary", SN_CENTER_AUTO, "layer2.*=signed-binary", "layer2.1.conv2", true,
+        {"resnet20", "signed-binary", SN_CENTER_AUTO, NULL, "layer1.0.conv1", true,
          "signed-binary"},
-        {"signed-binary", SN_CENTER_NONE, "layer2.*=signed-binary,delta=0.1", "layer2.1.conv2",
+        {"resnet20", "signed-binary", SN_CENTER_NONE, NULL, "layer1.0.conv1", false,
+         "signed-binary"},
+        {"resnet20", "signed-binary", SN_CENTER_WEIGHTS, NULL, "layer1.0.conv1", false,
+         "signed-binary-centered"},
+        {"resnet20", "signed-binary-centered", SN_CENTER_AUTO, NULL, "layer1.0.conv1", false,
+         "signed-binary-centered"},
+        {"resnet20", "binary", SN_CENTER_AUTO, NULL, "layer1.0.conv1", false, "binary"},
+        {"resnet20", "binary", SN_CENTER_ACTIVATIONS, NULL, "layer1.0.conv1", true, "binary"},
+        {"resnet20", "signed-binary", SN_CENTER_AUTO, "layer2.*=binary", "layer2.1.conv2", false,
+         "binary"},
+        {"resnet20", "signed-binary", SN_CENTER_AUTO, "layer2.*=binary,center=activations",
+         "layer2.1.conv2", true, "binary"},
+        {"resnet20", "binary", SN_CENTER_AUTO, "layer2.*=signed-binary", "layer2.1.conv2", true,
+         "signed-binary"},
+        {"resnet20", "signed-binary", SN_CENTER_NONE, "layer2.*=signed-binary,delta=0.1",
+         "layer2.1.conv2", false, "signed-binary"},
+        {"resnet20", "signed-binary", SN_CENTER_WEIGHTS, "layer2.*=signed-binary,delta=0.1",
+         "layer2.1.conv2", false, "signed-binary-centered"},
+        {"resnet20", "signed-binary", SN_CENTER_AUTO, "layer2.*=signed-binary,center=none",
+         "layer2.1.conv2", false, "signed-binary"},
+        /* What PLUM's block reads has both signs. */
+        {"resnet20-plum", "signed-binary", SN_CENTER_AUTO, NULL, "layer2.1.conv1", false,
+         "signed-binary"},
+        {"resnet20-plum", "signed-binary", SN_CENTER_ACTIVATIONS, NULL, "layer2.1.conv1", true,
+         "signed-binary"},
+        {"resnet20-plum", "signed-binary-centered", SN_CENTER_AUTO, NULL, "layer2.1.conv1", false,
+         "signed-binary-centered"},
+        {"resnet20-plum", "binary", SN_CENTER_AUTO, "layer2.*=signed-binary", "layer2.1.conv1",
          false, "signed-binary"},
-        {"signed-binary", SN_CENTER_WEIGHTS, "layer2.*=signed-binary,delta=0.1", "layer2.1.conv2",
-         false, "signed-binary-centered"},
-        {"signed-binary", SN_CENTER_AUTO, "layer2.*=signed-binary,center=none", "layer2.1.conv2",
-         false, "signed-binary"},
+        {"resnet20-plum", "signed-binary", SN_CENTER_AUTO,
+         "layer2.*=signed-binary,center=activations", "layer2.1.conv1", true, "signed-binary"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         network n;
-        sn_model_options options = options_for("resnet20", 32, 10);
+        sn_model_options options = options_for(cases[i].arch, 32, 10);
         options.quant.quantizer = sn_choice_find(sn_quantizer_name, cases[i].quant);
         options.quant.center = (int)cases[i].center;
         options.quant.delta_ratio = -1;
