@@ -5,7 +5,10 @@
 
 static sn_status average_pool_shape(sn_node *node, const sn_run *run, sn_error *error) {
     (void)run;
-    return sn_window_shape(node, error);
+    SN_TRY(sn_window_shape(node, error));
+    node->output->format = node->input[0]->format;
+    node->output->bf16 = node->input[0]->bf16;
+    return SN_OK;
 }
 
 static sn_real window_share(const sn_node *node) {
@@ -13,6 +16,8 @@ static sn_real window_share(const sn_node *node) {
     const sn_real kernel = (sn_real)attributes->kernel; /* its square may not fit an int */
     return 1 / (kernel * kernel);
 }
+
+/* ---- plain ---- */
 
 static void forward_plane(const sn_node *node, const sn_real *x, sn_real *y) {
     const size_t *in = node->input[0]->shape.size, *out = node->output->shape.size;
@@ -45,8 +50,7 @@ static void backward_plane(const sn_node *node, const sn_real *dy, sn_real *dx) 
     }
 }
 
-static void average_pool_forward(const sn_node *node, const sn_run *run, const sn_part *part) {
-    (void)run;
+static void forward_planes(const sn_node *node, const sn_part *part) {
     const size_t *in = node->input[0]->shape.size, *out = node->output->shape.size;
     const sn_real *x = sn_value_at(node->input[0], part);
     sn_real *y = sn_value_at(node->output, part);
@@ -54,8 +58,7 @@ static void average_pool_forward(const sn_node *node, const sn_run *run, const s
         forward_plane(node, x + plane * in[2] * in[3], y + plane * out[2] * out[3]);
 }
 
-static void average_pool_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
-    (void)run;
+static void backward_planes(const sn_node *node, const sn_part *part) {
     const size_t *in = node->input[0]->shape.size, *out = node->output->shape.size;
     const sn_real *dy = sn_gradient_at(node->output, part);
     sn_real *dx = sn_gradient_at(node->input[0], part);
@@ -63,9 +66,77 @@ static void average_pool_backward(const sn_node *node, const sn_run *run, const 
         backward_plane(node, dy + plane * out[2] * out[3], dx + plane * in[2] * in[3]);
 }
 
+/* ---- in lanes ---- */
+
+static void forward_group(const sn_node *node, const sn_lane_layout *in, const void *x, size_t x0,
+                          const sn_lane_layout *out, void *y, size_t y0) {
+    const size_t width = node->input[0]->shape.size[3], out_width = node->output->shape.size[3];
+    const sn_real share = window_share(node);
+    for (size_t o = 0; o < out->pixels; o++) {
+        const sn_window window = sn_window_at(node, o / out_width, o % out_width);
+        sn_vec sum = {0};
+        for (size_t iy = window.y0; iy < window.y1; iy++)
+            for (size_t ix = window.x0; ix < window.x1; ix++)
+                sum += sn_lanes_load(x, x0 + (iy * width + ix) * in->pixel_stride, in->bf16);
+        sn_lanes_store(y, y0 + o * out->pixel_stride, sum * share, out->bf16);
+    }
+}
+
+static void backward_group(const sn_node *node, const sn_lane_layout *in, void *dx, size_t x0,
+                           const sn_lane_layout *out, const void *dy, size_t y0) {
+    const size_t width = node->input[0]->shape.size[3], out_width = node->output->shape.size[3];
+    const sn_real share = window_share(node);
+    for (size_t o = 0; o < out->pixels; o++) {
+        const sn_window window = sn_window_at(node, o / out_width, o % out_width);
+        const sn_vec part = sn_lanes_load(dy, y0 + o * out->pixel_stride, out->bf16) * share;
+        for (size_t iy = window.y0; iy < window.y1; iy++) {
+            for (size_t ix = window.x0; ix < window.x1; ix++) {
+                const size_t at = x0 + (iy * width + ix) * in->pixel_stride;
+                sn_lanes_store(dx, at, sn_lanes_load(dx, at, in->bf16) + part, in->bf16);
+            }
+        }
+    }
+}
+
+static void run_groups(const sn_node *node, const sn_part *part, bool backward) {
+    const sn_lane_layout in = sn_tensor_lanes(node->input[0]), out = sn_tensor_lanes(node->output);
+    const size_t images = part->last - part->first;
+    void *dx = backward ? sn_gradient_at(node->input[0], part) : NULL;
+    if (backward && !node->add[0])
+        memset(dx, 0, images * in.image_stride * sn_element_size(node->input[0]));
+    for (size_t n = 0; n < images; n++) {
+        for (size_t g = 0; g < in.groups; g++) {
+            const size_t x0 = n * in.image_stride + g * in.group_stride;
+            const size_t y0 = n * out.image_stride + g * out.group_stride;
+            if (backward)
+                backward_group(node, &in, dx, x0, &out, sn_gradient_at(node->output, part), y0);
+            else
+                forward_group(node, &in, sn_value_at(node->input[0], part), x0, &out,
+                              sn_value_at(node->output, part), y0);
+        }
+    }
+}
+
+static void average_pool_forward(const sn_node *node, const sn_run *run, const sn_part *part) {
+    (void)run;
+    if (node->input[0]->format == SN_FORMAT_PLAIN)
+        forward_planes(node, part);
+    else
+        run_groups(node, part, false);
+}
+
+static void average_pool_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
+    (void)run;
+    if (node->input[0]->format == SN_FORMAT_PLAIN)
+        backward_planes(node, part);
+    else
+        run_groups(node, part, true);
+}
+
 const sn_op sn_op_average_pool = {
     .name = "average_pool",
     .attributes_size = sizeof(sn_pool_attributes),
+    .any_format = true,
     .shape = average_pool_shape,
     .forward = {{SN_PHASE_IMAGES, average_pool_forward, SN_ALWAYS}},
     .backward = {{SN_PHASE_IMAGES, average_pool_backward, SN_ALWAYS}},

@@ -114,86 +114,16 @@ static sn_real *backward_vector(const sn_node *node, const sn_run *run, size_t w
     return first + which * padded_channels(node);
 }
 
-/* ---- strips ---- */
+/* ---- what statistics there are for a strip ---- */
 
-/* How the images of a tensor fall into strips. */
-typedef struct strips {
-    size_t count, pixels;
-    size_t strip_stride, image_stride, vector_stride; /* elements */
-    bool in_lanes, bf16;
-} strips;
-
-static strips strips_of(const sn_tensor *x) {
-    if (x->format == SN_FORMAT_PLAIN) {
-        const size_t pixels = x->shape.size[2] * x->shape.size[3];
-        return (strips){.count = x->shape.size[1],
-                        .pixels = pixels,
-                        .strip_stride = pixels,
-                        .image_stride = x->shape.size[1] * pixels,
-                        .vector_stride = SN_LANES};
-    }
-    const sn_lane_layout lanes = sn_tensor_lanes(x);
-    return (strips){.count = lanes.groups,
-                    .pixels = lanes.pixels,
-                    .strip_stride = lanes.group_stride,
-                    .image_stride = lanes.image_stride,
-                    .vector_stride = lanes.pixel_stride,
-                    .in_lanes = true,
-                    .bf16 = lanes.bf16};
+static sn_affine strip_affine(const sn_node *node, const sn_strips *s, size_t strip) {
+    return (sn_affine){.mean = sn_strip_vector(s, saved_vector(node, SAVED_MEAN), strip),
+                       .scale = sn_strip_vector(s, saved_vector(node, SAVED_SCALE), strip),
+                       .shift = sn_strip_vector(s, saved_vector(node, SAVED_SHIFT), strip),
+                       .slope = sn_strip_vector(s, saved_vector(node, SAVED_SLOPE), strip)};
 }
 
-static sn_strip strip_at(const strips *s, size_t image, size_t strip) {
-    return (sn_strip){.start = image * s->image_stride + strip * s->strip_stride,
-                      .stride = s->vector_stride,
-                      .vectors = s->in_lanes ? s->pixels : s->pixels / SN_LANES,
-                      .tail = s->in_lanes ? 0 : s->pixels % SN_LANES};
-}
-
-/* The numbers of a vector over the channels that belong to a strip. */
-SN_INLINE sn_vec strip_vector(const strips *s, const sn_real *vector, size_t strip) {
-    return s->in_lanes ? sn_vec_load(vector + strip * SN_LANES) : sn_vec_all(vector[strip]);
-}
-
-static sn_affine strip_affine(const sn_node *node, const strips *s, size_t strip) {
-    return (sn_affine){.mean = strip_vector(s, saved_vector(node, SAVED_MEAN), strip),
-                       .scale = strip_vector(s, saved_vector(node, SAVED_SCALE), strip),
-                       .shift = strip_vector(s, saved_vector(node, SAVED_SHIFT), strip),
-                       .slope = strip_vector(s, saved_vector(node, SAVED_SLOPE), strip)};
-}
-
-static void add_to_sums(const strips *s, size_t strip, sn_vec part, double *sums) {
-    if (!s->in_lanes) {
-        double total = 0;
-        for (size_t i = 0; i < SN_LANES; i++)
-            total += (double)part[i];
-        sums[strip] += total;
-        return;
-    }
-    for (size_t i = 0; i < SN_LANES; i++)
-        sums[strip * SN_LANES + i] += (double)part[i];
-}
-
-/* Runs `call` with `bf16` as a constant. */
-#ifdef SN_REAL_DOUBLE
-#define WITH_CONSTANT_BF16(is_bf16, call)                                                          \
-    do {                                                                                           \
-        const bool bf16 = false;                                                                   \
-        call;                                                                                      \
-    } while (0)
-#else
-#define WITH_CONSTANT_BF16(is_bf16, call)                                                          \
-    do {                                                                                           \
-        if (is_bf16) {                                                                             \
-            const bool bf16 = true;                                                                \
-            call;                                                                                  \
-        } else {                                                                                   \
-            const bool bf16 = false;                                                               \
-            call;                                                                                  \
-        }                                                                                          \
-    } while (0)
-#endif
-
-/* Likewise with `activation`. */
+/* Runs `call` with `activation` as a constant. */
 #define WITH_CONSTANT_ACTIVATION(which, call)                                                      \
     do {                                                                                           \
         switch (which) {                                                                           \
@@ -223,13 +153,14 @@ static void add_to_sums(const strips *s, size_t strip, sn_vec part, double *sums
 /* ---- forward ---- */
 
 /* The means of the thread's first image: near enough to the batch's that little cancels. */
-static void choose_centre(const strips *s, const void *x, sn_real *centre) {
+static void choose_centre(const sn_strips *s, const void *x, sn_real *centre) {
     for (size_t strip = 0; strip < s->count; strip++) {
-        const sn_strip first = strip_at(s, 0, strip);
+        const sn_strip first = sn_strip_at(s, 0, strip);
         sn_vec sum, square;
-        WITH_CONSTANT_BF16(s->bf16, sn_strip_moments(x, &first, (sn_vec){0}, bf16, &sum, &square));
+        SN_WITH_CONSTANT_BF16(s->bf16,
+                              sn_strip_moments(x, &first, (sn_vec){0}, bf16, &sum, &square));
         double sums[SN_LANES] = {0};
-        add_to_sums(s, 0, sum, sums);
+        sn_strip_add_to_sums(s, 0, sum, sums);
         for (size_t i = 0; i < (s->in_lanes ? (size_t)SN_LANES : 1); i++)
             centre[strip * (s->in_lanes ? (size_t)SN_LANES : 1) + i] =
                 (sn_real)(sums[i] / (double)s->pixels);
@@ -237,7 +168,7 @@ static void choose_centre(const strips *s, const void *x, sn_real *centre) {
 }
 
 static void batch_norm_gather(const sn_node *node, const sn_run *run, const sn_part *part) {
-    const strips s = strips_of(node->input[X]);
+    const sn_strips s = sn_strips_of(node->input[X]);
     const void *x = sn_value_at(node->input[X], part);
     const size_t channels = padded_channels(node), images = part->last - part->first;
     double *sums = forward_sum(node, part->thread, SUM);
@@ -252,12 +183,12 @@ static void batch_norm_gather(const sn_node *node, const sn_run *run, const sn_p
     }
     for (size_t n = 0; n < images; n++) {
         for (size_t i = 0; i < s.count; i++) {
-            const sn_strip strip = strip_at(&s, n, i);
-            const sn_vec c = strip_vector(&s, centre, i);
+            const sn_strip strip = sn_strip_at(&s, n, i);
+            const sn_vec c = sn_strip_vector(&s, centre, i);
             sn_vec sum, square;
-            WITH_CONSTANT_BF16(s.bf16, sn_strip_moments(x, &strip, c, bf16, &sum, &square));
-            add_to_sums(&s, i, sum, sums);
-            add_to_sums(&s, i, square, squares);
+            SN_WITH_CONSTANT_BF16(s.bf16, sn_strip_moments(x, &strip, c, bf16, &sum, &square));
+            sn_strip_add_to_sums(&s, i, sum, sums);
+            sn_strip_add_to_sums(&s, i, square, squares);
         }
     }
 }
@@ -325,21 +256,21 @@ static void batch_norm_join(const sn_node *node, const sn_run *run, const sn_par
 static void batch_norm_apply(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
     const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
-    const strips s = strips_of(node->input[X]);
+    const sn_strips s = sn_strips_of(node->input[X]);
     const void *x = sn_value_at(node->input[X], part);
     const void *residual = node->input[RESIDUAL] ? sn_value_at(node->input[RESIDUAL], part) : NULL;
     void *y = sn_value_at(node->output, part);
     for (size_t n = 0; n < part->last - part->first; n++) {
         for (size_t i = 0; i < s.count; i++) {
-            const sn_strip strip = strip_at(&s, n, i);
+            const sn_strip strip = sn_strip_at(&s, n, i);
             const sn_affine a = strip_affine(node, &s, i);
             if (residual)
-                WITH_CONSTANT_BF16(
+                SN_WITH_CONSTANT_BF16(
                     s.bf16, WITH_CONSTANT_ACTIVATION(attributes->activation,
                                                      sn_strip_forward(x, residual, y, &strip, &a,
                                                                       bf16, activation, true)));
             else
-                WITH_CONSTANT_BF16(
+                SN_WITH_CONSTANT_BF16(
                     s.bf16, WITH_CONSTANT_ACTIVATION(
                                 attributes->activation,
                                 sn_strip_forward(x, NULL, y, &strip, &a, bf16, activation, false)));
@@ -352,7 +283,7 @@ static void batch_norm_apply(const sn_node *node, const sn_run *run, const sn_pa
 static void batch_norm_reduce(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
     const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
-    const strips s = strips_of(node->input[X]);
+    const sn_strips s = sn_strips_of(node->input[X]);
     const sn_tensor *residual = node->input[RESIDUAL];
     const sn_strip_gradients g = {
         .x = sn_value_at(node->input[X], part),
@@ -371,17 +302,17 @@ static void batch_norm_reduce(const sn_node *node, const sn_run *run, const sn_p
     }
     for (size_t n = 0; n < part->last - part->first; n++) {
         for (size_t i = 0; i < s.count; i++) {
-            const sn_strip strip = strip_at(&s, n, i);
+            const sn_strip strip = sn_strip_at(&s, n, i);
             const sn_affine a = strip_affine(node, &s, i);
             sn_strip_sums own;
-            WITH_CONSTANT_BF16(
+            SN_WITH_CONSTANT_BF16(
                 s.bf16, WITH_CONSTANT_ACTIVATION(attributes->activation,
                                                  sn_strip_reduce(&g, &strip, &a, bf16, activation,
                                                                  g.residual != NULL, &own)));
-            add_to_sums(&s, i, own.dz, sums[SUM]);
-            add_to_sums(&s, i, own.product, sums[SECOND_SUM]);
+            sn_strip_add_to_sums(&s, i, own.dz, sums[SUM]);
+            sn_strip_add_to_sums(&s, i, own.product, sums[SECOND_SUM]);
             if (attributes->activation == SN_ACTIVATION_PRELU)
-                add_to_sums(&s, i, own.slope, sums[THIRD_SUM]);
+                sn_strip_add_to_sums(&s, i, own.slope, sums[THIRD_SUM]);
         }
     }
 }
@@ -421,18 +352,18 @@ static void batch_norm_join_back(const sn_node *node, const sn_run *run, const s
 }
 
 static void batch_norm_pass_back(const sn_node *node, const sn_run *run, const sn_part *part) {
-    const strips s = strips_of(node->input[X]);
+    const sn_strips s = sn_strips_of(node->input[X]);
     const void *x = sn_value_at(node->input[X], part);
     const void *dz = sn_gradient_at(node->output, part);
     void *dx = sn_gradient_at(node->input[X], part);
     const bool add = node->add[X];
     for (size_t n = 0; dx && n < part->last - part->first; n++) {
         for (size_t i = 0; i < s.count; i++) {
-            const sn_strip strip = strip_at(&s, n, i);
+            const sn_strip strip = sn_strip_at(&s, n, i);
             const sn_affine a = strip_affine(node, &s, i);
-            const sn_vec constant = strip_vector(&s, backward_vector(node, run, CONSTANT), i);
-            const sn_vec factor = strip_vector(&s, backward_vector(node, run, FACTOR), i);
-            WITH_CONSTANT_BF16(
+            const sn_vec constant = sn_strip_vector(&s, backward_vector(node, run, CONSTANT), i);
+            const sn_vec factor = sn_strip_vector(&s, backward_vector(node, run, FACTOR), i);
+            SN_WITH_CONSTANT_BF16(
                 s.bf16, sn_strip_backward(x, dz, dx, &strip, &a, constant, factor, bf16, add));
         }
     }

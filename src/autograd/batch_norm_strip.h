@@ -1,49 +1,19 @@
-/* The inner loops of batch-norm, over one strip: the pixels of one image that share one vector of
- * statistics. In lanes that is a group of channels; in a plain layout it is one channel, whose
- * pixels fill the vectors and may leave a tail. Sums are formed strip by strip, so that they do not
- * depend on how images are cut into slices.
+/* The inner loops of batch-norm, over one strip (strips.h).
  *
  * Everything is inlined with constant `bf16`, `activation` and `has_residual`: see batch_norm.c.
  */
 #ifndef SN_AUTOGRAD_BATCH_NORM_STRIP_H
 #define SN_AUTOGRAD_BATCH_NORM_STRIP_H
 
-#include "autograd/lanes.h"
 #include "autograd/ops.h"
-
-#include <string.h>
+#include "autograd/strips.h"
 
 enum { SN_STRIP_UNROLL = 4 };
-
-typedef struct sn_strip {
-    size_t start, stride; /* elements, to the first vector and from vector to vector */
-    size_t vectors;       /* full ones */
-    size_t tail;          /* numbers in the last one, if it is not full */
-} sn_strip;
 
 /* What stands between x and y: y = activation((x - mean) scale + shift + residual). */
 typedef struct sn_affine {
     sn_vec mean, scale, shift, slope;
 } sn_affine;
-
-SN_INLINE sn_vec sn_strip_load(const void *from, const sn_strip *s, size_t i, bool bf16) {
-    return sn_lanes_load(from, s->start + i * s->stride, bf16);
-}
-
-SN_INLINE void sn_strip_store(void *to, const sn_strip *s, size_t i, sn_vec v, bool bf16) {
-    sn_lanes_store(to, s->start + i * s->stride, v, bf16);
-}
-
-/* Tails exist in plain layouts only, which are never bf16. The rest of the vector is zero. */
-SN_INLINE sn_vec sn_strip_load_tail(const void *from, const sn_strip *s) {
-    sn_vec v = {0};
-    memcpy(&v, (const sn_real *)from + s->start + s->vectors * SN_LANES, s->tail * sizeof(sn_real));
-    return v;
-}
-
-SN_INLINE void sn_strip_store_tail(void *to, const sn_strip *s, sn_vec v) {
-    memcpy((sn_real *)to + s->start + s->vectors * SN_LANES, &v, s->tail * sizeof(sn_real));
-}
 
 /* ---- forward ---- */
 

@@ -45,6 +45,11 @@ typedef struct sn_batch_norm_operands {
     sn_tensor *slope;    /* for SN_ACTIVATION_PRELU, otherwise NULL */
 } sn_batch_norm_operands;
 
+/* All [C]. */
+typedef struct sn_shift_prelu_operands {
+    sn_tensor *before, *slope, *after;
+} sn_shift_prelu_operands;
+
 typedef struct sn_cross_entropy_attributes {
     double label_smoothing;
     double temperature, teacher_weight; /* with a teacher; otherwise 0 */
@@ -93,6 +98,17 @@ sn_status sn_hardtanh(sn_graph *graph, sn_tensor *x, sn_tensor **y, sn_error *er
 
 /* x > 0 ? x : slope[c] x, slope[C] (He et al. 2015). */
 sn_status sn_prelu(sn_graph *graph, sn_tensor *x, sn_tensor *slope, sn_tensor **y, sn_error *error);
+
+#define SN_SHIFT_LIMIT 2
+
+/* clamp(x + shift[c], -2, 2), x[N][C][H][W] and shift[C], as PLUM's own block has it before a
+ * convolution (docs/method.md). The gradient passes where |x + shift[c]| <= 2. */
+sn_status sn_shift_clamp(sn_graph *graph, sn_tensor *x, sn_tensor *shift, sn_tensor **y,
+                         sn_error *error);
+
+/* prelu(x + before[c], slope[c]) + after[c], as the same block ends. */
+sn_status sn_shift_prelu(sn_graph *graph, sn_tensor *x, const sn_shift_prelu_operands *operands,
+                         sn_tensor **y, sn_error *error);
 
 /* a + b, equal shapes. */
 sn_status sn_add(sn_graph *graph, sn_tensor *a, sn_tensor *b, sn_tensor **y, sn_error *error);

@@ -27,6 +27,8 @@ static bool fits(const sn_layer *layer, const sn_infer_record *record) {
         return layer->op == &sn_op_average_pool;
     case SN_INFER_OP_GLOBAL_AVERAGE_POOL:
         return layer->op == &sn_op_global_average_pool;
+    case SN_INFER_OP_SHIFT_CLAMP:
+        return layer->op == &sn_op_shift_clamp;
     default:
         return false;
     }

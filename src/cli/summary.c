@@ -23,8 +23,7 @@ static void count_parameters(const sn_infer_layer *layer, sn_summary_row *row) {
     }
     if (layer->weight_kind != SN_INFER_WEIGHTS_NONE)
         row->full += layer->opcode == SN_INFER_OP_LINEAR ? channels : 2 * channels;
-    if (layer->packed_slope)
-        row->full += channels;
+    row->full += (layer->packed_slope ? channels : 0) + (layer->packed_shift ? channels : 0);
 }
 
 static sn_status fill_row(const sn_infer_model *model, int index, sn_summary_row *row,

@@ -16,7 +16,7 @@ static bool accepts(const sn_infer_layer *layer) {
 /* The parts of a layer's prepared block, in order. */
 typedef struct prepared_parts {
     unsigned char *stage;
-    float *gain, *bias, *share, *slope;
+    float *gain, *bias, *share, *slope, *shift;
     uint64_t *box_program;
     uint64_t *program;
     uint16_t *program_offsets;
@@ -37,6 +37,7 @@ static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, prepared
     parts->bias = sn_infer_take(base, &used, filters);
     parts->share = sn_infer_take(base, &used, conv->box ? filters * layer->regions : 0);
     parts->slope = sn_infer_take(base, &used, layer->packed_slope ? filters : 0);
+    parts->shift = sn_infer_take(base, &used, layer->packed_shift ? filters : 0);
     parts->box_program = sn_infer_take(base, &used, conv->box ? 2 * sizeof(uint64_t) : 0);
     /* A walk reads a word ahead. */
     parts->program = sn_infer_take(base, &used, dense ? 0 : (conv->words + 1) * sizeof(uint64_t));
@@ -172,7 +173,7 @@ static void prepare(sn_infer_layer *layer, void *prepared) {
     prepared_parts parts;
     carve(layer, prepared, &parts);
     sn_infer_stage_prepare(layer, &conv->stage, parts.stage);
-    sn_infer_prepare_terms(layer, parts.gain, parts.bias, parts.share, parts.slope);
+    sn_infer_prepare_terms(layer, parts.gain, parts.bias, parts.share, parts.slope, parts.shift);
     prepare_offsets(layer, parts.offsets);
     if (parts.box_program) {
         parts.box_program[0] = sn_infer_sums_single((uint32_t)taps_of(layer));
@@ -192,6 +193,7 @@ static void prepare(sn_infer_layer *layer, void *prepared) {
     conv->bias = parts.bias;
     conv->share = parts.share;
     conv->slope = parts.slope;
+    conv->shift = parts.shift;
 }
 
 /* ---- running ---- */
@@ -398,6 +400,7 @@ static void finish_block(const sn_infer_layer *layer, const sn_infer_task *task,
         .share = one_box ? conv->share : NULL,
         .box = one_box ? work->box[half] : NULL,
         .slope = conv->slope,
+        .shift = conv->shift,
         .residual = layer->residual ? task->b + place : NULL,
         .to = task->out + place,
         .pitch = (size_t)sn_infer_tiles_vectors(to),

@@ -66,7 +66,7 @@ static bool accepts(const sn_infer_layer *layer) {
 
 typedef struct prepared_parts {
     unsigned char *stage;
-    float *gain, *bias, *share, *slope;
+    float *gain, *bias, *share, *slope, *shift;
     uint16_t *taps;    /* where they are staged, for the box sum */
     uint32_t *offsets; /* of the steps, in quads */
     int8_t *weights;   /* [groups][steps][SN_TILE_ROWS filters][SN_TILE_BYTES] */
@@ -82,6 +82,7 @@ static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, prepared
     parts->bias = sn_infer_take(base, &used, filters);
     parts->share = sn_infer_take(base, &used, conv->box ? filters * layer->regions : 0);
     parts->slope = sn_infer_take(base, &used, layer->packed_slope ? filters : 0);
+    parts->shift = sn_infer_take(base, &used, layer->packed_shift ? filters : 0);
     parts->taps = sn_infer_take(base, &used, conv->box ? taps * sizeof(uint16_t) : 0);
     parts->offsets = sn_infer_take(base, &used, (uint64_t)conv->steps * sizeof(uint32_t));
     parts->weights = sn_infer_take(base, &used, (uint64_t)conv->groups * conv->steps * STEP_BYTES);
@@ -183,7 +184,7 @@ static void prepare(sn_infer_layer *layer, void *prepared) {
     prepared_parts parts;
     carve(layer, prepared, &parts);
     sn_infer_stage_prepare(layer, &conv->stage, parts.stage);
-    sn_infer_prepare_terms(layer, parts.gain, parts.bias, parts.share, parts.slope);
+    sn_infer_prepare_terms(layer, parts.gain, parts.bias, parts.share, parts.slope, parts.shift);
     for (uint32_t r = 0; conv->box && r < layer->kernel_height; r++)
         for (uint32_t q = 0; q < layer->kernel_width; q++)
             *parts.taps++ = (uint16_t)sn_infer_stage_offset(&conv->stage, 0, r, q);
@@ -387,6 +388,7 @@ static void run_pair(const share *s, uint32_t group, uint32_t column) {
         .share = one_box ? s->parts.share : NULL,
         .box = one_box ? box_of(s, column) : NULL,
         .slope = s->parts.slope,
+        .shift = s->parts.shift,
         .residual = layer->residual ? s->task->b + place : NULL,
         .to = s->task->out + place,
         .pitch = (size_t)sn_infer_tiles_vectors(to),

@@ -12,6 +12,8 @@ static const char *opcode_name(uint32_t opcode) {
         return "max pooling";
     case SN_INFER_OP_AVERAGE_POOL:
         return "average pooling";
+    case SN_INFER_OP_SHIFT_CLAMP:
+        return "shift and clamp";
     default:
         return "mean";
     }

@@ -23,6 +23,8 @@ enum {
     SN_INFER_PAYLOAD_ALIGNMENT = 64  /* of payloads, from the model's first byte */
 };
 
+#define SN_INFER_SHIFT_LIMIT 2.0f /* of the clamp */
+
 /* Elements of one activation and of one padded workspace: offsets of 32 bits reach everything. */
 #define SN_INFER_MAX_ELEMENTS ((uint64_t)INT32_MAX)
 
@@ -32,7 +34,8 @@ enum sn_infer_opcode {
     SN_INFER_OP_SUM,
     SN_INFER_OP_MAX_POOL,
     SN_INFER_OP_AVERAGE_POOL,
-    SN_INFER_OP_GLOBAL_AVERAGE_POOL
+    SN_INFER_OP_GLOBAL_AVERAGE_POOL,
+    SN_INFER_OP_SHIFT_CLAMP /* clamp(x + shift[channel], -2, 2) */
 };
 
 enum sn_infer_weight_kind {
@@ -55,10 +58,11 @@ enum sn_infer_activation {
 
 /* Of a record. */
 enum sn_infer_flag {
-    SN_INFER_FLAG_CENTERED = 1,      /* signed-binary weights */
-    SN_INFER_FLAG_RESIDUAL = 2,      /* a convolution adds input_b before its activation */
-    SN_INFER_FLAG_INPUT_SIGNED = 4,  /* integers of the input go from -127 to 127, not 0 to 255 */
-    SN_INFER_FLAG_INPUT_CENTERED = 8 /* a convolution reads its input less the mean over channels */
+    SN_INFER_FLAG_CENTERED = 1,       /* signed-binary weights */
+    SN_INFER_FLAG_RESIDUAL = 2,       /* a convolution adds input_b before its activation */
+    SN_INFER_FLAG_INPUT_SIGNED = 4,   /* integers of the input go from -127 to 127, not 0 to 255 */
+    SN_INFER_FLAG_INPUT_CENTERED = 8, /* a convolution takes the mean over channels off its input */
+    SN_INFER_FLAG_OUTPUT_SHIFTED = 16 /* a convolution adds a shift behind its activation */
 };
 
 /* Of the header: which labels are there. */

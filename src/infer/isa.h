@@ -56,15 +56,16 @@ typedef struct sn_infer_dense {
     float *out;
 } sn_infer_dense;
 
-/* to[filter][pitch] = activation(gain * (sum - half / 2 + share * box) + bias + residual), for the
- * first `count` rows. Sums lie as [group + extra][rows] for every `group` filters from `first` on;
- * the extra one is `half`. */
+/* to[filter][pitch] = activation(gain * (sum - half / 2 + share * box) + bias + residual) + shift,
+ * for the first `count` rows. Sums lie as [group + extra][rows] for every `group` filters from
+ * `first` on; the extra one is `half`. */
 typedef struct sn_infer_finish {
     const float *sums;
     uint32_t rows, count, group, extra, first, end;
     const float *gain, *bias; /* [K] */
     const float *share, *box; /* [K] and [rows], or NULL */
     const float *slope;       /* [K] or NULL */
+    const float *shift;       /* [K] or NULL */
     const float *residual;    /* laid out as `to`, which it may be; or NULL */
     float *to;
     size_t pitch; /* vectors from filter to filter */
@@ -86,6 +87,13 @@ typedef struct sn_infer_add {
     float *to;
     uint32_t channels, vectors, activation;
 } sn_infer_add;
+
+/* to[channel][vectors] = clamp(a + shift). */
+typedef struct sn_infer_shift_clamp {
+    const float *a, *shift;
+    float *to;
+    uint32_t channels, vectors;
+} sn_infer_shift_clamp;
 
 typedef struct sn_infer_pool_window {
     const float *base;
@@ -127,11 +135,31 @@ typedef struct sn_infer_isa_ops {
     void (*add_boxes)(const sn_infer_boxes *job);
     void (*finish)(const sn_infer_finish *job);
     void (*add)(const sn_infer_add *job);
+    void (*shift_clamp)(const sn_infer_shift_clamp *job);
     void (*pool)(const sn_infer_pool_window *job);
     float (*dot)(const float *a, const float *b, size_t count);
     /* Runs those convolutions that it accepts and plans in place of the usual kernel; or NULL. */
     const sn_infer_kernel *tile_conv;
 } sn_infer_isa_ops;
+
+/* The channels that are a thread's part of a layer that works number by number. */
+typedef struct sn_infer_channels {
+    uint32_t first, count;
+    uint32_t vectors; /* of a channel */
+    size_t at;        /* where the first begins, in floats */
+} sn_infer_channels;
+
+static inline sn_infer_channels sn_infer_channels_of(const sn_infer_layer *layer,
+                                                     const sn_infer_task *task) {
+    const uint64_t channels = layer->out.channels;
+    const uint32_t first = (uint32_t)(channels * task->thread / task->threads);
+    const uint32_t end = (uint32_t)(channels * (task->thread + 1) / task->threads);
+    const sn_infer_tiles tiles =
+        sn_infer_tiles_choose(layer->out.height, layer->out.width, layer->isa->lanes);
+    const uint32_t vectors = (uint32_t)sn_infer_tiles_vectors(&tiles);
+    return (sn_infer_channels){first, end - first, vectors,
+                               (size_t)first * vectors * layer->isa->lanes};
+}
 
 /* NULL when this build or processor does not have it. AUTO: the fastest. */
 const sn_infer_isa_ops *sn_infer_isa_find(sn_infer_isa isa);

@@ -57,8 +57,8 @@ typedef struct sn_infer_conv {
     const float *weights;                        /* dense: [chunks][groups][taps of the chunk][4] */
     const uint16_t *offsets;     /* dense, pooling: of the taps; else of those of one channel */
     const uint64_t *box_program; /* one word, and of `offsets` the first channel */
-    const float *gain, *bias, *slope; /* [K]; slope: or NULL */
-    const float *share;               /* [K][regions] or NULL */
+    const float *gain, *bias, *slope, *shift; /* [K]; slope, shift: or NULL */
+    const float *share;                       /* [K][regions] or NULL */
 } sn_infer_conv;
 
 struct sn_infer_layer {
@@ -84,6 +84,8 @@ struct sn_infer_layer {
                                             filter k is negative; ternary: rows as those of the
                                             mask, set: negative */
     const unsigned char *packed_scale, *packed_bias, *packed_slope; /* float [K] */
+    const unsigned char *packed_shift; /* float [K]: of a convolution added behind the activation,
+                                          otherwise before the clamp */
     /* The input rounded to integers, q = round(x / input_scale) held to 0 .. 255 or -127 .. 127;
      * input_scale 0: it stays float32. */
     float input_scale;
@@ -131,6 +133,7 @@ struct sn_infer_kernel {
 extern const sn_infer_kernel sn_infer_conv_kernel;
 extern const sn_infer_kernel sn_infer_linear_kernel;
 extern const sn_infer_kernel sn_infer_sum_kernel;
+extern const sn_infer_kernel sn_infer_shift_clamp_kernel;
 extern const sn_infer_kernel sn_infer_window_pool_kernel;
 extern const sn_infer_kernel sn_infer_global_pool_kernel;
 

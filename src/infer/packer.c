@@ -73,6 +73,7 @@ static sn_status check_epilogue(const sn_packer_epilogue *epilogue, uint32_t out
     SN_RETURN_IF(!epilogue, error, SN_ERROR_ARGUMENT, "packer, %s: no epilogue", what);
     SN_TRY(check_floats(epilogue->scale, outputs, what, "scale", error));
     SN_TRY(check_floats(epilogue->bias, outputs, what, "bias", error));
+    SN_TRY(check_floats(epilogue->shift, outputs, what, "shift", error));
     return check_activation(epilogue->activation, epilogue->slope, outputs, what, error);
 }
 
@@ -134,8 +135,9 @@ static void add_floats(sn_packer_node *node, size_t *used, const float *values, 
 /* Gives a node its zeroed payload: weight_bytes and what the epilogue needs. */
 static sn_status make_payload(sn_packer_node *node, uint64_t weight_bytes, bool scaled,
                               const char *what, sn_error *error) {
-    const int arrays =
-        (scaled ? 2 : 0) + (node->record.activation == SN_INFER_ACTIVATION_PRELU ? 1 : 0);
+    const int arrays = (scaled ? 2 : 0) +
+                       (node->record.activation == SN_INFER_ACTIVATION_PRELU ? 1 : 0) +
+                       (node->record.flags & SN_INFER_FLAG_OUTPUT_SHIFTED ? 1 : 0);
     const uint64_t bytes = weight_bytes + (uint64_t)arrays * node->shape.channels * 4;
     if (bytes == 0)
         return SN_OK;
@@ -153,6 +155,8 @@ static void add_epilogue(sn_packer_node *node, size_t *used, const sn_packer_epi
     add_floats(node, used, epilogue->bias, outputs, 0);
     if (epilogue->slope)
         add_floats(node, used, epilogue->slope, outputs, 0);
+    if (epilogue->shift)
+        add_floats(node, used, epilogue->shift, outputs, 0);
     assert(*used == node->payload_bytes);
 }
 
@@ -228,6 +232,8 @@ static sn_status begin_conv(const sn_packer *packer, sn_packer_value input,
         node->b = *epilogue->residual;
         node->record.flags |= SN_INFER_FLAG_RESIDUAL;
     }
+    if (epilogue->shift)
+        node->record.flags |= SN_INFER_FLAG_OUTPUT_SHIFTED;
     if (conv->input_signed)
         node->record.flags |= SN_INFER_FLAG_INPUT_SIGNED;
     if (conv->input_centered)
@@ -389,6 +395,21 @@ sn_status sn_packer_add_sum(sn_packer *packer, sn_packer_value a, sn_packer_valu
     return add_node(packer, &node, what, output, error);
 }
 
+sn_status sn_packer_add_shift_clamp(sn_packer *packer, sn_packer_value input, const float *shift,
+                                    sn_packer_value *output, sn_error *error) {
+    static const char what[] = "shift and clamp";
+    SN_TRY(check_value(packer, input, what, error));
+    SN_RETURN_IF(!shift, error, SN_ERROR_ARGUMENT, "packer, %s: no shifts", what);
+    sn_packer_node node = {.a = input, .b = -1, .shape = packer->nodes[input].shape};
+    const uint64_t channels = node.shape.channels;
+    SN_TRY(check_floats(shift, channels, what, "shift", error));
+    node.record.opcode = SN_INFER_OP_SHIFT_CLAMP;
+    SN_TRY(make_payload(&node, channels * 4, false, what, error));
+    size_t used = 0;
+    add_floats(&node, &used, shift, channels, 0);
+    return add_node(packer, &node, what, output, error);
+}
+
 static sn_status add_pool(sn_packer *packer, sn_packer_value input, uint32_t opcode, int kernel,
                           int stride, int padding, const char *what, sn_packer_value *output,
                           sn_error *error) {
@@ -439,8 +460,8 @@ sn_status sn_packer_add_linear(sn_packer *packer, sn_packer_value input, int out
                  SN_INFER_MAX_CHANNELS);
     SN_RETURN_IF(!weights, error, SN_ERROR_ARGUMENT, "packer, %s: no weights", what);
     SN_TRY(check_epilogue(epilogue, (uint32_t)outputs, what, error));
-    SN_RETURN_IF(epilogue->residual, error, SN_ERROR_ARGUMENT,
-                 "packer, %s: only convolutions take a residual", what);
+    SN_RETURN_IF(epilogue->residual || epilogue->shift, error, SN_ERROR_ARGUMENT,
+                 "packer, %s: only convolutions take a residual or a shift", what);
     const uint64_t count = (uint64_t)outputs * sn_packer_elements(packer->nodes[input].shape);
     SN_TRY(check_floats(weights, count, what, "weights", error));
     sn_packer_node node = {.a = input, .b = -1, .shape = {(uint32_t)outputs, 1, 1}};

@@ -35,8 +35,8 @@ typedef struct sn_packer_conv {
     bool input_centered;
 } sn_packer_conv;
 
-/* What follows the sums of a layer with K outputs: y = activation(scale * sum + bias + residual).
- */
+/* What follows the sums of a layer with K outputs:
+ *     y = activation(scale * sum + bias + residual) + shift */
 typedef struct sn_packer_epilogue {
     const float *scale; /* [K], NULL for 1 */
     const float *bias;  /* [K], NULL for 0 */
@@ -45,6 +45,7 @@ typedef struct sn_packer_epilogue {
     /* A value of the output's shape, the shortcut of a residual block; NULL for none. A pointer,
      * because 0 is a value: the image. Convolutions only. */
     const sn_packer_value *residual;
+    const float *shift; /* [K], NULL for 0. Convolutions only */
 } sn_packer_epilogue;
 
 /* Signed-binary weights (docs/method.md, "Inference"). A filter has P = ceil(C / region_channels)
@@ -94,6 +95,10 @@ sn_status sn_packer_add_conv_ternary(sn_packer *packer, sn_packer_value input,
 sn_status sn_packer_add_sum(sn_packer *packer, sn_packer_value a, sn_packer_value b,
                             sn_packer_activation activation, const float *slope,
                             sn_packer_value *output, sn_error *error);
+
+/* clamp(x + shift[C], -2, 2). */
+sn_status sn_packer_add_shift_clamp(sn_packer *packer, sn_packer_value input, const float *shift,
+                                    sn_packer_value *output, sn_error *error);
 
 /* Max pooling ignores the padding; average pooling counts it as zeros (PyTorch's defaults). */
 sn_status sn_packer_add_max_pool(sn_packer *packer, sn_packer_value input, int kernel, int stride,

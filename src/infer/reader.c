@@ -84,12 +84,14 @@ static sn_infer_status check_fields(const sn_infer_record *record) {
         window = true;
         break;
     case SN_INFER_OP_GLOBAL_AVERAGE_POOL:
+    case SN_INFER_OP_SHIFT_CLAMP:
         break;
     default:
         return SN_INFER_UNSUPPORTED;
     }
     const uint32_t known = SN_INFER_FLAG_CENTERED | SN_INFER_FLAG_RESIDUAL |
-                           SN_INFER_FLAG_INPUT_SIGNED | SN_INFER_FLAG_INPUT_CENTERED;
+                           SN_INFER_FLAG_INPUT_SIGNED | SN_INFER_FLAG_INPUT_CENTERED |
+                           SN_INFER_FLAG_OUTPUT_SHIFTED;
     RETURN_IF(record->weight_kind > SN_INFER_WEIGHTS_TERNARY, SN_INFER_UNSUPPORTED);
     RETURN_IF(record->plan != SN_INFER_PLAN_PLAIN, SN_INFER_UNSUPPORTED);
     RETURN_IF(record->flags & ~known, SN_INFER_UNSUPPORTED);
@@ -114,6 +116,8 @@ static sn_infer_status check_fields(const sn_infer_record *record) {
         RETURN_IF_CORRUPT(record->opcode != SN_INFER_OP_CONV);
         two_inputs = true;
     }
+    RETURN_IF_CORRUPT((record->flags & SN_INFER_FLAG_OUTPUT_SHIFTED) &&
+                      record->opcode != SN_INFER_OP_CONV);
     RETURN_IF_CORRUPT(!two_inputs && record->input_b);
     if (window) {
         RETURN_IF_CORRUPT(record->kernel_height < 1 || record->kernel_height > SN_INFER_MAX_WINDOW);
@@ -268,6 +272,8 @@ static sn_infer_status find_payload(sn_infer_reader *reader, const sn_infer_reco
     }
     if (record->activation == SN_INFER_ACTIVATION_PRELU)
         layer->packed_slope = take_section(&payload, floats);
+    if (record->flags & SN_INFER_FLAG_OUTPUT_SHIFTED || record->opcode == SN_INFER_OP_SHIFT_CLAMP)
+        layer->packed_shift = take_section(&payload, floats);
     RETURN_IF_CORRUPT(payload.used != payload.size || payload.padded);
     layer->payload_bytes = bytes;
     RETURN_IF_CORRUPT(!check_bits(layer));

@@ -17,20 +17,15 @@ static void prepare(sn_infer_layer *layer, void *prepared) {
 }
 
 static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
-    const uint32_t lanes = layer->isa->lanes, channels = layer->out.channels;
-    const sn_infer_tiles tiles = sn_infer_tiles_choose(layer->out.height, layer->out.width, lanes);
-    const size_t vectors = (size_t)sn_infer_tiles_vectors(&tiles);
-    const uint32_t first = (uint32_t)((uint64_t)channels * task->thread / task->threads);
-    const uint32_t end = (uint32_t)((uint64_t)channels * (task->thread + 1) / task->threads);
-    const size_t at = first * vectors * lanes;
+    const sn_infer_channels part = sn_infer_channels_of(layer, task);
     const float *slope = layer->prepared;
     layer->isa->add(&(sn_infer_add){
-        .a = task->a + at,
-        .b = task->b + at,
-        .to = task->out + at,
-        .slope = layer->packed_slope ? slope + first : NULL,
-        .channels = end - first,
-        .vectors = (uint32_t)vectors,
+        .a = task->a + part.at,
+        .b = task->b + part.at,
+        .to = task->out + part.at,
+        .slope = layer->packed_slope ? slope + part.first : NULL,
+        .channels = part.count,
+        .vectors = part.vectors,
         .activation = layer->activation,
     });
 }

@@ -232,7 +232,7 @@ bool sn_infer_needs_box(const sn_infer_layer *layer) {
 }
 
 void sn_infer_prepare_terms(const sn_infer_layer *layer, float *gain, float *bias, float *share,
-                            float *slope) {
+                            float *slope, float *shift) {
     const uint32_t filters = layer->out.channels;
     sn_infer_load_words(gain, layer->packed_scale, filters);
     sn_infer_load_words(bias, layer->packed_bias, filters);
@@ -240,6 +240,8 @@ void sn_infer_prepare_terms(const sn_infer_layer *layer, float *gain, float *bia
         gain[k] *= layer->input_scale;
     if (slope)
         sn_infer_load_words(slope, layer->packed_slope, filters);
+    if (shift)
+        sn_infer_load_words(shift, layer->packed_shift, filters);
     for (uint32_t k = 0; layer->weight_kind != SN_INFER_WEIGHTS_FP32 && k < filters; k++) {
         const float of_filter = filter_gain(layer, k);
         gain[k] *= of_filter;

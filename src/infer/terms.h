@@ -42,8 +42,9 @@ bool sn_infer_inverting_pays(const sn_infer_layer *layer);
 /* Whether any output takes the sum of all inputs of a region. */
 bool sn_infer_needs_box(const sn_infer_layer *layer);
 
-/* What the outputs take: gain, bias, slope [K], share [K][regions]; share, slope: or NULL. */
+/* What the outputs take: gain, bias, slope, shift [K], share [K][regions]; share, slope, shift: or
+ * NULL. */
 void sn_infer_prepare_terms(const sn_infer_layer *layer, float *gain, float *bias, float *share,
-                            float *slope);
+                            float *slope, float *shift);
 
 #endif

@@ -22,6 +22,11 @@ static sn_status parameter(const sn_builder *builder, const char *module, const 
     return sn_graph_parameter(builder->graph, name, shape, role, init, tensor, error);
 }
 
+const char *sn_module_name(char name[SN_MODULE_NAME_SIZE], const char *block, const char *leaf) {
+    snprintf(name, SN_MODULE_NAME_SIZE, "%s.%s", block, leaf);
+    return name;
+}
+
 static sn_init constant(double value) {
     return (sn_init){SN_INIT_CONSTANT, value};
 }
@@ -65,12 +70,23 @@ sn_status sn_module_conv(const sn_builder *builder, const char *name,
         SN_TRY(sn_round_input(builder->graph, name, x, &x, error));
     if (quantized && quant->center == SN_CENTER_ACTIVATIONS)
         SN_TRY(sn_center_input(builder->graph, x, &x, error));
-    sn_tensor *weight;
+    sn_tensor *weight, *bias = NULL;
     SN_TRY(parameter(builder, name, "weight", shape, quantized ? SN_ROLE_LATENT : SN_ROLE_WEIGHT,
                      init, &weight, error));
+    const double fan_in = (double)(shape.size[1] * kernel * kernel);
+    if (options->bias)
+        SN_TRY(parameter(builder, name, "bias", sn_shape_1(options->filters), SN_ROLE_BIAS,
+                         (sn_init){SN_INIT_UNIFORM, 1 / sqrt(fan_in)}, &bias, error));
     if (quantized)
         SN_TRY(quantize(builder, quant, name, init.value, weight, &weight, error));
-    return sn_conv2d(builder->graph, x, weight, NULL, options->stride, options->padding, y, error);
+    return sn_conv2d(builder->graph, x, weight, bias, options->stride, options->padding, y, error);
+}
+
+/* Of a PReLU. */
+static sn_status slopes(const sn_builder *builder, const char *name, const sn_tensor *x,
+                        sn_tensor **slope, sn_error *error) {
+    return parameter(builder, name, "weight", sn_shape_1(sn_tensor_shape(x)->size[1]),
+                     SN_ROLE_SLOPE, constant(0.25), slope, error);
 }
 
 sn_status sn_module_batch_norm(const sn_builder *builder, const char *name,
@@ -91,9 +107,30 @@ sn_status sn_module_batch_norm(const sn_builder *builder, const char *name,
     SN_TRY(parameter(builder, name, "running_var", shape, SN_ROLE_RUNNING_VARIANCE, constant(1),
                      &operands.running_variance, error));
     if (attributes.activation == SN_ACTIVATION_PRELU)
-        SN_TRY(parameter(builder, options->activation, "weight", shape, SN_ROLE_SLOPE,
-                         constant(0.25), &operands.slope, error));
+        SN_TRY(slopes(builder, options->activation, x, &operands.slope, error));
     return sn_batch_norm(builder->graph, x, &operands, &attributes, y, error);
+}
+
+static sn_status shift(const sn_builder *builder, const char *name, const sn_tensor *x,
+                       sn_tensor **bias, sn_error *error) {
+    return parameter(builder, name, "bias", sn_shape_1(sn_tensor_shape(x)->size[1]), SN_ROLE_BIAS,
+                     constant(0), bias, error);
+}
+
+sn_status sn_module_shift_clamp(const sn_builder *builder, const char *name, sn_tensor *x,
+                                sn_tensor **y, sn_error *error) {
+    sn_tensor *bias;
+    SN_TRY(shift(builder, name, x, &bias, error));
+    return sn_shift_clamp(builder->graph, x, bias, y, error);
+}
+
+sn_status sn_module_shift_prelu(const sn_builder *builder, const sn_shift_prelu_names *names,
+                                sn_tensor *x, sn_tensor **y, sn_error *error) {
+    sn_shift_prelu_operands operands;
+    SN_TRY(shift(builder, names->before, x, &operands.before, error));
+    SN_TRY(slopes(builder, names->activation, x, &operands.slope, error));
+    SN_TRY(shift(builder, names->after, x, &operands.after, error));
+    return sn_shift_prelu(builder->graph, x, &operands, y, error);
 }
 
 sn_status sn_module_linear(const sn_builder *builder, const char *name, size_t outputs,

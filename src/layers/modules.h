@@ -26,9 +26,14 @@ typedef struct sn_conv_options {
     size_t filters;
     int kernel, stride, padding;
     bool quantized; /* weights pass through builder->quant; a rule overrides it */
+    bool bias;      /* uniform within 1 / sqrt(inputs of a filter) as in PyTorch */
 } sn_conv_options;
 
-/* Bias-free convolution, He initialisation over fan-out (He et al. 2015). */
+/* "BLOCK.LEAF" */
+enum { SN_MODULE_NAME_SIZE = 64 };
+const char *sn_module_name(char name[SN_MODULE_NAME_SIZE], const char *block, const char *leaf);
+
+/* Convolution, He initialisation over fan-out (He et al. 2015). */
 sn_status sn_module_conv(const sn_builder *builder, const char *name,
                          const sn_conv_options *options, sn_tensor *x, sn_tensor **y,
                          sn_error *error);
@@ -45,6 +50,18 @@ typedef struct sn_norm_options {
 sn_status sn_module_batch_norm(const sn_builder *builder, const char *name,
                                const sn_norm_options *options, sn_tensor *x, sn_tensor **y,
                                sn_error *error);
+
+/* clamp(x + shift, -2, 2), the shift being one "NAME.bias" per channel, from 0. */
+sn_status sn_module_shift_clamp(const sn_builder *builder, const char *name, sn_tensor *x,
+                                sn_tensor **y, sn_error *error);
+
+/* The modules of a PReLU between two shifts: slopes per channel, from 0.25, and shifts as above. */
+typedef struct sn_shift_prelu_names {
+    const char *before, *activation, *after;
+} sn_shift_prelu_names;
+
+sn_status sn_module_shift_prelu(const sn_builder *builder, const sn_shift_prelu_names *names,
+                                sn_tensor *x, sn_tensor **y, sn_error *error);
 
 /* Fully connected with bias, both uniform within 1 / sqrt(inputs) as in PyTorch. */
 sn_status sn_module_linear(const sn_builder *builder, const char *name, size_t outputs,

@@ -29,9 +29,13 @@ sn_status sn_round_input(sn_graph *graph, const char *name, sn_tensor *x, sn_ten
     sn_tensor *range;
     SN_RETURN_IF(snprintf(full, sizeof full, "%s.input_range", name) >= (int)sizeof full, error,
                  SN_ERROR_INTERNAL, "parameter name %s.input_range is too long", name);
+    /* What is clamped has a range that is known, and stays. */
+    const bool is_clamped = x->producer && x->producer->op == &sn_op_shift_clamp;
     SN_TRY(sn_graph_parameter(graph, full, sn_shape_1(1), SN_ROLE_INPUT_RANGE,
-                              (sn_init){SN_INIT_CONSTANT, 0}, &range, error));
-    const sn_fake_quantize_attributes attributes = {SN_RANGE_MOMENTUM, !is_never_negative(x)};
+                              (sn_init){SN_INIT_CONSTANT, is_clamped ? SN_SHIFT_LIMIT : 0}, &range,
+                              error));
+    const sn_fake_quantize_attributes attributes = {is_clamped ? 1 : SN_RANGE_MOMENTUM,
+                                                    !is_never_negative(x)};
     return sn_fake_quantize(graph, x, range, &attributes, y, error);
 }
 

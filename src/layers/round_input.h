@@ -19,6 +19,7 @@ const char *sn_act_name(int index); /* NULL past the last */
 #define SN_RANGE_MOMENTUM 0.9
 
 /* Rounds what the convolution `name` reads, by a range of its own, the buffer "NAME.input_range".
+ * Behind a clamp (sn_shift_clamp) that range is the clamp's and does not move.
  * To 0 .. 255 where no value can be below 0, that is behind a ReLU, otherwise to -127 .. 127. */
 sn_status sn_round_input(sn_graph *graph, const char *name, sn_tensor *x, sn_tensor **y,
                          sn_error *error);

@@ -75,12 +75,15 @@ const char *sn_center_name(int index) {
 /* Weights are centred by a quantizer of their own, activations before any with few bits. */
 static sn_status resolve_center(sn_quant_options *options, sn_error *error) {
     const sn_quantizer *quantizer = sn_quantizer_at(options->quantizer);
+    const bool is_auto = options->center == SN_CENTER_AUTO;
     if (options->center == SN_CENTER_WEIGHTS && quantizer == &sn_quantizer_signed_binary)
         options->quantizer =
             sn_choice_find(sn_quantizer_name, sn_quantizer_signed_binary_centered.name);
     if (options->center == SN_CENTER_AUTO)
-        options->center =
-            quantizer->center == SN_CENTER_AUTO ? SN_CENTER_NONE : (int)quantizer->center;
+        options->center = (int)quantizer->center;
+    if (options->center == SN_CENTER_AUTO ||
+        (is_auto && options->center == SN_CENTER_ACTIVATIONS && options->signed_inputs))
+        options->center = SN_CENTER_NONE;
     quantizer = sn_quantizer_at(options->quantizer);
     const bool is_centered = quantizer == &sn_quantizer_signed_binary_centered;
     SN_RETURN_IF(is_centered && options->center != SN_CENTER_WEIGHTS, error, SN_ERROR_ARGUMENT,

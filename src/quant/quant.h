@@ -49,6 +49,7 @@ typedef struct sn_quant_options {
     int estimator;               /* index of sn_estimator_at */
     int scale_rule;              /* sn_scale_rule */
     int sign_rule;               /* sn_sign_rule */
+    bool signed_inputs;          /* of convolutions: center auto leaves activations alone */
     uint64_t region_channels;    /* input channels of a region; 0, or as many as there are: all */
     double delta_ratio;          /* of the threshold; negative: the quantizer's own */
     double positive_fraction;    /* share of regions with sign +1 where signs are fixed */

@@ -62,7 +62,7 @@ static const sn_option options[] = {
     {"width", FIELD(width), REAL(0.01, 100, "1"), .group = "Network",
      .help = "multiplier for the number of filters"},
     {"activation", FIELD(activation), CHOICE(sn_activation_name, "relu"), .group = "Network",
-     .help = "non-linearity"},
+     .help = "non-linearity; with PLUM's block, which has its own, that of the stem"},
 
     {"quant", FIELD(quant.quantizer), CHOICE(sn_quantizer_name, "signed-binary"),
      .group = "Quantization", .help = "quantizer of the 3x3 convolutions in the blocks"},
@@ -95,7 +95,7 @@ static const sn_option options[] = {
     {"center", FIELD(quant.center), CHOICE(sn_center_name, "auto"), .group = "Quantization",
      .help = "what takes out the common mode: activations, the mean over channels of what a "
              "convolution reads; weights, the mean of a filter's weights; none: as published; "
-             "auto: activations for signed-binary, else none"},
+             "auto: activations for signed-binary but with PLUM's block, else none"},
 
     {"ede-t-min", FIELD(quant.ede_t_min), REAL(1e-6, 1e6, "0.1"), .group = "Quantization",
      .wants = WITH_EDE, .help = "ede: sharpness t at the start of the run"},
@@ -211,6 +211,7 @@ void sn_config_resolve(sn_train_config *config) {
     config->no_augment = config->augment == SN_AUGMENT_NONE;
     if (config->threads == 0)
         config->threads = (uint64_t)omp_get_num_procs();
+    config->quant.signed_inputs = sn_arch_has_signed_inputs(config->arch);
     sn_quant_resolve(&config->quant,
                      NULL); /* what does not fit the network's construction reports */
     config->optimizer.nesterov = !config->plain_momentum;

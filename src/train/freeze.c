@@ -93,6 +93,24 @@ static void take_activation(freezer *f, const sn_tensor **tensor, sn_packer_epil
     *tensor = node->output;
 }
 
+/* If only a PReLU between two shifts reads *tensor, takes it along: the shift before it is part of
+ * the bias, as the sum with a shortcut stands before it, too. */
+static void take_shifts(freezer *f, const sn_tensor **tensor, sn_packer_epilogue *epilogue) {
+    const size_t reader = only_reader(f, *tensor);
+    if (reader == f->node_count)
+        return;
+    const sn_node *node = sn_graph_node(f->graph, reader);
+    if (node->op != &sn_op_shift_prelu || node->input[0] != *tensor)
+        return;
+    for (size_t k = 0; k < node->input[1]->shape.size[0]; k++)
+        f->bias[k] += node->input[1]->value[k];
+    epilogue->activation = SN_PACKER_PRELU;
+    epilogue->slope = node->input[2]->value;
+    epilogue->shift = node->input[3]->value;
+    f->taken[reader] = true;
+    *tensor = node->output;
+}
+
 /* If only a batch-norm reads *tensor, folds it into scale and bias:
  *     gamma (scale s + bias - mean) / sqrt(variance + epsilon) + beta
  * and takes its activation along, unless a sum comes between. */
@@ -282,6 +300,8 @@ static sn_status freeze_conv(freezer *f, const sn_node *node, sn_error *error) {
     take_batch_norm(f, &behind, &epilogue);
     if (epilogue.activation == SN_PACKER_LINEAR && !take_sum(f, &behind, &epilogue, &residual))
         take_activation(f, &behind, &epilogue);
+    if (epilogue.activation == SN_PACKER_LINEAR)
+        take_shifts(f, &behind, &epilogue);
     sn_status status = producer ? encode(f, producer, &codes, error) : SN_OK;
     if (status == SN_OK)
         status = pack_conv(f, node, input, &epilogue, &codes, &output, error);
@@ -347,6 +367,14 @@ static sn_status freeze_input(freezer *f, const sn_node *node, sn_error *error) 
     return SN_OK;
 }
 
+static sn_status freeze_shift_clamp(freezer *f, const sn_node *node, sn_error *error) {
+    sn_packer_value input, output;
+    SN_TRY(find_value(f, node->input[0], &input, error));
+    SN_TRY(sn_packer_add_shift_clamp(f->packer, input, node->input[1]->value, &output, error));
+    map_value(f, node->output, output);
+    return SN_OK;
+}
+
 static sn_status freeze_node(freezer *f, const sn_node *node, sn_error *error) {
     if (node->op == &sn_op_quantize)
         return SN_OK; /* read when its convolution comes */
@@ -360,6 +388,8 @@ static sn_status freeze_node(freezer *f, const sn_node *node, sn_error *error) {
         sn_packer_epilogue none = {.activation = SN_PACKER_LINEAR};
         return freeze_sum(f, node, node->input[0], node->input[1], &none, error);
     }
+    if (node->op == &sn_op_shift_clamp)
+        return freeze_shift_clamp(f, node, error);
     if (node->op == &sn_op_linear)
         return freeze_linear(f, node, error);
     if (node->op == &sn_op_max_pool || node->op == &sn_op_average_pool ||

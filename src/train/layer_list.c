@@ -10,7 +10,7 @@
 /* All else goes with a layer: batch-norms, activations, sums, the quantizers of weights. */
 static bool is_layer(const sn_node *node) {
     static const sn_op *const others[] = {&sn_op_linear, &sn_op_max_pool, &sn_op_average_pool,
-                                          &sn_op_global_average_pool};
+                                          &sn_op_global_average_pool, &sn_op_shift_clamp};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (node->op == others[i])
             return true;

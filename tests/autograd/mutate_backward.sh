@@ -41,8 +41,9 @@ ops=$(sed -n 's/^SN_OP(\(.*\))$/\1/p' "$source_root/src/autograd/ops.def")
 # The operands that have a gradient, by their index among the op's inputs.
 operands() {
     case $1 in
-    add | prelu) echo 0 1 ;;
+    add | prelu | shift_clamp) echo 0 1 ;;
     conv2d_* | linear) echo 0 1 2 ;;
+    shift_prelu) echo 0 1 2 3 ;;  # x, before, slope, after
     batch_norm) echo 0 1 2 3 4 ;; # x, gamma, beta, residual, slope
     *) echo 0 ;;
     esac

@@ -60,14 +60,6 @@ static size_t center_channels_cases(op_case cases[MAX_CASES]) {
     return count;
 }
 
-static size_t prelu_cases(op_case cases[MAX_CASES]) {
-    for (size_t i = 0; i < IMAGES; i++) {
-        cases[i] = nth_image(i);
-        cases[i].operand[1] = sn_shape_1(images[i][1]);
-    }
-    return IMAGES;
-}
-
 static size_t pool_cases(op_case cases[MAX_CASES]) {
     size_t count = 0;
     for (int kernel = 1; kernel <= 7; kernel++)
@@ -222,6 +214,28 @@ static size_t fake_quantize_cases(op_case cases[MAX_CASES]) {
     return count;
 }
 
+/* With so many parameters for each channel. */
+static size_t channel_cases(op_case cases[MAX_CASES], int parameters) {
+    for (size_t i = 0; i < IMAGES; i++) {
+        cases[i] = nth_image(i);
+        for (int k = 1; k <= parameters; k++)
+            cases[i].operand[k] = sn_shape_1(images[i][1]);
+    }
+    return IMAGES;
+}
+
+static size_t prelu_cases(op_case cases[MAX_CASES]) {
+    return channel_cases(cases, 1);
+}
+
+static size_t shift_clamp_cases(op_case cases[MAX_CASES]) {
+    return channel_cases(cases, 1);
+}
+
+static size_t shift_prelu_cases(op_case cases[MAX_CASES]) {
+    return channel_cases(cases, 3);
+}
+
 static sn_status apply_add(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
                            sn_tensor **y, sn_error *error) {
     (void)c;
@@ -302,6 +316,19 @@ static sn_status apply_center_channels(sn_graph *graph, const op_case *c, sn_ten
     return sn_center_channels(graph, operand[0], operand[1], &attributes, y, error);
 }
 
+static sn_status apply_shift_clamp(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                                   sn_tensor **y, sn_error *error) {
+    (void)c;
+    return sn_shift_clamp(graph, operand[0], operand[1], y, error);
+}
+
+static sn_status apply_shift_prelu(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
+                                   sn_tensor **y, sn_error *error) {
+    (void)c;
+    const sn_shift_prelu_operands operands = {operand[1], operand[2], operand[3]};
+    return sn_shift_prelu(graph, operand[0], &operands, y, error);
+}
+
 static sn_status apply_cross_entropy(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
                                      sn_tensor **y, sn_error *error) {
     const sn_cross_entropy_attributes attributes = {c->label_smoothing, c->temperature,
@@ -324,6 +351,13 @@ static sn_status apply_cross_entropy(sn_graph *graph, const op_case *c, sn_tenso
         .name = #op, .kind = {DATA, WEIGHT, WEIGHT}, .data = DATA_ANY, .engine = op_engine,        \
         .cases = conv2d_cases, .apply = apply_conv2d, .shape = naive_conv2d_shape,                 \
         .forward = naive_conv2d_forward, .backward = naive_conv2d_backward                         \
+    }
+
+#define SHIFT(op, ...)                                                                             \
+    {                                                                                              \
+        .name = #op, .engine = SN_ENGINE_GEMM, .kind = {__VA_ARGS__}, .cases = op##_cases,         \
+        .is_smooth = naive_shift_is_smooth, .apply = apply_##op, .shape = naive_shift_shape,       \
+        .forward = naive_shift_forward, .backward = naive_shift_backward                           \
     }
 
 static const op_entry entries[] = {
@@ -369,6 +403,8 @@ static const op_entry entries[] = {
     ENTRY(max_pool, DATA_DISTINCT, max_pool_cases, DATA),
     ENTRY(prelu, DATA_OFF_KINKS, prelu_cases, DATA, WEIGHT),
     ENTRY(relu, DATA_OFF_KINKS, elementwise_cases, DATA),
+    SHIFT(shift_clamp, DATA, WEIGHT),
+    SHIFT(shift_prelu, DATA, WEIGHT, WEIGHT, WEIGHT),
 };
 
 const op_entry *op_entry_find(const char *name) {

@@ -26,6 +26,11 @@ static long pixel(size_t o, size_t tap, size_t size, const op_case *c) {
     return i >= 0 && i < (long)size ? i : -1;
 }
 
+static size_t channel_at(const op_case *c, size_t i) {
+    const sn_shape *x = &c->operand[0];
+    return i / (x->size[2] * x->size[3]) % x->size[1];
+}
+
 sn_shape naive_add_shape(const op_case *c) {
     return c->operand[0];
 }
@@ -94,23 +99,58 @@ sn_shape naive_prelu_shape(const op_case *c) {
 }
 
 void naive_prelu_forward(const op_case *c, double *const *operand, double *y) {
-    const sn_shape *x = &c->operand[0];
-    for (size_t i = 0; i < elements(x); i++) {
-        const size_t channel = i / (x->size[2] * x->size[3]) % x->size[1];
+    for (size_t i = 0; i < elements(&c->operand[0]); i++) {
+        const size_t channel = channel_at(c, i);
         y[i] = fmax(operand[0][i], 0) + operand[1][channel] * fmin(operand[0][i], 0);
     }
 }
 
 void naive_prelu_backward(const op_case *c, double *const *operand, const double *dy,
                           double *const *gradient) {
-    const sn_shape *x = &c->operand[0];
-    for (size_t i = 0; i < elements(x); i++) {
-        const size_t channel = i / (x->size[2] * x->size[3]) % x->size[1];
+    for (size_t i = 0; i < elements(&c->operand[0]); i++) {
+        const size_t channel = channel_at(c, i);
         if (gradient[0])
             gradient[0][i] += operand[0][i] > 0 ? dy[i] : operand[1][channel] * dy[i];
         if (gradient[1])
             gradient[1][channel] += fmin(operand[0][i], 0) * dy[i];
     }
+}
+
+sn_shape naive_shift_shape(const op_case *c) {
+    return c->operand[0];
+}
+
+void naive_shift_forward(const op_case *c, double *const *operand, double *y) {
+    for (size_t i = 0; i < elements(&c->operand[0]); i++) {
+        const size_t k = channel_at(c, i);
+        const double z = operand[0][i] + operand[1][k];
+        y[i] = operand[2] ? fmax(z, 0) + operand[2][k] * fmin(z, 0) + operand[3][k]
+                          : fmin(fmax(z, -2), 2);
+    }
+}
+
+void naive_shift_backward(const op_case *c, double *const *operand, const double *dy,
+                          double *const *gradient) {
+    for (size_t i = 0; i < elements(&c->operand[0]); i++) {
+        const size_t k = channel_at(c, i);
+        const double z = operand[0][i] + operand[1][k];
+        const double passed = operand[2]     ? (z > 0 ? dy[i] : operand[2][k] * dy[i])
+                              : fabs(z) <= 2 ? dy[i]
+                                             : 0;
+        const double received[] = {passed, passed, fmin(z, 0) * dy[i], dy[i]};
+        for (int j = 0; j < (operand[2] ? 4 : 2); j++)
+            if (gradient[j])
+                gradient[j][j ? k : i] += received[j];
+    }
+}
+
+bool naive_shift_is_smooth(const op_case *c, double *const *operand, double margin) {
+    for (size_t i = 0; i < elements(&c->operand[0]); i++) {
+        const double z = operand[0][i] + operand[1][channel_at(c, i)];
+        if (fabs(fabs(z) - (operand[2] ? 0 : 2)) < margin)
+            return false;
+    }
+    return true;
 }
 
 sn_shape naive_conv2d_shape(const op_case *c) {

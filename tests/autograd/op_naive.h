@@ -28,6 +28,7 @@ NAIVE_OP(make_plain)
 NAIVE_OP(max_pool)
 NAIVE_OP(prelu)
 NAIVE_OP(relu)
+NAIVE_OP(shift) /* shift_prelu, or, without operand 2, shift_clamp */
 #undef NAIVE_OP
 
 /* No value before the activation is nearer than `margin` to one of its kinks. */
@@ -38,6 +39,9 @@ void naive_center_channels_surrogate(const op_case *c, double *const *operand, d
 
 /* No value is nearer than `margin` steps to where q or the rounded mean changes. */
 bool naive_center_channels_is_smooth(const op_case *c, double *const *operand, double margin);
+
+/* No shifted value is nearer than `margin` to where the clamp or PReLU bends. */
+bool naive_shift_is_smooth(const op_case *c, double *const *operand, double margin);
 
 /* x held to the range. */
 void naive_fake_quantize_surrogate(const op_case *c, double *const *operand, double *y);

@@ -80,6 +80,18 @@ START_TEST(test_elementwise) {
     REFUSED(b, sn_prelu(b.graph, b.image, b.bias, &b.y, error), "prelu", "slope [4]");
     REFUSED(b, sn_prelu(b.graph, b.matrix, b.vector, &b.y, error), "prelu", "input [2, 3]");
     REFUSED(b, sn_prelu(b.graph, b.image, b.matrix, &b.y, error), "prelu", "slope [2, 3]");
+    REFUSED(b, sn_shift_clamp(b.graph, b.image, b.bias, &b.y, error), "shift", "parameter [4]");
+    REFUSED(b, sn_shift_clamp(b.graph, b.matrix, b.vector, &b.y, error), "shift", "input [2, 3]");
+    REFUSED(b, sn_shift_clamp(b.graph, b.image, NULL, &b.y, error), "shift_clamp",
+            "operand 2 is missing");
+    REFUSED(b, sn_shift_clamp(b.graph, b.labels, b.vector, &b.y, error), "shift",
+            "operand 1 is labels");
+    const sn_shift_prelu_operands half = {b.vector, b.vector, NULL},
+                                  wide = {b.vector, b.vector, b.matrix};
+    REFUSED(b, sn_shift_prelu(b.graph, b.image, &half, &b.y, error), "shift_prelu",
+            "operand 4 is missing");
+    REFUSED(b, sn_shift_prelu(b.graph, b.image, &wide, &b.y, error), "shift_prelu",
+            "parameter [2, 3]");
     const sn_fake_quantize_attributes usual = {0.9, false}, beyond = {1.1, false};
     sn_tensor *range = new_parameter(&b, "range", sn_shape_1(1), SN_ROLE_INPUT_RANGE);
     REFUSED(b, sn_fake_quantize(b.graph, b.image, range, &beyond, &b.y, error), "fake_quantize",
@@ -234,7 +246,8 @@ START_TEST(test_all_ops_are_here) {
                                           "conv2d_gemm",   "conv2d_onednn", "conv2d_winograd",
                                           "cross_entropy", "fake_quantize", "global_average_pool",
                                           "hardtanh",      "linear",        "make_plain",
-                                          "max_pool",      "prelu",         "relu"};
+                                          "max_pool",      "prelu",         "relu",
+                                          "shift_clamp",   "shift_prelu"};
     for (size_t i = 0; sn_op_at(i); i++) {
         bool found = false;
         for (size_t k = 0; k < sizeof covered / sizeof *covered; k++)

@@ -25,8 +25,8 @@ static sn_packer_value add_mixture(twin *t) {
     twin_extra regions = {.region_channels = 1};
     const sn_packer_value a = twin_add_conv_extra(t, 0, &conv, &regions);
     conv.density = -1;
-    const twin_extra extra = {.residual = &a};
-    sn_packer_value x = twin_add_conv_extra(t, a, &conv, &extra);
+    const twin_extra extra = {.residual = &a, .shifted = true};
+    sn_packer_value x = twin_add_shift_clamp(t, twin_add_conv_extra(t, a, &conv, &extra));
     x = twin_add_pool(t, x, true, 3, 2, 1);
     x = twin_add_sum(t, x, x, SN_PACKER_HARDTANH);
     x = twin_add_pool(t, x, false, 2, 1, 0);

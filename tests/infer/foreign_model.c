@@ -46,6 +46,7 @@ static sn_packer_value add_conv(sn_packer *packer, sn_packer_value input, kind k
     const size_t count = filters * channels * conv->kernel_height * conv->kernel_width;
     float *scale = draw(filters, 0.05, 0.2), *bias = draw(filters, -0.5, 0.5);
     float *slope = draw(filters, -0.3, 0.4), *weights = draw(count, -0.3, 0.3);
+    float *shift = draw(filters, -0.3, 0.3);
     int8_t *codes = sn_alloc(count), *sign = sn_alloc(3 * filters);
     uint8_t *mask = sn_alloc(count);
     for (size_t i = 0; i < count; i++) {
@@ -58,7 +59,8 @@ static sn_packer_value add_conv(sn_packer *packer, sn_packer_value input, kind k
                                     .bias = bias,
                                     .activation = activation,
                                     .slope = activation == SN_PACKER_PRELU ? slope : NULL,
-                                    .residual = residual};
+                                    .residual = residual,
+                                    .shift = residual ? shift : NULL};
     const sn_packer_signed_binary bits = {mask, sign, k == CENTRED_BITS, (channels + 2) / 3};
     sn_packer_value output = -1;
     sn_error error = {0};
@@ -72,6 +74,7 @@ static sn_packer_value add_conv(sn_packer *packer, sn_packer_value input, kind k
     sn_free(scale);
     sn_free(bias);
     sn_free(slope);
+    sn_free(shift);
     sn_free(weights);
     sn_free(codes);
     sn_free(sign);
@@ -87,7 +90,11 @@ static sn_packer_value add_layers(sn_packer *packer, sn_packer_value image) {
     sn_error error = {0};
     const sn_packer_value a = add_conv(packer, image, FULL, 3, &same, SN_PACKER_RELU, NULL);
     const sn_packer_value b = add_conv(packer, a, CENTRED_BITS, 8, &same, SN_PACKER_PRELU, &a);
-    const sn_packer_value c = add_conv(packer, b, BITS, 8, &halved, SN_PACKER_RELU, NULL);
+    sn_packer_value z;
+    float *shift = draw(8, -1, 1);
+    require(sn_packer_add_shift_clamp(packer, b, shift, &z, &error), &error);
+    sn_free(shift);
+    const sn_packer_value c = add_conv(packer, z, BITS, 8, &halved, SN_PACKER_RELU, NULL);
     const sn_packer_value d = add_conv(packer, c, BINARY, 12, &whole, SN_PACKER_HARDTANH, NULL);
     sn_packer_value sum, pooled, e, mean, logits;
     require(sn_packer_add_sum(packer, c, d, SN_PACKER_LINEAR, NULL, &sum, &error), &error);

@@ -66,7 +66,7 @@ static double activate(sn_packer_activation activation, double x, double slope) 
 
 typedef struct drawn_epilogue {
     sn_packer_epilogue given;
-    float *scale, *bias, *slope;
+    float *scale, *bias, *slope, *shift;
 } drawn_epilogue;
 
 static drawn_epilogue draw_epilogue(twin *t, int outputs, sn_packer_activation activation,
@@ -85,7 +85,9 @@ static drawn_epilogue draw_epilogue(twin *t, int outputs, sn_packer_activation a
 
 static double finish_with(const drawn_epilogue *e, int k, double sum, double residual) {
     const double scaled = e->scale ? (double)e->scale[k] * sum + (double)e->bias[k] : sum;
-    return activate(e->given.activation, scaled + residual, e->slope ? (double)e->slope[k] : 0);
+    const double slope = e->slope ? (double)e->slope[k] : 0;
+    return activate(e->given.activation, scaled + residual, slope) +
+           (e->shift ? (double)e->shift[k] : 0);
 }
 
 static double finish(const drawn_epilogue *e, int k, double sum) {
@@ -96,6 +98,7 @@ static void free_epilogue(drawn_epilogue *e) {
     sn_free(e->scale);
     sn_free(e->bias);
     sn_free(e->slope);
+    sn_free(e->shift);
 }
 
 /* x at (c, y, x) of the zero-padded picture; y and x count from the picture's corner. */
@@ -208,6 +211,7 @@ sn_packer_value twin_add_conv_extra(twin *t, sn_packer_value input, const twin_c
                                   .input_centered = extra->input_centered};
     drawn_epilogue e = draw_epilogue(t, conv->filters, conv->activation, conv->plain);
     e.given.residual = extra->residual;
+    e.given.shift = e.shift = extra->shifted ? draw(t, (size_t)conv->filters, -1, 1) : NULL;
     double *weights = sn_alloc_array(count, sizeof *weights);
     sn_packer_value output;
     sn_error error = {0};
@@ -259,6 +263,22 @@ sn_packer_value twin_add_conv_extra(twin *t, sn_packer_value input, const twin_c
     sn_free(centered.data);
     sn_free(weights);
     free_epilogue(&e);
+    return output;
+}
+
+sn_packer_value twin_add_shift_clamp(twin *t, sn_packer_value input) {
+    const twin_value *in = &t->values[input];
+    const size_t pixels = (size_t)in->height * in->width;
+    float *shift = draw(t, (size_t)in->channels, -1.5, 1.5);
+    sn_packer_value output;
+    sn_error error = {0};
+    ck_assert_msg(sn_packer_add_shift_clamp(t->packer, input, shift, &output, &error) == SN_OK,
+                  "%s", error.message);
+    twin_value out = make_value(in->channels, in->height, in->width);
+    for (size_t i = 0; i < elements(in); i++)
+        out.data[i] = fmin(fmax(in->data[i] + (double)shift[i / pixels], -2), 2);
+    append(t, output, out);
+    sn_free(shift);
     return output;
 }
 

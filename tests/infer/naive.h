@@ -39,6 +39,7 @@ typedef struct twin_extra {
     const sn_packer_value *residual; /* added before the activation, or NULL */
     int region_channels;             /* of signed-binary weights; 0: whole filters */
     bool input_centered;             /* not of full-precision weights */
+    bool shifted;                    /* behind the activation */
 } twin_extra;
 
 /* Weights, signs, scales, biases and slopes are drawn from the twin's generator. */
@@ -53,6 +54,7 @@ sn_packer_value twin_add_sum(twin *t, sn_packer_value a, sn_packer_value b,
                              sn_packer_activation activation);
 sn_packer_value twin_add_pool(twin *t, sn_packer_value input, bool max, int kernel, int stride,
                               int padding);
+sn_packer_value twin_add_shift_clamp(twin *t, sn_packer_value input);
 sn_packer_value twin_add_global_pool(twin *t, sn_packer_value input);
 
 /* Packs, runs with memory of exactly the announced sizes, and compares each logit with the double:

@@ -574,6 +574,52 @@ START_TEST(bad_residuals_are_refused) {
 }
 END_TEST
 
+/* ---- shifts ---- */
+
+START_TEST(shifts_have_sections) {
+    static const float shift[2] = {0.5F, -3}, one[1] = {7};
+    sn_packer *packer;
+    sn_packer_value image, clamped, output;
+    unsigned char *packed;
+    size_t size;
+    sn_packer_epilogue end = plain;
+    end.shift = one;
+    ck_assert_int_eq(sn_packer_create(2, 1, 3, &packer, &image, NULL), SN_OK);
+    ck_assert_int_eq(sn_packer_add_shift_clamp(packer, image, shift, &clamped, NULL), SN_OK);
+    const sn_packer_conv conv = {.filters = 1, .kernel_height = 1, .kernel_width = 1, .stride = 1};
+    ck_assert_int_eq(sn_packer_add_conv_binary(packer, clamped, &conv, nine, &end, &output, NULL),
+                     SN_OK);
+    ck_assert_int_eq(sn_packer_finish(packer, output, (void **)&packed, &size, NULL), SN_OK);
+    const sn_infer_record first = record_at(packed, 0), second = record_at(packed, 1);
+    ck_assert_uint_eq(first.opcode, 7);
+    ck_assert_uint_eq(sn_infer_join(first.payload_bytes), 8);
+    ck_assert_uint_eq(second.flags, 16);
+    ck_assert_uint_eq(sn_infer_join(second.payload_bytes), 4 + 3 * 4);
+    float found[2];
+    sn_infer_load_words(found, packed + sn_infer_join(first.payload_offset), 2);
+    ck_assert(found[0] == shift[0] && found[1] == shift[1]);
+    sn_infer_load_words(found, packed + sn_infer_join(second.payload_offset) + 12, 1);
+    ck_assert(found[0] == one[0]);
+
+    const size_t clamp = sizeof(sn_infer_header), behind = clamp + sizeof(sn_infer_record);
+    const size_t flags = offsetof(sn_infer_record, flags);
+    ck_assert_int_eq(verdict(packed, size, clamp + flags, 16), SN_INFER_CORRUPT);
+    ck_assert_int_eq(verdict(packed, size, behind + flags, 0), SN_INFER_CORRUPT);
+    ck_assert_int_eq(verdict(packed, size, behind + flags, 32), SN_INFER_UNSUPPORTED);
+    ck_assert_int_eq(verdict(packed, size, clamp + offsetof(sn_infer_record, activation), 1),
+                     SN_INFER_CORRUPT);
+    ck_assert_int_eq(verdict(packed, size, clamp + offsetof(sn_infer_record, stride), 1),
+                     SN_INFER_CORRUPT);
+    ck_assert_int_eq(verdict(packed, size, clamp + offsetof(sn_infer_record, input_b), 1),
+                     SN_INFER_CORRUPT);
+    /* A mean has no shifts to read. */
+    ck_assert_int_eq(verdict(packed, size, clamp, SN_INFER_OP_GLOBAL_AVERAGE_POOL),
+                     SN_INFER_CORRUPT);
+    sn_free(packed);
+    sn_packer_free(packer);
+}
+END_TEST
+
 /* ---- where things lie ---- */
 
 START_TEST(payloads_are_aligned) {
@@ -657,6 +703,16 @@ START_TEST(packer_refuses) {
     CHECK_REFUSED(BINARY(), "value 1");
     end.residual = &image;
     CHECK_REFUSED(TERNARY(), "residual's 3 x 1 x 4");
+    static const float bad_shift[3] = {0, 0, NAN};
+    end = plain;
+    end.shift = bad_shift + 2;
+    CHECK_REFUSED(BINARY(), "shift[0] is not finite");
+    CHECK_REFUSED(sn_packer_add_shift_clamp(packer, image, bad_shift, &out, &error),
+                  "shift[2] is not finite");
+    CHECK_REFUSED(sn_packer_add_shift_clamp(packer, image, NULL, &out, &error), "no shifts");
+    end.shift = bad_shift;
+    CHECK_REFUSED(sn_packer_add_linear(packer, image, 1, (float[12]){0}, &end, &out, &error),
+                  "residual or a shift");
     static const uint8_t mask[9] = {0};
     int8_t sign[2] = {1, 1};
     sn_packer_signed_binary bits = {mask, sign, false, -1};
@@ -723,6 +779,7 @@ int main(void) {
     tcase_add_test(tests, residual_network);
     tcase_add_test(tests, residuals_that_must_stay);
     tcase_add_test(tests, bad_residuals_are_refused);
+    tcase_add_test(tests, shifts_have_sections);
     tcase_add_test(tests, payloads_are_aligned);
     tcase_add_test(tests, flipped_bits_are_found);
     tcase_add_test(tests, packer_refuses);

@@ -151,6 +151,25 @@ START_TEST(global_pool_linear_sum) {
 }
 END_TEST
 
+/* What stands before a convolution and behind it in PLUM's block; padding stays 0. */
+START_TEST(shifts_and_clamps) {
+    for (int side = 1; side <= 21; side += 5)
+        for (int channels = 1; channels <= 5; channels += 2) {
+            const twin_conv stem = {channels, 1, 1, 1, 0, -1, false, SN_PACKER_LINEAR, false};
+            const twin_conv conv = {channels, 3, 3, 1, 1, 0.5, false, SN_PACKER_PRELU, false};
+            twin t;
+            twin_init(&t, 2, side, side + 3, (uint64_t)(side + channels));
+            const sn_packer_value x = twin_add_conv(&t, 0, &stem);
+            const sn_packer_value z = twin_add_shift_clamp(&t, x);
+            twin_check(&t, z, 1e-5, "shift and clamp");
+            const twin_extra plain = {.shifted = true}, block = {.shifted = true, .residual = &x};
+            twin_check(&t, twin_add_conv_extra(&t, z, &conv, &plain), 1e-4, "shifted output");
+            twin_check(&t, twin_add_conv_extra(&t, z, &conv, &block), 1e-4, "and a residual");
+            twin_free(&t);
+        }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("infer layers");
     TCase *tests = tcase_create("against plain loops");
@@ -162,6 +181,7 @@ int main(void) {
     tcase_add_test(tests, conv_network_shapes);
     tcase_add_test(tests, pools);
     tcase_add_test(tests, global_pool_linear_sum);
+    tcase_add_test(tests, shifts_and_clamps);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
 }

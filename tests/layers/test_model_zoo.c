@@ -69,6 +69,9 @@ START_TEST(parameter_counts_are_the_published_ones) {
         {"resnet18", 224, 1000, 11689512},
         {"resnet34", 224, 1000, 21797672},
         {"resnet20", 32, 10, 272474},
+        /* and biases of convolutions, slopes, three shifts a block */
+        {"resnet20-plum", 32, 10, 272474 + 672 + 672 + (2 * 672 + 624)},
+        {"resnet18-plum", 224, 1000, 11689512 + 3840 + 3840 + (2 * 3840 + 3392)},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         network n;
@@ -127,6 +130,41 @@ START_TEST(names_are_torchvisions) {
         ck_assert_msg(sn_shape_equal(&entry->shape, &expected[i].shape), "%s", expected[i].name);
     }
     ck_assert_ptr_null(sn_parameters_find(n.parameters, "layer1.0.downsample.0.weight"));
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(names_of_plums_block) {
+    static const struct {
+        const char *name;
+        sn_shape shape;
+        sn_role role;
+    } expected[] = {
+        {"layer1.0.move1.bias", {1, {16}}, SN_ROLE_BIAS},
+        {"layer1.5.conv1.weight", {4, {16, 16, 3, 3}}, SN_ROLE_LATENT},
+        {"layer2.0.move1.bias", {1, {16}}, SN_ROLE_BIAS},
+        {"layer2.0.conv1.weight", {4, {32, 16, 3, 3}}, SN_ROLE_LATENT},
+        {"layer2.0.conv1.bias", {1, {32}}, SN_ROLE_BIAS},
+        {"layer2.0.bn1.weight", {1, {32}}, SN_ROLE_NORM_SCALE},
+        {"layer2.0.downsample.1.weight", {4, {32, 16, 1, 1}}, SN_ROLE_WEIGHT},
+        {"layer2.0.downsample.2.running_mean", {1, {32}}, SN_ROLE_RUNNING_MEAN},
+        {"layer2.0.move2.bias", {1, {32}}, SN_ROLE_BIAS},
+        {"layer2.0.act1.weight", {1, {32}}, SN_ROLE_SLOPE},
+        {"layer3.5.move3.bias", {1, {64}}, SN_ROLE_BIAS},
+    };
+    network n;
+    sn_model_options options = options_for("resnet20-plum", 32, 10);
+    options.quant.quantizer = sn_choice_find(sn_quantizer_name, "signed-binary");
+    ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        const sn_parameter *entry = sn_parameters_find(n.parameters, expected[i].name);
+        ck_assert_msg(entry != NULL, "no %s", expected[i].name);
+        ck_assert_msg(sn_shape_equal(&entry->shape, &expected[i].shape), "%s", expected[i].name);
+        ck_assert_msg(entry->role == expected[i].role, "%s", expected[i].name);
+    }
+    ck_assert_uint_eq(role_parameters(&n, SN_ROLE_LATENT), 267264);
+    ck_assert_ptr_null(sn_parameters_find(n.parameters, "layer1.0.downsample.1.weight"));
+    ck_assert_ptr_null(sn_parameters_find(n.parameters, "layer1.6.conv1.weight"));
     destroy(&n);
 }
 END_TEST
@@ -244,35 +282,49 @@ static bool is_centered(const network *n, const char *layer) {
 
 START_TEST(centring_follows_quantizer_option_and_rule) {
     static const struct {
-        const char *quant;
+        const char *arch, *quant;
         sn_center center;
         const char *rules, *layer;
         bool centered;
         const char *quantizer;
     } cases[] = {
-        {"signed-binary", SN_CENTER_AUTO, NULL, "layer1.0.conv1", true, "signed-binary"},
-        {"signed-binary", SN_CENTER_NONE, NULL, "layer1.0.conv1", false, "signed-binary"},
-        {"signed-binary", SN_CENTER_WEIGHTS, NULL, "layer1.0.conv1", false,
-         "signed-binary-centered"},
-        {"signed-binary-centered", SN_CENTER_AUTO, NULL, "layer1.0.conv1", false,
-         "signed-binary-centered"},
-        {"binary", SN_CENTER_AUTO, NULL, "layer1.0.conv1", false, "binary"},
-        {"binary", SN_CENTER_ACTIVATIONS, NULL, "layer1.0.conv1", true, "binary"},
-        {"signed-binary", SN_CENTER_AUTO, "layer2.*=binary", "layer2.1.conv2", false, "binary"},
-        {"signed-binary", SN_CENTER_AUTO, "layer2.*=binary,center=activations", "layer2.1.conv2",
-         true, "binary"},
-        {"binary", SN_CENTER_AUTO, "layer2.*=signed-binary", "layer2.1.conv2", true,
+        {"resnet20", "signed-binary", SN_CENTER_AUTO, NULL, "layer1.0.conv1", true,
          "signed-binary"},
-        {"signed-binary", SN_CENTER_NONE, "layer2.*=signed-binary,delta=0.1", "layer2.1.conv2",
+        {"resnet20", "signed-binary", SN_CENTER_NONE, NULL, "layer1.0.conv1", false,
+         "signed-binary"},
+        {"resnet20", "signed-binary", SN_CENTER_WEIGHTS, NULL, "layer1.0.conv1", false,
+         "signed-binary-centered"},
+        {"resnet20", "signed-binary-centered", SN_CENTER_AUTO, NULL, "layer1.0.conv1", false,
+         "signed-binary-centered"},
+        {"resnet20", "binary", SN_CENTER_AUTO, NULL, "layer1.0.conv1", false, "binary"},
+        {"resnet20", "binary", SN_CENTER_ACTIVATIONS, NULL, "layer1.0.conv1", true, "binary"},
+        {"resnet20", "signed-binary", SN_CENTER_AUTO, "layer2.*=binary", "layer2.1.conv2", false,
+         "binary"},
+        {"resnet20", "signed-binary", SN_CENTER_AUTO, "layer2.*=binary,center=activations",
+         "layer2.1.conv2", true, "binary"},
+        {"resnet20", "binary", SN_CENTER_AUTO, "layer2.*=signed-binary", "layer2.1.conv2", true,
+         "signed-binary"},
+        {"resnet20", "signed-binary", SN_CENTER_NONE, "layer2.*=signed-binary,delta=0.1",
+         "layer2.1.conv2", false, "signed-binary"},
+        {"resnet20", "signed-binary", SN_CENTER_WEIGHTS, "layer2.*=signed-binary,delta=0.1",
+         "layer2.1.conv2", false, "signed-binary-centered"},
+        {"resnet20", "signed-binary", SN_CENTER_AUTO, "layer2.*=signed-binary,center=none",
+         "layer2.1.conv2", false, "signed-binary"},
+        /* What PLUM's block reads has both signs. */
+        {"resnet20-plum", "signed-binary", SN_CENTER_AUTO, NULL, "layer2.1.conv1", false,
+         "signed-binary"},
+        {"resnet20-plum", "signed-binary", SN_CENTER_ACTIVATIONS, NULL, "layer2.1.conv1", true,
+         "signed-binary"},
+        {"resnet20-plum", "signed-binary-centered", SN_CENTER_AUTO, NULL, "layer2.1.conv1", false,
+         "signed-binary-centered"},
+        {"resnet20-plum", "binary", SN_CENTER_AUTO, "layer2.*=signed-binary", "layer2.1.conv1",
          false, "signed-binary"},
-        {"signed-binary", SN_CENTER_WEIGHTS, "layer2.*=signed-binary,delta=0.1", "layer2.1.conv2",
-         false, "signed-binary-centered"},
-        {"signed-binary", SN_CENTER_AUTO, "layer2.*=signed-binary,center=none", "layer2.1.conv2",
-         false, "signed-binary"},
+        {"resnet20-plum", "signed-binary", SN_CENTER_AUTO,
+         "layer2.*=signed-binary,center=activations", "layer2.1.conv1", true, "signed-binary"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         network n;
-        sn_model_options options = options_for("resnet20", 32, 10);
+        sn_model_options options = options_for(cases[i].arch, 32, 10);
         options.quant.quantizer = sn_choice_find(sn_quantizer_name, cases[i].quant);
         options.quant.center = (int)cases[i].center;
         options.quant.delta_ratio = -1;
@@ -370,6 +422,7 @@ int main(void) {
     tcase_add_test(tcase, parameter_counts_are_the_published_ones);
     tcase_add_test(tcase, cifar_depths_differ_by_whole_blocks);
     tcase_add_test(tcase, names_are_torchvisions);
+    tcase_add_test(tcase, names_of_plums_block);
     tcase_add_test(tcase, small_images_get_the_small_stem);
     tcase_add_test(tcase, only_block_convolutions_are_quantized);
     tcase_add_test(tcase, the_last_rule_that_matches_decides);

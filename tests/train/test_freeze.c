@@ -44,6 +44,13 @@ static const freeze_case cases[] = {
     {"resnet20", "signed-binary", "relu", 29, 0.3, SN_SCALE_FILTER_MEAN, 3, SN_CENTER_ACTIVATIONS},
     {"resnet20", "binary", "prelu", 32, 0.5, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_ACTIVATIONS},
     {"resnet18", "ternary", "relu", 32, 0.25, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_ACTIVATIONS},
+    {"resnet20-plum", "fp32", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_AUTO},
+    {"resnet20-plum", "signed-binary", "relu", 32, 1, SN_SCALE_ONE, 0, SN_CENTER_AUTO},
+    {"resnet20-plum", "signed-binary-centered", "hardtanh", 28, 0.3, SN_SCALE_FILTER_MEAN, 8,
+     SN_CENTER_AUTO},
+    {"resnet18-plum", "signed-binary", "prelu", 96, 0.25, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_AUTO},
+    {"resnet20-plum", "signed-binary", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 0,
+     SN_CENTER_ACTIVATIONS},
 };
 
 enum { CASES = sizeof cases / sizeof *cases };
@@ -242,6 +249,42 @@ START_TEST(shortcuts_are_residuals) {
 }
 END_TEST
 
+/* Of PLUM's block the clamp alone is an instruction; slots are those of other residual networks. */
+START_TEST(shifts_are_folded) {
+    const freeze_case c = {
+        "resnet20-plum", "signed-binary", "relu", 32, 0.25, SN_SCALE_FILTER_MEAN, 0,
+        SN_CENTER_AUTO};
+    const sn_network_options options = options_of(&c);
+    sn_parameters *parameters;
+    sn_network network;
+    sn_infer_header header;
+    void *packed;
+    size_t bytes;
+    uint32_t clamps = 0, ends = 0;
+    ck_assert_int_eq(sn_parameters_create(&parameters, NULL), SN_OK);
+    ck_assert_int_eq(sn_network_create(&options, parameters, &network, NULL), SN_OK);
+    randomise(parameters);
+    ck_assert_int_eq(sn_freeze(&network, NULL, &packed, &bytes, NULL), SN_OK);
+    sn_infer_load_words(&header, packed, sizeof header / 4);
+    /* Stem, blocks, shortcuts with their pooling, mean, classifier. */
+    ck_assert_uint_eq(header.instruction_count, 1 + 18 * 2 + 2 * 2 + 2);
+    ck_assert_uint_eq(header.slot_count, 1 + 3);
+    for (uint32_t i = 0; i < header.instruction_count; i++) {
+        sn_infer_record record;
+        sn_infer_load_words(&record, (unsigned char *)packed + sizeof header + i * sizeof record,
+                            sizeof record / 4);
+        clamps += record.opcode == SN_INFER_OP_SHIFT_CLAMP;
+        ends += record.flags == (SN_INFER_FLAG_RESIDUAL | SN_INFER_FLAG_OUTPUT_SHIFTED) &&
+                record.activation == SN_INFER_ACTIVATION_PRELU && record.output == record.input_b;
+    }
+    ck_assert_uint_eq(clamps, 18);
+    ck_assert_uint_eq(ends, 18);
+    sn_free(packed);
+    sn_network_free(&network);
+    sn_parameters_free(parameters);
+}
+END_TEST
+
 START_TEST(one_bit_weights_take_one_bit) {
     const freeze_case *c = &cases[2]; /* the whole ResNet-20 */
     const sn_network_options options = options_of(c);
@@ -277,6 +320,7 @@ Suite *freeze_suite(void) {
     tcase_add_test(tcase, resnet20_is_small);
     tcase_add_loop_test(tcase, every_scale_freezes, 0, 3);
     tcase_add_test(tcase, shortcuts_are_residuals);
+    tcase_add_test(tcase, shifts_are_folded);
     tcase_add_test(tcase, one_bit_weights_take_one_bit);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -79,7 +79,7 @@ static void build_single(const char *quant, sn_center center, sn_parameters **pa
     ck_assert_int_eq(sn_parameters_create(parameters, NULL), SN_OK);
     ck_assert_int_eq(sn_graph_create(*parameters, SN_GRAPH_EVAL, 2, &n->graph, NULL), SN_OK);
     const sn_builder builder = {n->graph, &options, &rules, SN_ACTIVATION_RELU, SN_ACT_INT8};
-    const sn_conv_options conv = {8, 3, 1, 1, true};
+    const sn_conv_options conv = {8, 3, 1, 1, true, false};
     sn_tensor *x;
     ck_assert_int_eq(
         sn_graph_input(n->graph, sn_shape_4(IMAGES, CHANNELS, SIDE, SIDE), &n->images, NULL),
@@ -263,6 +263,41 @@ START_TEST(convolutions_of_few_bit_weights_read_integers) {
 }
 END_TEST
 
+/* Behind the clamp of PLUM's block the range is known from the start. */
+START_TEST(what_is_clamped_keeps_its_range) {
+    enum { PIXELS = CHANNELS * 32 * 32 };
+    sn_model_options model = model_of("signed-binary", "relu", NULL);
+    model.arch = sn_choice_find(sn_arch_name, "resnet20-plum");
+    static float images[IMAGES * PIXELS];
+    const int32_t labels[IMAGES] = {0};
+    sn_parameters *parameters;
+    sn_network network, evaluation;
+    float steps[21];
+    bool is_signed[21];
+    sn_rng rng;
+    sn_rng_init(&rng, 2, SN_RNG_TEST, 0);
+    for (size_t i = 0; i < IMAGES * PIXELS; i++)
+        images[i] = (float)sn_rng_normal(&rng);
+    create(&model, SN_GRAPH_TRAIN, &parameters, &network);
+    for (int step = 0; step < 3; step++) {
+        sn_tensor_write(network.images, images, IMAGES);
+        sn_tensor_write_labels(network.labels, labels, IMAGES);
+        sn_graph_forward(network.graph);
+    }
+    const sn_network_options options = {
+        .model = model, .mode = SN_GRAPH_EVAL, .batch = IMAGES, .threads = 2};
+    ck_assert_int_eq(sn_network_create(&options, parameters, &evaluation, NULL), SN_OK);
+    ck_assert_uint_eq(count_ranges(parameters), 18);
+    ck_assert_uint_eq(packed_steps(&evaluation, steps, is_signed), 18);
+    for (size_t k = 0; k < 18; k++) {
+        ck_assert(is_signed[k]);
+        ck_assert_float_eq(steps[k], 2.0F / 127);
+    }
+    sn_network_free(&evaluation);
+    destroy(parameters, &network);
+}
+END_TEST
+
 START_TEST(a_network_that_rounds_nothing_is_refused) {
     static const char *const quants[] = {"fp32", "denseshift"};
     for (size_t i = 0; i < 2; i++) {
@@ -359,6 +394,7 @@ Suite *rounding_suite(void) {
     tcase_add_test(tcase, kernels_round_as_the_graph_does);
     tcase_add_loop_test(tcase, a_frozen_network_is_near_the_graph, 0, 3);
     tcase_add_test(tcase, convolutions_of_few_bit_weights_read_integers);
+    tcase_add_test(tcase, what_is_clamped_keeps_its_range);
     tcase_add_test(tcase, a_network_that_rounds_nothing_is_refused);
     tcase_add_test(tcase, every_engine_rounds);
     tcase_add_test(tcase, ranges_are_moved_by_training_steps_alone);

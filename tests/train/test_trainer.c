@@ -84,12 +84,13 @@ START_TEST(the_same_seed_gives_the_same_run) {
 END_TEST
 
 static const struct {
-    const char *optimizer, *ema, *signs, *region, *act;
-} resumes[] = {{"sgd", "0", "fixed", "filter", "fp32"},
-               {"adamw", "0", "init", "filter", "fp32"},
-               {"sgd", "0.9", "learned", "3", "fp32"},
-               {"sgd", "0", "fixed", "filter", "int8"},
-               {"sgd", "0.9", "fixed", "filter", "int8"}};
+    const char *arch, *optimizer, *ema, *signs, *region, *act;
+} resumes[] = {{"resnet20", "sgd", "0", "fixed", "filter", "fp32"},
+               {"resnet20", "adamw", "0", "init", "filter", "fp32"},
+               {"resnet20", "sgd", "0.9", "learned", "3", "fp32"},
+               {"resnet20", "sgd", "0", "fixed", "filter", "int8"},
+               {"resnet20", "sgd", "0.9", "fixed", "filter", "int8"},
+               {"resnet20-plum", "sgd", "0", "fixed", "filter", "int8"}};
 
 enum { RESUMES = sizeof resumes / sizeof *resumes };
 
@@ -97,22 +98,23 @@ enum { RESUMES = sizeof resumes / sizeof *resumes };
 static void check_resume(int kind, const char *stop_after, uint64_t steps) {
     const char *optimizer = resumes[kind].optimizer, *ema = resumes[kind].ema;
     const char *signs = resumes[kind].signs, *region = resumes[kind].region;
-    const char *act = resumes[kind].act;
+    const char *act = resumes[kind].act, *arch = resumes[kind].arch;
     char whole[SN_RUN_PATH_SIZE], parts[SN_RUN_PATH_SIZE];
     sn_train_config config;
     test_run one, first, second;
     configure(&config, "epochs", "4", "optimizer", optimizer, "ema", ema, "signs", signs, "region",
-              region, "act", act, "out", in_folder(whole, "whole"), NULL);
+              region, "act", act, "arch", arch, "out", in_folder(whole, "whole"), NULL);
     must_run(&config, 0, &one);
 
     configure(&config, "epochs", "4", "optimizer", optimizer, "ema", ema, "signs", signs, "region",
-              region, "act", act, "out", in_folder(parts, "parts"), "stop-after", stop_after, NULL);
+              region, "act", act, "arch", arch, "out", in_folder(parts, "parts"), "stop-after",
+              stop_after, NULL);
     must_run(&config, steps, &first);
     ck_assert_uint_lt(sn_trainer_state(first.trainer)->epoch, 4);
     end_training(&first);
 
     configure(&config, "epochs", "4", "resume", parts, "optimizer", optimizer, "ema", ema, "signs",
-              signs, "region", region, "act", act, NULL);
+              signs, "region", region, "act", act, "arch", arch, NULL);
     must_run(&config, 0, &second);
     check_same_parameters(sn_trainer_parameters(one.trainer),
                           sn_trainer_parameters(second.trainer));
