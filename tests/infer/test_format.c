@@ -457,7 +457,7 @@ START_TEST(centered_inputs_are_read) {
             /* Either the weights or the input. */
             ck_assert_int_eq(verdict(packed, size, flags_field, flags + 1), SN_INFER_CORRUPT);
             ck_assert_int_eq(verdict(packed, size, flags_field, flags - 8), SN_INFER_OK);
-            ck_assert_int_eq(verdict(packed, size, flags_field, flags + 16), SN_INFER_UNSUPPORTED);
+            ck_assert_int_eq(verdict(packed, size, flags_field, flags + 32), SN_INFER_UNSUPPORTED);
             sn_free(packed);
         }
 }
