@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # The inference library on another machine: compiled for it, run by qemu, compared with this one.
-# usage: test_infer_foreign.sh MACHINE MODEL_WRITER REPOSITORY      MACHINE: aarch64 or arm
+# usage: test_infer_foreign.sh MACHINE MODEL_WRITER HERE REPOSITORY      MACHINE: aarch64 or arm
+# HERE: the program compiled for this machine.
 set -euo pipefail
 machine=$1
 writer=$(readlink -f -- "$2")
-root=$(readlink -f -- "$3")
+here=$(readlink -f -- "$3")
+root=$(readlink -f -- "$4")
 case $machine in
 aarch64) cross=aarch64-linux-gnu-gcc default=neon ;;
 arm) cross=arm-linux-gnueabihf-gcc default=portable ;;
@@ -44,10 +46,9 @@ for file in "$root"/src/infer/*.c; do
 done
 flags=(-std=c11 -O1 -Wall -Wextra -Wno-psabi -Werror "-I$root/src")
 "$cross" "${flags[@]}" -static "${sources[@]}" -lm -o foreign || die "$cross does not compile the library"
-cc "${flags[@]}" "${sources[@]}" -lm -o here || die 'cc does not compile the library'
 
 "$writer" model image
-./here model image >here.txt || die 'the model does not run here'
+"$here" model image >here.txt || die 'the model does not run here'
 "$emulator" ./foreign model image >foreign.txt || die "the model does not run on $machine"
 [[ $(head -n 1 foreign.txt) == "default $default" ]] || die "not $default: $(head -n 1 foreign.txt)"
 
