@@ -21,7 +21,7 @@ matrix -e 1 fp32 'signed-binary-region-[48]' >table.md 2>matrix.err || die "fail
 [[ $(wc -l <table.md) -eq 5 ]] || die "not three runs: $(cat table.md)"
 # shellcheck disable=SC2016 # Markdown
 sed -n 3p table.md | grep -q '^| `--width 0.25 --quant fp32 --limit-train 128 --limit-test 100 --batch 64` | 1 | 0 | [0-9.]* | 1 | all |$' || die "$(cat table.md)"
-sed -n 4p table.md | grep -Eq -- '--estimator ede --region 8 --signs init --limit-train 128 --limit-test 100 --batch 64` \| 1 \| 0 \| [0-9.]+ \| 0\.[0-9]+ \| [0-9]+ \|$' ||
+sed -n 4p table.md | grep -Eq -- '--estimator ede --center none --region 8 --signs init --limit-train 128 --limit-test 100 --batch 64` \| 1 \| 0 \| [0-9.]+ \| 0\.[0-9]+ \| [0-9]+ \|$' ||
     die "$(cat table.md)"
 grep -q -- '--region 4 ' table.md || die "$(cat table.md)"
 
