@@ -283,7 +283,8 @@ START_TEST(rejected_fields) {
                  {17, 0, SN_INFER_CORRUPT},
                  {17, 3, SN_INFER_CORRUPT},      /* centred binary */
                  {18, 1, SN_INFER_UNSUPPORTED},  /* plan */
-                 {19, 16, SN_INFER_UNSUPPORTED}, /* flags */
+                 {19, 32, SN_INFER_UNSUPPORTED}, /* flags */
+                 {19, 17, SN_INFER_CORRUPT},     /* a shift that is not there */
                  {19, 9, SN_INFER_CORRUPT},      /* centred weights and a centred input */
                  {19, 3, SN_INFER_CORRUPT},      /* a residual of another shape */
                  {19, 5, SN_INFER_CORRUPT},      /* a signed input that is no integer */
