@@ -68,51 +68,36 @@ static void backward_planes(const sn_node *node, const sn_part *part) {
 
 /* ---- in lanes ---- */
 
-static void forward_group(const sn_node *node, const sn_lane_layout *in, const void *x, size_t x0,
-                          const sn_lane_layout *out, void *y, size_t y0) {
+static void forward_group(const sn_node *node, const sn_part *part, const sn_window_group *g) {
     const size_t width = node->input[0]->shape.size[3], out_width = node->output->shape.size[3];
     const sn_real share = window_share(node);
-    for (size_t o = 0; o < out->pixels; o++) {
+    const void *x = sn_value_at(node->input[0], part);
+    void *y = sn_value_at(node->output, part);
+    for (size_t o = 0; o < g->out->pixels; o++) {
         const sn_window window = sn_window_at(node, o / out_width, o % out_width);
         sn_vec sum = {0};
         for (size_t iy = window.y0; iy < window.y1; iy++)
             for (size_t ix = window.x0; ix < window.x1; ix++)
-                sum += sn_lanes_load(x, x0 + (iy * width + ix) * in->pixel_stride, in->bf16);
-        sn_lanes_store(y, y0 + o * out->pixel_stride, sum * share, out->bf16);
+                sum +=
+                    sn_lanes_load(x, g->x0 + (iy * width + ix) * g->in->pixel_stride, g->in->bf16);
+        sn_lanes_store(y, g->y0 + o * g->out->pixel_stride, sum * share, g->out->bf16);
     }
 }
 
-static void backward_group(const sn_node *node, const sn_lane_layout *in, void *dx, size_t x0,
-                           const sn_lane_layout *out, const void *dy, size_t y0) {
+static void backward_group(const sn_node *node, const sn_part *part, const sn_window_group *g) {
     const size_t width = node->input[0]->shape.size[3], out_width = node->output->shape.size[3];
     const sn_real share = window_share(node);
-    for (size_t o = 0; o < out->pixels; o++) {
+    const void *dy = sn_gradient_at(node->output, part);
+    void *dx = sn_gradient_at(node->input[0], part);
+    for (size_t o = 0; o < g->out->pixels; o++) {
         const sn_window window = sn_window_at(node, o / out_width, o % out_width);
-        const sn_vec part = sn_lanes_load(dy, y0 + o * out->pixel_stride, out->bf16) * share;
+        const sn_vec passed =
+            sn_lanes_load(dy, g->y0 + o * g->out->pixel_stride, g->out->bf16) * share;
         for (size_t iy = window.y0; iy < window.y1; iy++) {
             for (size_t ix = window.x0; ix < window.x1; ix++) {
-                const size_t at = x0 + (iy * width + ix) * in->pixel_stride;
-                sn_lanes_store(dx, at, sn_lanes_load(dx, at, in->bf16) + part, in->bf16);
+                const size_t at = g->x0 + (iy * width + ix) * g->in->pixel_stride;
+                sn_lanes_store(dx, at, sn_lanes_load(dx, at, g->in->bf16) + passed, g->in->bf16);
             }
-        }
-    }
-}
-
-static void run_groups(const sn_node *node, const sn_part *part, bool backward) {
-    const sn_lane_layout in = sn_tensor_lanes(node->input[0]), out = sn_tensor_lanes(node->output);
-    const size_t images = part->last - part->first;
-    void *dx = backward ? sn_gradient_at(node->input[0], part) : NULL;
-    if (backward && !node->add[0])
-        memset(dx, 0, images * in.image_stride * sn_element_size(node->input[0]));
-    for (size_t n = 0; n < images; n++) {
-        for (size_t g = 0; g < in.groups; g++) {
-            const size_t x0 = n * in.image_stride + g * in.group_stride;
-            const size_t y0 = n * out.image_stride + g * out.group_stride;
-            if (backward)
-                backward_group(node, &in, dx, x0, &out, sn_gradient_at(node->output, part), y0);
-            else
-                forward_group(node, &in, sn_value_at(node->input[0], part), x0, &out,
-                              sn_value_at(node->output, part), y0);
         }
     }
 }
@@ -122,7 +107,7 @@ static void average_pool_forward(const sn_node *node, const sn_run *run, const s
     if (node->input[0]->format == SN_FORMAT_PLAIN)
         forward_planes(node, part);
     else
-        run_groups(node, part, false);
+        sn_window_groups(node, part, forward_group);
 }
 
 static void average_pool_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
@@ -130,7 +115,7 @@ static void average_pool_backward(const sn_node *node, const sn_run *run, const 
     if (node->input[0]->format == SN_FORMAT_PLAIN)
         backward_planes(node, part);
     else
-        run_groups(node, part, true);
+        sn_window_groups_back(node, part, backward_group);
 }
 
 const sn_op sn_op_average_pool = {

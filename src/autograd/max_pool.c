@@ -63,64 +63,50 @@ static void backward_planes(const sn_node *node, const sn_part *part) {
 
 /* ---- in lanes ---- */
 
-static void forward_group(const sn_node *node, const sn_lane_layout *in, const void *x, size_t x0,
-                          const sn_lane_layout *out, void *y, size_t y0, uint32_t *winner) {
+static void forward_group(const sn_node *node, const sn_part *part, const sn_window_group *g) {
     const size_t width = node->input[0]->shape.size[3];
     const size_t *size = node->output->shape.size;
+    const sn_lane_layout *in = g->in, *out = g->out;
+    const void *x = sn_value_at(node->input[0], part);
+    void *y = sn_value_at(node->output, part);
+    uint32_t *winner = winners(node, part);
     for (size_t o = 0; o < out->pixels; o++) {
         const sn_window window = sn_window_at(node, o / size[3], o % size[3]);
         const size_t first = window.y0 * width + window.x0;
-        sn_vec best = sn_lanes_load(x, x0 + first * in->pixel_stride, in->bf16);
+        sn_vec best = sn_lanes_load(x, g->x0 + first * in->pixel_stride, in->bf16);
         size_t place[SN_LANES];
         for (size_t i = 0; i < SN_LANES; i++)
             place[i] = first;
         for (size_t iy = window.y0; iy < window.y1; iy++) {
             for (size_t ix = window.x0; ix < window.x1; ix++) {
                 const size_t p = iy * width + ix;
-                const sn_vec other = sn_lanes_load(x, x0 + p * in->pixel_stride, in->bf16);
+                const sn_vec other = sn_lanes_load(x, g->x0 + p * in->pixel_stride, in->bf16);
                 for (size_t i = 0; i < SN_LANES; i++) {
                     place[i] = other[i] > best[i] ? p : place[i];
                     best[i] = other[i] > best[i] ? other[i] : best[i];
                 }
             }
         }
-        const size_t at = y0 + o * out->pixel_stride;
+        const size_t at = g->y0 + o * out->pixel_stride;
         sn_lanes_store(y, at, best, out->bf16);
         for (size_t i = 0; i < SN_LANES; i++)
             winner[at + i] = (uint32_t)place[i];
     }
 }
 
-static void backward_group(const sn_lane_layout *in, void *dx, size_t x0, const sn_lane_layout *out,
-                           const void *dy, size_t y0, const uint32_t *winner) {
+static void backward_group(const sn_node *node, const sn_part *part, const sn_window_group *g) {
+    const sn_lane_layout *in = g->in, *out = g->out;
+    const void *dy = sn_gradient_at(node->output, part);
+    void *dx = sn_gradient_at(node->input[0], part);
+    const uint32_t *winner = winners(node, part);
     for (size_t o = 0; o < out->pixels; o++) {
-        const size_t at = y0 + o * out->pixel_stride;
+        const size_t at = g->y0 + o * out->pixel_stride;
         const sn_vec passed = sn_lanes_load(dy, at, out->bf16);
         for (size_t i = 0; i < SN_LANES; i++) {
-            const size_t to = x0 + winner[at + i] * in->pixel_stride;
+            const size_t to = g->x0 + winner[at + i] * in->pixel_stride;
             sn_vec sum = sn_lanes_load(dx, to, in->bf16);
             sum[i] += passed[i];
             sn_lanes_store(dx, to, sum, in->bf16);
-        }
-    }
-}
-
-static void run_groups(const sn_node *node, const sn_part *part, bool backward) {
-    const sn_lane_layout in = sn_tensor_lanes(node->input[0]), out = sn_tensor_lanes(node->output);
-    const size_t images = part->last - part->first;
-    void *dx = backward ? sn_gradient_at(node->input[0], part) : NULL;
-    uint32_t *winner = winners(node, part);
-    if (backward && !node->add[0])
-        memset(dx, 0, images * in.image_stride * sn_element_size(node->input[0]));
-    for (size_t n = 0; n < images; n++) {
-        for (size_t g = 0; g < in.groups; g++) {
-            const size_t x0 = n * in.image_stride + g * in.group_stride;
-            const size_t y0 = n * out.image_stride + g * out.group_stride;
-            if (backward)
-                backward_group(&in, dx, x0, &out, sn_gradient_at(node->output, part), y0, winner);
-            else
-                forward_group(node, &in, sn_value_at(node->input[0], part), x0, &out,
-                              sn_value_at(node->output, part), y0, winner);
         }
     }
 }
@@ -130,7 +116,7 @@ static void max_pool_forward(const sn_node *node, const sn_run *run, const sn_pa
     if (node->input[0]->format == SN_FORMAT_PLAIN)
         forward_planes(node, part);
     else
-        run_groups(node, part, false);
+        sn_window_groups(node, part, forward_group);
 }
 
 static void max_pool_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
@@ -138,7 +124,7 @@ static void max_pool_backward(const sn_node *node, const sn_run *run, const sn_p
     if (node->input[0]->format == SN_FORMAT_PLAIN)
         backward_planes(node, part);
     else
-        run_groups(node, part, true);
+        sn_window_groups_back(node, part, backward_group);
 }
 
 const sn_op sn_op_max_pool = {

@@ -15,4 +15,18 @@ typedef struct sn_window {
 
 sn_window sn_window_at(const sn_node *node, size_t oy, size_t ox);
 
+/* One group of channels of one image, for ops that take any layout. */
+typedef struct sn_window_group {
+    const sn_lane_layout *in, *out;
+    size_t x0, y0; /* where it begins in the part's images, in elements */
+} sn_window_group;
+
+typedef void sn_window_walk(const sn_node *node, const sn_part *part, const sn_window_group *group);
+
+/* Walks over the groups of the part's images, which lie in lanes. */
+void sn_window_groups(const sn_node *node, const sn_part *part, sn_window_walk *walk);
+
+/* Likewise for the gradient of input 0, which is cleared unless it is added to. */
+void sn_window_groups_back(const sn_node *node, const sn_part *part, sn_window_walk *walk);
+
 #endif
