@@ -1,3 +1,4 @@
+#include "autograd/blas_memory.h"
 #include "autograd/graph_internal.h"
 
 #include "base/memory.h"
@@ -208,7 +209,8 @@ sn_status sn_graph_plan(sn_graph *graph, sn_tensor *root, sn_error *error) {
     for (size_t i = 0; i < graph->node_count; i++)
         if (graph->nodes[i]->op->plan)
             SN_TRY(graph->nodes[i]->op->plan(graph->nodes[i], &graph->run, error));
-    return sn_plan_memory(graph, error);
+    SN_TRY(sn_plan_memory(graph, error));
+    return sn_blas_reserve(graph->run.threads, error);
 }
 
 void sn_graph_set_progress(sn_graph *graph, double progress) {

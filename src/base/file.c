@@ -38,7 +38,7 @@ static sn_status memory_error(sn_error *error, const char *path) {
 static int open_temporary(const char *stem, char *name, size_t size) {
     for (int i = 0; i < TEMPORARY_TRIES; i++) {
         snprintf(name, size, "%s.%ld-%d.tmp", stem, (long)getpid(), i);
-        const int file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        const int file = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (file >= 0 || errno != EEXIST)
             return file;
     }
@@ -50,12 +50,38 @@ static bool write_all(int file, const unsigned char *data, size_t size) {
         const ssize_t written = write(file, data, size < CHUNK ? size : CHUNK);
         if (written < 0 && errno == EINTR)
             continue;
-        if (written < 0)
+        if (written == 0)
+            errno = ENOSPC; /* what a system that writes nothing without a reason means */
+        if (written <= 0)
             return false;
         data += written;
         size -= (size_t)written;
     }
     return true;
+}
+
+/* Whether the file holds these bytes and no more. */
+static bool read_back(int file, const unsigned char *data, size_t size) {
+    unsigned char block[1 << 14];
+    size_t done = 0;
+    if (lseek(file, 0, SEEK_SET) != 0)
+        return false;
+    for (;;) {
+        const ssize_t count = read(file, block, sizeof block);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return false;
+        const bool end = count == 0 && done == size;
+        if (end)
+            return true;
+        if (count == 0 || (size_t)count > size - done ||
+            memcmp(block, data + done, (size_t)count) != 0) {
+            errno = EIO;
+            return false;
+        }
+        done += (size_t)count;
+    }
 }
 
 /* Makes the renaming itself survive a power cut. Some file systems cannot, which is no reason to
@@ -102,7 +128,7 @@ static sn_status write_beside(const char *path, const void *data, size_t size, s
     if (file < 0) {
         status = io_error(error, "write", path);
     } else {
-        bool good = write_all(file, data, size) && fsync(file) == 0;
+        bool good = write_all(file, data, size) && fsync(file) == 0 && read_back(file, data, size);
         if (!good) {
             const int code = errno;
             close(file);

@@ -7,9 +7,10 @@
 #include <stddef.h>
 
 /* Writes a file so that `path` holds either what it held before or all of `data`: into a temporary
- * file PATH.PID-N.tmp beside it, flushed to the disk, then renamed. On an error the temporary file
- * is removed. A symbolic link is followed; what exists and is no regular file (a device, a pipe, a
- * directory) is refused, since renaming would replace it. Errors: SN_ERROR_IO, SN_ERROR_MEMORY. */
+ * file PATH.PID-N.tmp beside it, flushed to the disk, read back and compared, then renamed. On an
+ * error the temporary file is removed. A symbolic link is followed; what exists and is no regular
+ * file (a device, a pipe, a directory) is refused, since renaming would replace it. Errors:
+ * SN_ERROR_IO, SN_ERROR_MEMORY. */
 sn_status sn_file_write(const char *path, const void *data, size_t size, sn_error *error);
 
 /* The second half of sn_file_write for writers that need a file of their own, such as HDF5: flushes

@@ -570,22 +570,21 @@ int main(int argc, char **argv) {
                               .positional = &path,
                               .positional_limit = 1};
     sn_error error = {0};
+    sn_cli_begin();
     sn_status status = sn_option_defaults(table, OPTION_COUNT, &options, &error);
     if (status == SN_OK)
         status = apply_environment(&options, &error);
     if (status == SN_OK)
         status = sn_arguments_parse(&arguments, argc, argv, &error);
-    if (status == SN_OK && arguments.help) {
+    if (status == SN_OK && arguments.help)
         sn_arguments_help(table, OPTION_COUNT, usage, stdout);
-        return EXIT_SUCCESS;
-    }
-    if (status == SN_OK && !path)
+    else if (status == SN_OK && !path)
         status = sn_error_set(&error, SN_ERROR_ARGUMENT,
                               "no checkpoint or model given; usage: eval CHECKPOINT|MODEL.sgn "
                               "[OPTION...]");
-    if (status == SN_OK)
+    else if (status == SN_OK)
         status = eval(path, &options, given, &error);
     if (status == SN_OK)
         status = sn_cli_flush(&error);
-    return status == SN_OK ? EXIT_SUCCESS : sn_cli_fail("eval", &error);
+    return sn_cli_end(status == SN_OK ? EXIT_SUCCESS : sn_cli_fail("eval", &error));
 }

@@ -36,6 +36,6 @@ sn_memory_use sn_memory_predict(const sn_train_config *config, const sn_trainer 
     const size_t counted = m->training + m->evaluation + m->parameters + m->optimizer + m->loaders +
                            m->diagnostics + m->average + m->teacher + use.data;
     use.program = other_bytes(config, resident_bytes(), counted);
-    use.peak = counted + use.program;
+    use.peak = counted + m->checkpoint + use.program;
     return use;
 }

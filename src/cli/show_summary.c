@@ -27,6 +27,7 @@ static void print_memory(const sn_train_config *config, const sn_memory_use *use
         print_memory_row("average of weights", m->average);
     if (m->teacher)
         print_memory_row("teacher", m->teacher);
+    print_memory_row("checkpoint while it is written", m->checkpoint);
     print_memory_row("data sets", use->data);
     print_memory_row("loaders", m->loaders);
     print_memory_row("program and libraries", use->program);

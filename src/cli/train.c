@@ -13,15 +13,18 @@
 #include "train/trainer.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_OPTIONS = 128 };
 
 static const char usage[] =
     "usage: train [OPTION...]\n"
     "       train --resume DIR [--epochs N] [--threads N] [--data-dir DIR] [--stop-after N]\n"
+    "             [--checkpoint-minutes X]\n"
     "       train --profile | --summary [OPTION...]\n"
     "       train --list\n"
     "\n"
@@ -42,6 +45,10 @@ static void catch_signals(void) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    /* nohup has it ignored, which stays. */
+    struct sigaction before;
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL);
 }
 
 /* ---- configuration ---- */
@@ -99,6 +106,8 @@ static sn_status open_resumed(const bool *given, sn_train_config *config,
                               sn_checkpoint **checkpoint, sn_error *error) {
     char path[SN_RUN_PATH_SIZE];
     snprintf(path, sizeof path, "%s/last.h5", config->resume);
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return sn_run_directory_explain(config->resume, error);
     SN_TRY(sn_checkpoint_open(path, checkpoint, error));
     return merge_resumed(*checkpoint, given, config, error);
 }
@@ -210,7 +219,9 @@ static int report_end(const sn_trainer *trainer, const sn_train_config *config) 
                 (unsigned long long)config->epochs, directory);
     if (state->epoch == config->epochs || stop_signal == 0)
         return EXIT_SUCCESS;
-    return stop_signal == SIGINT ? SN_EXIT_INTERRUPTED : SN_EXIT_TERMINATED;
+    return stop_signal == SIGINT   ? SN_EXIT_INTERRUPTED
+           : stop_signal == SIGHUP ? SN_EXIT_HUNG_UP
+                                   : SN_EXIT_TERMINATED;
 }
 
 /* ---- the program ---- */
@@ -287,28 +298,29 @@ static sn_status open_and_train(sn_train_config *config, const bool *given, int 
     return status;
 }
 
-int main(int argc, char **argv) {
+static sn_status run(int argc, char **argv, int *exit_status, sn_error *error) {
     size_t count;
     const sn_option *table = sn_config_table(&count);
     bool given[MAX_OPTIONS] = {false};
     sn_train_config config = {0};
     assert(count <= MAX_OPTIONS);
     sn_arguments arguments = {.table = table, .count = count, .object = &config, .given = given};
+    SN_TRY(sn_option_defaults(table, count, &config, error));
+    SN_TRY(sn_arguments_parse(&arguments, argc, argv, error));
+    if (arguments.help)
+        sn_arguments_help(table, count, usage, stdout);
+    else if (config.list)
+        sn_show_list();
+    else
+        SN_TRY(open_and_train(&config, given, exit_status, error));
+    return sn_cli_flush(error);
+}
+
+int main(int argc, char **argv) {
     sn_error error = {0};
     int exit_status = EXIT_SUCCESS;
-    if (sn_option_defaults(table, count, &config, &error) != SN_OK ||
-        sn_arguments_parse(&arguments, argc, argv, &error) != SN_OK)
-        return sn_cli_fail("train", &error);
-    if (arguments.help) {
-        sn_arguments_help(table, count, usage, stdout);
-        return EXIT_SUCCESS;
-    }
-    if (config.list) {
-        sn_show_list();
-        return sn_cli_flush(&error) == SN_OK ? EXIT_SUCCESS : sn_cli_fail("train", &error);
-    }
-    if (open_and_train(&config, given, &exit_status, &error) != SN_OK ||
-        sn_cli_flush(&error) != SN_OK)
-        return sn_cli_fail("train", &error);
-    return exit_status;
+    sn_cli_begin();
+    if (run(argc, argv, &exit_status, &error) != SN_OK)
+        exit_status = sn_cli_fail("train", &error);
+    return sn_cli_end(exit_status);
 }

@@ -3,12 +3,19 @@
  *     Wq = alpha sign m              or, centred, alpha sign (m - mean of m) */
 #include "quant/tables.h"
 
+#include <float.h>
 #include <tgmath.h>
+
+/* delta. Where all weights are 0 none is effectual: 0 >= 0 must not make them so. */
+static sn_real threshold_of(const sn_quant_options *options, const sn_real *latent, size_t count) {
+    const sn_real largest = sn_largest_magnitude(latent, count);
+    return largest > 0 ? (sn_real)options->delta_ratio * largest : (sn_real)FLT_MIN;
+}
 
 /* Everything but the weights themselves. */
 static void measure(const sn_quant_options *options, const sn_real *latent, size_t count,
                     sn_region *region) {
-    const sn_real delta = (sn_real)options->delta_ratio * sn_largest_magnitude(latent, count);
+    const sn_real delta = threshold_of(options, latent, count);
     const sn_real sign = region->sign;
     double total = 0;
     int effectual = 0; /* the width of a float, so that a vector holds as many; counts are ints */
@@ -58,7 +65,7 @@ static double square_cosine(double magnitude, double effectual, double mean, dou
 
 static double evidence(const sn_quant_options *options, const sn_real *latent, size_t count,
                        bool centered, sn_real sign) {
-    const sn_real delta = (sn_real)options->delta_ratio * sn_largest_magnitude(latent, count);
+    const sn_real delta = threshold_of(options, latent, count);
     double magnitude[2] = {0, 0}, total = 0; /* of the sign, of the other */
     size_t effectual[2] = {0, 0};
     for (size_t i = 0; i < count; i++) {

@@ -1,17 +1,15 @@
 #define _POSIX_C_SOURCE 200809L
 #include "train/checkpoint.h"
 
-#include "base/file.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { NAME_SIZE = SN_PARAMETER_NAME_SIZE + 64, PATH_SIZE = 4096 };
+enum { NAME_SIZE = SN_PARAMETER_NAME_SIZE + 64 };
 
-static const char format_text[] = "signet checkpoint 1";
+/* The older one has no checksum. */
+static const char format_text[] = "signet checkpoint 2", older_format[] = "signet checkpoint 1";
 
 struct sn_checkpoint {
     sn_h5 h5;
@@ -19,6 +17,7 @@ struct sn_checkpoint {
     sn_train_config config;
     sn_input_info input;
     sn_labels labels;
+    sn_data_identity data;
 };
 
 static sn_status write_parameters(sn_h5 *h5, const sn_parameters *parameters, sn_error *error) {
@@ -31,22 +30,33 @@ static sn_status write_parameters(sn_h5 *h5, const sn_parameters *parameters, sn
     return SN_OK;
 }
 
-/* Calls sn_h5_write_floats or sn_h5_read_floats for every piece of the optimizer's state. */
+static sn_status visit_slot(sn_h5 *h5, const char *slot, const sn_parameter *entry, bool writing,
+                            float *values, sn_error *error) {
+    char name[NAME_SIZE];
+    snprintf(name, sizeof name, "optimizer/%s/%s", slot, entry->name);
+    if (writing)
+        return sn_h5_write_floats(h5, name, &entry->shape, values, error);
+    SN_TRY(sn_h5_read_floats(h5, name, &entry->shape, values, error));
+    const bool is_square = strcmp(slot, "exp_avg_sq") == 0;
+    for (size_t i = 0; i < entry->count; i++) {
+        SN_RETURN_IF(!isfinite(values[i]), error, SN_ERROR_DATA,
+                     "%s: %s holds values that are not finite", h5->path, name);
+        SN_RETURN_IF(is_square && values[i] < 0, error, SN_ERROR_DATA,
+                     "%s: %s holds %g; a mean of squares is 0 or more", h5->path, name,
+                     (double)values[i]);
+    }
+    return SN_OK;
+}
+
+/* Writes or reads every piece of the optimizer's state. */
 static sn_status visit_optimizer(sn_h5 *h5, bool writing, const sn_parameters *parameters,
                                  sn_optimizer *optimizer, sn_error *error) {
     for (int slot = 0; sn_optimizer_slot_name(optimizer, slot); slot++) {
         for (size_t i = 0; i < sn_parameters_count(parameters); i++) {
             const sn_parameter *entry = sn_parameters_at(parameters, i);
-            if (!sn_role_is_trained(entry->role))
-                continue;
-            char name[NAME_SIZE];
-            snprintf(name, sizeof name, "optimizer/%s/%s", sn_optimizer_slot_name(optimizer, slot),
-                     entry->name);
-            float *values = sn_optimizer_slot(optimizer, slot) + entry->offset;
-            if (writing)
-                SN_TRY(sn_h5_write_floats(h5, name, &entry->shape, values, error));
-            else
-                SN_TRY(sn_h5_read_floats(h5, name, &entry->shape, values, error));
+            if (sn_role_is_trained(entry->role))
+                SN_TRY(visit_slot(h5, sn_optimizer_slot_name(optimizer, slot), entry, writing,
+                                  sn_optimizer_slot(optimizer, slot) + entry->offset, error));
         }
     }
     return SN_OK;
@@ -75,16 +85,21 @@ static sn_status write_extra(sn_h5 *h5, const sn_checkpoint_extra *extra, sn_err
     return sn_h5_write_floats(h5, extra->name, &extra->shape, extra->floats, error);
 }
 
+/* Takes over `json`. */
+static sn_status write_json(sn_h5 *h5, const char *name, char *json, sn_error *error) {
+    const sn_status status = sn_h5_write_text(h5, name, json, error);
+    free(json);
+    return status;
+}
+
 static sn_status write_all(sn_h5 *h5, const sn_checkpoint_content *c, sn_error *error) {
     char *json;
     SN_TRY(sn_config_to_json(c->config, c->input, &json, error));
-    sn_status status = sn_h5_write_text(h5, "config", json, error);
-    free(json);
-    SN_TRY(status);
+    SN_TRY(write_json(h5, "config", json, error));
     SN_TRY(sn_labels_to_json(c->labels, &json, error));
-    status = sn_h5_write_text(h5, "classes", json, error);
-    free(json);
-    SN_TRY(status);
+    SN_TRY(write_json(h5, "classes", json, error));
+    SN_TRY(sn_data_identity_to_json(c->data, &json, error));
+    SN_TRY(write_json(h5, "data", json, error));
     SN_TRY(sn_h5_write_text(h5, "format", format_text, error));
     SN_TRY(write_parameters(h5, c->parameters, error));
     SN_TRY(visit_optimizer(h5, true, c->parameters, c->optimizer, error));
@@ -95,18 +110,39 @@ static sn_status write_all(sn_h5 *h5, const sn_checkpoint_content *c, sn_error *
 
 sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_content *content,
                               sn_error *error) {
-    char temporary[PATH_SIZE];
-    SN_RETURN_IF(snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary,
-                 error, SN_ERROR_ARGUMENT, "%s: path too long", path);
     sn_h5 h5;
-    SN_TRY(sn_h5_create(temporary, &h5, error));
-    sn_status status = write_all(&h5, content, error);
+    sn_status status = sn_h5_create(path, &h5, error);
+    if (status == SN_OK)
+        status = write_all(&h5, content, error);
+    if (status == SN_OK)
+        status = sn_h5_save(&h5, error);
     const sn_status closed = sn_h5_close(&h5, status == SN_OK ? error : NULL);
-    if (status == SN_OK)
-        status = closed;
-    if (status == SN_OK)
-        return sn_file_replace(temporary, path, error);
-    unlink(temporary);
+    return status == SN_OK ? closed : status;
+}
+
+/* Before anything in the file is believed. */
+static sn_status check_sum(const sn_checkpoint *checkpoint, const char *format, sn_error *error) {
+    const sn_h5 *h5 = &checkpoint->h5;
+    uint64_t sum, stored;
+    SN_TRY(sn_h5_sum(h5, &sum, error));
+    if (strcmp(format, older_format) == 0 && !sn_h5_has(h5, "checksum"))
+        return sn_h5_check(h5, error);
+    SN_TRY(sn_h5_read_u64(h5, "checksum", &stored, error));
+    SN_RETURN_IF(sum != stored, error, SN_ERROR_DATA,
+                 "%s: its checksum is not that of its content: the file is damaged, or another "
+                 "program has changed it",
+                 checkpoint->path);
+    return SN_OK;
+}
+
+static sn_status read_data(sn_checkpoint *checkpoint, sn_error *error) {
+    char *text = NULL;
+    if (!sn_h5_has(&checkpoint->h5, "data"))
+        return sn_h5_check(&checkpoint->h5, error);
+    SN_TRY(sn_h5_read_text(&checkpoint->h5, "data", &text, error));
+    const sn_status status = sn_data_identity_read(text, checkpoint->input.classes,
+                                                   checkpoint->path, &checkpoint->data, error);
+    free(text);
     return status;
 }
 
@@ -114,30 +150,94 @@ static sn_status read_labels(sn_checkpoint *checkpoint, sn_error *error) {
     char *text = NULL;
     if (sn_h5_has(&checkpoint->h5, "classes"))
         SN_TRY(sn_h5_read_text(&checkpoint->h5, "classes", &text, error));
+    SN_TRY(sn_h5_check(&checkpoint->h5, error));
     const sn_status status = sn_labels_read(&checkpoint->config, &checkpoint->input, text,
                                             checkpoint->path, &checkpoint->labels, error);
     free(text);
     return status;
 }
 
-static sn_status read_header(sn_checkpoint *checkpoint, sn_error *error) {
+static sn_status read_format(const sn_checkpoint *checkpoint, sn_error *error) {
     char *text;
-    SN_RETURN_IF(!sn_h5_has(&checkpoint->h5, "format") || !sn_h5_has(&checkpoint->h5, "config"),
-                 error, SN_ERROR_DATA,
+    const bool there = sn_h5_has(&checkpoint->h5, "format") && sn_h5_has(&checkpoint->h5, "config");
+    SN_TRY(sn_h5_check(&checkpoint->h5, error));
+    SN_RETURN_IF(!there, error, SN_ERROR_DATA,
                  "%s: not a signet checkpoint (no data sets 'format' and 'config')",
                  checkpoint->path);
     SN_TRY(sn_h5_read_text(&checkpoint->h5, "format", &text, error));
-    const bool known = strcmp(text, format_text) == 0;
+    sn_status status = SN_OK;
+    if (strcmp(text, format_text) != 0 && strcmp(text, older_format) != 0)
+        status = sn_error_set(error, SN_ERROR_DATA,
+                              "%s: written in another version of the format; need '%s' or '%s'",
+                              checkpoint->path, format_text, older_format);
+    else
+        status = check_sum(checkpoint, text, error);
     free(text);
-    SN_RETURN_IF(!known, error, SN_ERROR_DATA,
-                 "%s: written in another version of the format; need '%s'", checkpoint->path,
-                 format_text);
+    return status;
+}
+
+static sn_status read_header(sn_checkpoint *checkpoint, sn_error *error) {
+    char *text;
+    SN_TRY(read_format(checkpoint, error));
     SN_TRY(sn_h5_read_text(&checkpoint->h5, "config", &text, error));
     const sn_status status =
         sn_config_from_json(text, checkpoint->path, &checkpoint->config, &checkpoint->input, error);
     free(text);
     SN_TRY(status);
-    return read_labels(checkpoint, error);
+    SN_TRY(read_labels(checkpoint, error));
+    return read_data(checkpoint, error);
+}
+
+/* Whether the file has the parameters of the table, with their shapes, and no others. */
+static sn_status check_parameters(const sn_checkpoint *checkpoint, const sn_parameters *parameters,
+                                  sn_error *error) {
+    const size_t count = sn_parameters_count(parameters);
+    const size_t stored = sn_h5_group_size(&checkpoint->h5, "state");
+    const char *arch = sn_arch_name(checkpoint->config.arch);
+    SN_TRY(sn_h5_check(&checkpoint->h5, error));
+    SN_RETURN_IF(stored != count, error, SN_ERROR_DATA,
+                 "%s: holds %zu parameters, but %s has %zu: a checkpoint of another architecture",
+                 checkpoint->path, stored, arch, count);
+    for (size_t i = 0; i < count; i++) {
+        const sn_parameter *entry = sn_parameters_at(parameters, i);
+        char name[NAME_SIZE], have[SN_SHAPE_TEXT_SIZE], want[SN_SHAPE_TEXT_SIZE];
+        sn_shape shape;
+        sn_error inner;
+        snprintf(name, sizeof name, "state/%s", entry->name);
+        const sn_status status = sn_h5_shape(&checkpoint->h5, name, &shape, &inner);
+        SN_RETURN_IF(status == SN_ERROR_MEMORY, error, status, "%s", inner.message);
+        SN_RETURN_IF(status != SN_OK, error, status,
+                     "%.900s: a checkpoint of another architecture than %s", inner.message, arch);
+        SN_RETURN_IF(!sn_shape_equal(&shape, &entry->shape), error, SN_ERROR_DATA,
+                     "%s: %s has shape %s, need %s: a checkpoint of another architecture than %s",
+                     checkpoint->path, name, sn_shape_text(&shape, have),
+                     sn_shape_text(&entry->shape, want), arch);
+    }
+    return SN_OK;
+}
+
+/* Builds the network without memory for it, to know its parameters. */
+static sn_status check_network(const sn_checkpoint *checkpoint, sn_parameters *parameters,
+                               sn_graph *graph, sn_error *error) {
+    const sn_model_options model = sn_config_model(&checkpoint->config, &checkpoint->input);
+    sn_tensor *images, *logits;
+    SN_TRY(sn_graph_input(graph, sn_shape_4(1, model.channels, model.height, model.image_width),
+                          &images, error));
+    SN_TRY(sn_model_build(&model, graph, images, &logits, error));
+    return check_parameters(checkpoint, parameters, error);
+}
+
+static sn_status check_shapes(const sn_checkpoint *checkpoint, sn_error *error) {
+    sn_parameters *parameters;
+    sn_graph *graph;
+    SN_TRY(sn_parameters_create(&parameters, error));
+    sn_status status = sn_graph_create(parameters, SN_GRAPH_EVAL, 1, &graph, error);
+    if (status == SN_OK) {
+        status = check_network(checkpoint, parameters, graph, error);
+        sn_graph_free(graph);
+    }
+    sn_parameters_free(parameters);
+    return status;
 }
 
 sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint, sn_error *error) {
@@ -153,6 +253,8 @@ sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint, sn_er
     if (status == SN_OK)
         status = read_header(opened, error);
     if (status == SN_OK)
+        status = check_shapes(opened, error);
+    if (status == SN_OK)
         *checkpoint = opened;
     else
         sn_checkpoint_free(opened);
@@ -162,8 +264,8 @@ sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint, sn_er
 void sn_checkpoint_free(sn_checkpoint *checkpoint) {
     if (!checkpoint)
         return;
-    if (checkpoint->h5.file >= 0)
-        sn_h5_close(&checkpoint->h5, NULL);
+    sn_h5_close(&checkpoint->h5, NULL);
+    sn_data_identity_clear(&checkpoint->data);
     sn_labels_clear(&checkpoint->labels);
     free(checkpoint->path);
     free(checkpoint);
@@ -181,9 +283,15 @@ const sn_labels *sn_checkpoint_labels(const sn_checkpoint *checkpoint) {
     return &checkpoint->labels;
 }
 
+const sn_data_identity *sn_checkpoint_data(const sn_checkpoint *checkpoint) {
+    return &checkpoint->data;
+}
+
 /* What values with that role must be, or NULL when this is one. */
 static const char *wanted_value(sn_role role, float value) {
     switch (role) {
+    case SN_ROLE_RUNNING_VARIANCE:
+        return value >= 0 ? NULL : "a variance is 0 or more";
     case SN_ROLE_INPUT_RANGE:
         return value >= 0 ? NULL : "a range is 0 or more";
     case SN_ROLE_SIGN:
@@ -223,23 +331,35 @@ bool sn_checkpoint_parameter_name(const sn_checkpoint *checkpoint, size_t index,
 
 sn_status sn_checkpoint_read_parameters(const sn_checkpoint *checkpoint, sn_parameters *parameters,
                                         sn_error *error) {
-    const size_t count = sn_parameters_count(parameters);
-    const size_t stored = sn_h5_group_size(&checkpoint->h5, "state");
-    const char *arch = sn_arch_name(checkpoint->config.arch);
-    SN_RETURN_IF(stored != count, error, SN_ERROR_DATA,
-                 "%s: holds %zu parameters, but %s has %zu: a checkpoint of another architecture",
-                 checkpoint->path, stored, arch, count);
-    for (size_t i = 0; i < count; i++) {
+    SN_TRY(check_parameters(checkpoint, parameters, error));
+    for (size_t i = 0; i < sn_parameters_count(parameters); i++) {
         const sn_parameter *entry = sn_parameters_at(parameters, i);
         char name[NAME_SIZE];
         snprintf(name, sizeof name, "state/%s", entry->name);
-        sn_error inner;
-        SN_RETURN_IF(
-            sn_h5_read_floats(&checkpoint->h5, name, &entry->shape, entry->value, &inner) != SN_OK,
-            error, SN_ERROR_DATA, "%.900s: a checkpoint of another architecture than %s",
-            inner.message, arch);
+        SN_TRY(sn_h5_read_floats(&checkpoint->h5, name, &entry->shape, entry->value, error));
         SN_TRY(check_values(checkpoint, name, entry, error));
     }
+    return SN_OK;
+}
+
+/* A sum or a time. */
+static sn_status read_amount(const sn_h5 *h5, const char *name, double *value, sn_error *error) {
+    SN_TRY(sn_h5_read_double(h5, name, value, error));
+    SN_RETURN_IF(!(isfinite(*value) && *value >= 0), error, SN_ERROR_DATA,
+                 "%s: %s holds %g; it is finite and 0 or more", h5->path, name, *value);
+    return SN_OK;
+}
+
+static sn_status read_best(const sn_h5 *h5, sn_train_state *state, sn_error *error) {
+    SN_TRY(sn_h5_read_double(h5, "training/best_top1", &state->best_top1, error));
+    const bool none = state->best_top1 == -1;
+    SN_RETURN_IF(!none && !(state->best_top1 >= 0 && state->best_top1 <= 100), error, SN_ERROR_DATA,
+                 "%s: training/best_top1 holds %g; it is from 0 to 100 percent, or -1", h5->path,
+                 state->best_top1);
+    SN_TRY(sn_h5_read_u64(h5, "training/best_epoch", &state->best_epoch, error));
+    SN_RETURN_IF(state->best_epoch > state->epoch, error, SN_ERROR_DATA,
+                 "%s: training/best_epoch is %llu, but training/epoch %llu", h5->path,
+                 (unsigned long long)state->best_epoch, (unsigned long long)state->epoch);
     return SN_OK;
 }
 
@@ -253,15 +373,17 @@ sn_status sn_checkpoint_read_training(const sn_checkpoint *checkpoint,
     sn_optimizer_set_steps(optimizer, steps);
     SN_TRY(sn_h5_read_u64(&h5, "training/epoch", &state->epoch, error));
     SN_TRY(sn_h5_read_u64(&h5, "training/step", &state->step, error));
-    SN_TRY(sn_h5_read_double(&h5, "training/loss_sum", &state->loss_sum, error));
+    SN_TRY(read_amount(&h5, "training/loss_sum", &state->loss_sum, error));
     SN_TRY(sn_h5_read_u64(&h5, "training/correct", &state->correct, error));
-    SN_TRY(sn_h5_read_double(&h5, "training/seconds", &state->seconds, error));
-    SN_TRY(sn_h5_read_double(&h5, "training/best_top1", &state->best_top1, error));
+    SN_TRY(read_amount(&h5, "training/seconds", &state->seconds, error));
+    SN_RETURN_IF(state->correct > state->step * checkpoint->config.batch, error, SN_ERROR_DATA,
+                 "%s: training/correct is %llu, more than the images of %llu steps", h5.path,
+                 (unsigned long long)state->correct, (unsigned long long)state->step);
     if (checkpoint->config.clip_grad > 0) {
-        SN_TRY(sn_h5_read_double(&h5, "training/norm_sum", &state->norm_sum, error));
+        SN_TRY(read_amount(&h5, "training/norm_sum", &state->norm_sum, error));
         SN_TRY(sn_h5_read_u64(&h5, "training/clipped", &state->clipped, error));
     }
-    return sn_h5_read_u64(&h5, "training/best_epoch", &state->best_epoch, error);
+    return read_best(&h5, state, error);
 }
 
 bool sn_checkpoint_has(const sn_checkpoint *checkpoint, const char *name) {
@@ -272,5 +394,9 @@ sn_status sn_checkpoint_read_extra(const sn_checkpoint *checkpoint,
                                    const sn_checkpoint_extra *extra, sn_error *error) {
     if (extra->bytes)
         return sn_h5_read_bytes(&checkpoint->h5, extra->name, &extra->shape, extra->bytes, error);
-    return sn_h5_read_floats(&checkpoint->h5, extra->name, &extra->shape, extra->floats, error);
+    SN_TRY(sn_h5_read_floats(&checkpoint->h5, extra->name, &extra->shape, extra->floats, error));
+    for (size_t i = 0; i < sn_shape_count(&extra->shape); i++)
+        SN_RETURN_IF(!isfinite(extra->floats[i]), error, SN_ERROR_DATA,
+                     "%s: %s holds values that are not finite", checkpoint->path, extra->name);
+    return SN_OK;
 }

@@ -4,6 +4,7 @@
 #define SN_TRAIN_CHECKPOINT_H
 
 #include "train/config.h"
+#include "train/data_identity.h"
 #include "train/h5.h"
 #include "train/labels.h"
 #include "train/optimizer.h"
@@ -34,6 +35,7 @@ typedef struct sn_checkpoint_content {
     const sn_train_config *config;
     const sn_input_info *input;
     const sn_labels *labels;
+    const sn_data_identity *data;
     const sn_parameters *parameters;
     sn_optimizer *optimizer;
     const sn_train_state *state;
@@ -41,18 +43,25 @@ typedef struct sn_checkpoint_content {
     size_t extra_count;
 } sn_checkpoint_content;
 
-/* Writes a checkpoint so that `path` holds either the old file or the whole new one. */
+/* Writes a checkpoint so that `path` holds either the old file or the whole new one, which has been
+ * read back and compared. */
 sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_content *content,
                               sn_error *error);
 
 typedef struct sn_checkpoint sn_checkpoint;
 
-/* Opens a checkpoint and reads its configuration. SN_ERROR_DATA when it is none. */
+/* Opens a checkpoint and reads its configuration. The whole file is read, its checksum compared,
+ * and the names and shapes of its parameters with those of the network that the configuration
+ * describes, before anything is allocated by their sizes. SN_ERROR_DATA when one of these is not
+ * right. */
 sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint, sn_error *error);
 void sn_checkpoint_free(sn_checkpoint *checkpoint);
 const sn_train_config *sn_checkpoint_config(const sn_checkpoint *checkpoint);
 const sn_input_info *sn_checkpoint_input(const sn_checkpoint *checkpoint);
 const sn_labels *sn_checkpoint_labels(const sn_checkpoint *checkpoint);
+
+/* What the run's data is; without classes in a checkpoint of an older version. */
+const sn_data_identity *sn_checkpoint_data(const sn_checkpoint *checkpoint);
 
 /* Reads every parameter and running statistic of the table. SN_ERROR_DATA when one is missing, has
  * another shape or is not finite, or when the file holds others: a checkpoint of another
@@ -70,7 +79,8 @@ sn_status sn_checkpoint_read_parameter(const sn_checkpoint *checkpoint, const sn
 bool sn_checkpoint_parameter_name(const sn_checkpoint *checkpoint, size_t index,
                                   char name[SN_PARAMETER_NAME_SIZE]);
 
-/* Reads what resuming needs besides. */
+/* Reads what resuming needs besides. SN_ERROR_DATA, with its name, for a value that training cannot
+ * have left. */
 sn_status sn_checkpoint_read_training(const sn_checkpoint *checkpoint,
                                       const sn_parameters *parameters, sn_optimizer *optimizer,
                                       sn_train_state *state, sn_error *error);
@@ -78,8 +88,8 @@ sn_status sn_checkpoint_read_training(const sn_checkpoint *checkpoint,
 /* Whether there is something of that name, "training/levels". */
 bool sn_checkpoint_has(const sn_checkpoint *checkpoint, const char *name);
 
-/* Reads into extra->floats or extra->bytes. SN_ERROR_DATA when it is missing or has another shape.
- */
+/* Reads into extra->floats or extra->bytes. SN_ERROR_DATA when it is missing, has another shape
+ * or is not finite. */
 sn_status sn_checkpoint_read_extra(const sn_checkpoint *checkpoint,
                                    const sn_checkpoint_extra *extra, sn_error *error);
 

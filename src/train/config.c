@@ -1,6 +1,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "train/config.h"
 
+#include "base/text.h"
+
 #include <jansson.h>
 #include <omp.h>
 #include <stdio.h>
@@ -175,11 +177,15 @@ static const sn_option options[] = {
     {"precision", FIELD(precision), CHOICE(sn_precision_name, "fp32"), .group = "Execution",
      .help = "of activations and their gradients; weights and statistics stay fp32"},
 
+    {"checkpoint-minutes", FIELD(checkpoint_minutes), REAL(0, 1e6, "10"),
+     .tag = SN_CONFIG_CHANGEABLE, .group = "Execution",
+     .help = "minutes after which last.h5 is saved within an epoch; 0: only at the end of each"},
+
     {"out", FIELD(out), TEXT("DIR"), .group = "This invocation", .tag = SN_CONFIG_TRANSIENT,
      .help = "output folder; otherwise runs/DATASET-ARCH-QUANT-SEED[-n]"},
     {"resume", FIELD(resume), TEXT("DIR"), .group = "This invocation", .tag = SN_CONFIG_TRANSIENT,
-     .help = "continue the run in this folder; of the run only epochs, threads and data-dir may "
-             "change"},
+     .help = "continue the run in this folder; of the run only epochs, threads, data-dir, teacher "
+             "and checkpoint-minutes may change"},
     {"stop-after", FIELD(stop_after), COUNT(0, 1e6, "0"), .group = "This invocation",
      .tag = SN_CONFIG_TRANSIENT,
      .help = "stop cleanly after N epochs of this invocation; --resume goes on; 0: never"},
@@ -258,9 +264,16 @@ enum { COUNTS = sizeof counts / sizeof *counts };
 
 static json_t *input_to_json(const sn_input_info *input) {
     json_t *mean = json_array(), *deviation = json_array();
+    bool complete = true;
     for (int c = 0; c < input->channels; c++) {
-        json_array_append_new(mean, json_real((double)input->statistics.mean[c]));
-        json_array_append_new(deviation, json_real((double)input->statistics.deviation[c]));
+        const sn_pixel_statistics *s = &input->statistics;
+        complete &= json_array_append_new(mean, json_real((double)s->mean[c])) == 0 &&
+                    json_array_append_new(deviation, json_real((double)s->deviation[c])) == 0;
+    }
+    if (!complete) {
+        json_decref(mean);
+        json_decref(deviation);
+        return NULL;
     }
     json_t *object = json_pack(
         "{s:i, s:i, s:i, s:i, s:o, s:o, s:i, s:i}", "classes", input->classes, "channels",
@@ -282,6 +295,17 @@ static json_t *make_root(json_t *values, json_t *input) {
     return json_pack("{s:s, s:o, s:o}", "format", format_text, "options", values, "input", input);
 }
 
+/* For a value that JSON could not take. */
+static sn_status refuse_value(const sn_option *option, const sn_train_config *config,
+                              sn_error *error) {
+    char text[SN_OPTION_TEXT_SIZE];
+    sn_option_format(option, config, text);
+    SN_RETURN_IF(sn_text_is_utf8(text), error, SN_ERROR_MEMORY,
+                 "out of memory for the configuration");
+    return sn_error_set(error, SN_ERROR_ARGUMENT,
+                        "--%s: the value is not UTF-8 text, which config.json needs", option->name);
+}
+
 sn_status sn_config_to_json(const sn_train_config *config, const sn_input_info *input, char **text,
                             sn_error *error) {
     json_t *values = json_object();
@@ -291,9 +315,7 @@ sn_status sn_config_to_json(const sn_train_config *config, const sn_input_info *
         if (json_object_set_new(values, options[i].name, option_to_json(&options[i], config)) !=
             0) {
             json_decref(values);
-            return sn_error_set(error, SN_ERROR_ARGUMENT,
-                                "--%s: the value is not UTF-8 text, which config.json needs",
-                                options[i].name);
+            return refuse_value(&options[i], config, error);
         }
     }
     json_t *root = make_root(values, input_to_json(input));
@@ -433,6 +455,8 @@ sn_status sn_config_from_json(const char *text, const char *source, sn_train_con
     SN_TRY(sn_option_defaults(options, OPTION_COUNT, config, error));
     json_error_t where;
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &where);
+    SN_RETURN_IF(!root && json_error_code(&where) == json_error_out_of_memory, error,
+                 SN_ERROR_MEMORY, "%s: out of memory for its configuration", source);
     SN_RETURN_IF(!root, error, SN_ERROR_DATA, "%s: configuration is no JSON: %s, line %d", source,
                  where.text, where.line);
     const sn_status status = read_root(root, source, config, input, error);
@@ -492,4 +516,37 @@ void sn_config_run_name(const sn_train_config *config, char name[SN_OPTION_TEXT_
     snprintf(name, SN_OPTION_TEXT_SIZE, "%s-%s-%s-%llu", sn_dataset_name(config->dataset),
              sn_arch_name(config->arch), sn_quantizer_name(config->quant.quantizer),
              (unsigned long long)config->seed);
+}
+
+/* Adds a text, between quotes where a shell would not take it as it is. */
+static size_t add_quoted(char *to, size_t room, const char *text) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789_-+=.,:/@%";
+    if (text[0] && strspn(text, plain) == strlen(text))
+        return (size_t)snprintf(to, room, " %s", text);
+    size_t used = (size_t)snprintf(to, room, " '");
+    for (; *text; text++)
+        used += (size_t)snprintf(to + (used < room ? used : room), used < room ? room - used : 0,
+                                 *text == '\'' ? "'\\%c'" : "%c", *text);
+    return used +
+           (size_t)snprintf(to + (used < room ? used : room), used < room ? room - used : 0, "'");
+}
+
+bool sn_config_command(const sn_train_config *config, char *command, size_t size) {
+    sn_train_config standard;
+    if (sn_option_defaults(options, OPTION_COUNT, &standard, NULL) != SN_OK)
+        return false;
+    sn_config_resolve(&standard);
+    size_t used = (size_t)snprintf(command, size, "train");
+    for (size_t i = 0; i < OPTION_COUNT && used < size; i++) {
+        char now[SN_OPTION_TEXT_SIZE], otherwise[SN_OPTION_TEXT_SIZE];
+        sn_option_format(&options[i], config, now);
+        sn_option_format(&options[i], &standard, otherwise);
+        if (strcmp(now, otherwise) == 0)
+            continue;
+        used += (size_t)snprintf(command + used, size - used, " --%s", options[i].name);
+        if (options[i].kind != SN_OPTION_FLAG && used < size)
+            used += add_quoted(command + used, size - used, now);
+    }
+    return used < size;
 }

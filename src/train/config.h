@@ -36,6 +36,7 @@ typedef struct sn_train_config {
     /* execution */
     uint64_t seed, threads;
     int engine, precision;
+    double checkpoint_minutes; /* between saves within an epoch; 0: none */
     /* this invocation only: not part of a checkpoint */
     char out[SN_OPTION_TEXT_SIZE];
     char resume[SN_OPTION_TEXT_SIZE];
@@ -86,6 +87,10 @@ sn_status sn_input_count(sn_input_info *input, const sn_dataset *train, const sn
 
 /* The network that configuration and data ask for. */
 sn_model_options sn_config_model(const sn_train_config *config, const sn_input_info *input);
+
+/* The command line that configures a run like this, "train --quant fp32 --out DIR": options that
+ * differ from their defaults, quoted for a shell. False when it does not fit into `size` bytes. */
+bool sn_config_command(const sn_train_config *config, char *command, size_t size);
 
 /* "cifar10-resnet20-signed-binary-0" */
 void sn_config_run_name(const sn_train_config *config, char name[SN_OPTION_TEXT_SIZE]);

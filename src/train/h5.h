@@ -1,5 +1,10 @@
 /* A thin layer over HDF5 for checkpoints and golden values: float32 arrays, scalars and text, with
- * messages that name file and data set. HDF5's own error stack is never printed. */
+ * messages that name file and data set. HDF5 works in memory only: files are read before it sees
+ * them and written after it is done, so that no failing disk can reach it. HDF5's own error stack
+ * is never printed.
+ *
+ * HDF5 does not survive every allocation that fails. After one that did, its handles are given up
+ * and never touched again; HDF5 does nothing when the program exits. */
 #ifndef SN_TRAIN_H5_H
 #define SN_TRAIN_H5_H
 
@@ -9,21 +14,41 @@
 #include <hdf5.h>
 #include <stdint.h>
 
+/* The content of a file, which HDF5 works on. */
+typedef struct sn_h5_image sn_h5_image;
+
 /* An open file; `path` is what messages call it. */
 typedef struct sn_h5 {
     hid_t file;
-    const char *path; /* borrowed */
+    const char *path;   /* borrowed */
+    sn_h5_image *image; /* owned */
 } sn_h5;
 
-/* Opens an existing file for reading. SN_ERROR_IO when there is none, SN_ERROR_DATA when it is not
- * HDF5 or is cut short. */
+/* Reads a file into memory and opens it. Close it whatever comes out. SN_ERROR_IO when there is
+ * none, SN_ERROR_DATA when it is not HDF5 or is cut short, SN_ERROR_MEMORY. */
 sn_status sn_h5_open(const char *path, sn_h5 *h5, sn_error *error);
 
-/* Creates or overwrites a file. */
+/* Begins a file in memory, which sn_h5_save writes to `path`. Close it whatever comes out. */
 sn_status sn_h5_create(const char *path, sn_h5 *h5, sn_error *error);
 
-/* Closes; for a created file this is where a full disk shows. */
+/* Ends a file that was begun by sn_h5_create: adds sn_h5_sum as data set "checksum", reads
+ * everything once more and compares, and writes it with sn_file_write, so that `path` holds either
+ * what it held or the whole file. Only sn_h5_close may follow. */
+sn_status sn_h5_save(sn_h5 *h5, sn_error *error);
+
+/* Releases everything. Always SN_OK for a file that was read or has been saved. */
 sn_status sn_h5_close(sn_h5 *h5, sn_error *error);
+
+/* SN_ERROR_MEMORY after an allocation failed inside HDF5, which is not called any more then. What
+ * says "no" or "none" below, as sn_h5_has does, is only true if this says SN_OK. */
+sn_status sn_h5_check(const sn_h5 *h5, sn_error *error);
+
+/* Walks through everything in the file. SN_ERROR_DATA for what reaches beyond the file or may run
+ * other code: links to other files or names, data kept elsewhere, filters other than deflate,
+ * shuffle and Fletcher-32; for data sets larger than the file can hold; and for values that cannot
+ * be read. *sum (unless NULL) becomes the checksum of all data sets but "checksum", see
+ * docs/checkpoint.md. */
+sn_status sn_h5_sum(const sn_h5 *h5, uint64_t *sum, sn_error *error);
 
 /* Below, `name` is a path inside the file, "state/conv1.weight". Groups are made as needed. */
 
@@ -33,6 +58,8 @@ sn_status sn_h5_write_bytes(sn_h5 *h5, const char *name, const sn_shape *shape,
                             const int8_t *values, sn_error *error);
 sn_status sn_h5_write_u64(sn_h5 *h5, const char *name, uint64_t value, sn_error *error);
 sn_status sn_h5_write_double(sn_h5 *h5, const char *name, double value, sn_error *error);
+
+/* At most 1 MiB. */
 sn_status sn_h5_write_text(sn_h5 *h5, const char *name, const char *text, sn_error *error);
 
 /* Whether a link of that name exists. */
@@ -53,6 +80,8 @@ sn_status sn_h5_read_floats(const sn_h5 *h5, const char *name, const sn_shape *s
                             sn_error *error);
 sn_status sn_h5_read_bytes(const sn_h5 *h5, const char *name, const sn_shape *shape, int8_t *values,
                            sn_error *error);
+
+/* SN_ERROR_DATA also when the value is no whole number or below 0. */
 sn_status sn_h5_read_u64(const sn_h5 *h5, const char *name, uint64_t *value, sn_error *error);
 sn_status sn_h5_read_double(const sn_h5 *h5, const char *name, double *value, sn_error *error);
 

@@ -1,19 +1,15 @@
 #include "train/labels.h"
 
+#include "base/text.h"
+
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_utf8(const char *text) {
-    json_t *string = json_string(text);
-    json_decref(string);
-    return string != NULL;
-}
-
 /* Copies a name; what is not fit for one becomes '?'. */
 static void clean_name(const char *text, char name[SN_CLASS_NAME_SIZE]) {
     const size_t length = strlen(text);
-    const bool ascii_only = !is_utf8(text) || length >= SN_CLASS_NAME_SIZE;
+    const bool ascii_only = !sn_text_is_utf8(text) || length >= SN_CLASS_NAME_SIZE;
     size_t i = 0;
     for (; i < length && i + 1 < SN_CLASS_NAME_SIZE; i++) {
         const unsigned char byte = (unsigned char)text[i], next = (unsigned char)text[i + 1];
@@ -104,7 +100,10 @@ sn_status sn_labels_read(const sn_train_config *config, const sn_input_info *inp
     begin(config, input, labels);
     if (!json)
         return take_fixed_names(config, labels, error);
-    json_t *names = json_loads(json, 0, NULL);
+    json_error_t where;
+    json_t *names = json_loads(json, 0, &where);
+    SN_RETURN_IF(!names && json_error_code(&where) == json_error_out_of_memory, error,
+                 SN_ERROR_MEMORY, "%s: out of memory for the names of its classes", source);
     const sn_status status = read_names(names, source, labels, error);
     json_decref(names);
     return status;

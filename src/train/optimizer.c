@@ -2,8 +2,8 @@
 
 #include "base/memory.h"
 
-#include <tgmath.h>
 #include <stdlib.h>
+#include <tgmath.h>
 
 enum { MAX_SLOTS = 2 };
 

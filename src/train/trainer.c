@@ -21,6 +21,7 @@ struct sn_trainer {
     sn_train_config config;
     sn_input_info input;
     sn_labels labels;
+    sn_data_identity data;
     sn_parameters *parameters;
     sn_network training, evaluation;
     sn_loader *train_loader, *test_loader;
@@ -37,6 +38,8 @@ struct sn_trainer {
     sn_train_state state;
     sn_run_directory directory;
     bool resumed;
+    bool unidentified;    /* resumed from a checkpoint that does not know its data */
+    double saved;         /* seconds, when last.h5 was written last */
     double learning_rate; /* of the latest step */
     sn_step_seconds spent;
     double lap; /* when `spent` was last added to */
@@ -57,6 +60,17 @@ static sn_status prepare_input(sn_trainer *t, const sn_dataset *train, const sn_
                                .width = sn_dataset_width(train),
                                .statistics = sn_dataset_statistics(train)};
     return sn_input_count(&t->input, train, test, error);
+}
+
+/* What the data is, which must be what it was when the run began. */
+static sn_status prepare_identity(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
+                                  const sn_checkpoint *resume, sn_error *error) {
+    SN_TRY(sn_data_identity_make(train, test, &t->data, error));
+    if (!resume)
+        return SN_OK;
+    t->unidentified = sn_checkpoint_data(resume)->classes == 0;
+    return sn_data_identity_compare(sn_checkpoint_data(resume), sn_checkpoint_labels(resume),
+                                    &t->data, &t->labels, error);
 }
 
 /* The pixels are normalised as the teacher is used to. */
@@ -202,9 +216,11 @@ static sn_status begin_values(sn_trainer *t, sn_error *error) {
 
 static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
                          const sn_checkpoint *resume, sn_error *error) {
+    const sn_dataset *all = train; /* with images that are held out */
     SN_TRY(prepare_split(t, &train, test, error));
     SN_TRY(prepare_input(t, train, test, resume, error));
     SN_TRY(sn_labels_make(&t->config, &t->input, train, &t->labels, error));
+    SN_TRY(prepare_identity(t, all, test, resume, error));
     SN_TRY(prepare_teacher(t, train, resume != NULL, error));
     SN_TRY(check_writable_as_json(t, error));
     SN_TRY(prepare_loaders(t, train, test, error));
@@ -234,6 +250,7 @@ sn_status sn_trainer_create(const sn_train_config *config, const sn_dataset *tra
     sn_trainer *t = calloc(1, sizeof *t);
     SN_RETURN_IF(!t, error, SN_ERROR_MEMORY, "out of memory for the trainer");
     t->config = *config;
+    t->directory = sn_run_directory_none();
     const sn_status status = prepare(t, train, test, resume, error);
     if (status == SN_OK)
         *trainer = t;
@@ -260,6 +277,7 @@ void sn_trainer_free(sn_trainer *trainer) {
     sn_labels_clear(&trainer->labels);
     sn_dataset_free(trainer->kept);
     sn_dataset_free(trainer->held);
+    sn_data_identity_clear(&trainer->data);
     free(trainer->logits);
     free(trainer);
 }
@@ -281,6 +299,7 @@ static sn_status write_checkpoint(sn_trainer *t, const char *name, sn_error *err
     const sn_checkpoint_content content = {.config = &t->config,
                                            .input = &t->input,
                                            .labels = &t->labels,
+                                           .data = &t->data,
                                            .parameters = t->parameters,
                                            .optimizer = t->optimizer,
                                            .state = &t->state,
@@ -289,10 +308,12 @@ static sn_status write_checkpoint(sn_trainer *t, const char *name, sn_error *err
     sn_run_directory_file(&t->directory, name, path);
     const sn_status status = sn_checkpoint_write(path, &content, error);
     free(extras);
+    t->saved = sn_clock_seconds();
     return status;
 }
 
-static sn_status check_finite(const sn_trainer *t, bool finite, sn_error *error) {
+/* `step`: from 1, of the current epoch. */
+static sn_status check_finite(const sn_trainer *t, bool finite, uint64_t step, sn_error *error) {
     SN_RETURN_IF(!finite && !t->directory.path[0], error, SN_ERROR_DIVERGED,
                  "training diverged: values are not finite at learning rate %g; try a lower --lr",
                  t->learning_rate);
@@ -300,8 +321,25 @@ static sn_status check_finite(const sn_trainer *t, bool finite, sn_error *error)
         !finite, error, SN_ERROR_DIVERGED,
         "training diverged: values are not finite in epoch %llu, step %llu, at learning "
         "rate %g; the last good state is in %s/last.h5; try a lower --lr or a longer --warmup",
-        (unsigned long long)t->state.epoch + 1, (unsigned long long)t->state.step + 1,
-        t->learning_rate, t->directory.path);
+        (unsigned long long)t->state.epoch + 1, (unsigned long long)step, t->learning_rate,
+        t->directory.path);
+    return SN_OK;
+}
+
+/* All weights can be finite when logits are not. The state is behind the epoch already. */
+static sn_status check_metrics(const sn_trainer *t, const sn_epoch_metrics *m, sn_error *error) {
+    const char *what = NULL;
+    if (!isfinite(m->test.loss))
+        what = "test loss";
+    else if (m->has_valid && !isfinite(m->valid.loss))
+        what = "validation loss";
+    else if (m->has_clip && !isfinite(m->gradient_norm))
+        what = "norm of gradients";
+    SN_RETURN_IF(
+        what, error, SN_ERROR_DIVERGED,
+        "training diverged: the %s is not finite after epoch %llu, although the weights "
+        "are; the state before that is in %s/last.h5; try a lower --lr or a longer --warmup",
+        what, (unsigned long long)t->state.epoch, t->directory.path);
     return SN_OK;
 }
 
@@ -340,7 +378,7 @@ static sn_status train_step(sn_trainer *t, const sn_batch *batch, sn_error *erro
     lap(t, &t->spent.forward);
     float loss;
     sn_tensor_read(t->training.loss, &loss, 1);
-    SN_TRY(check_finite(t, isfinite(loss), error));
+    SN_TRY(check_finite(t, isfinite(loss), t->state.step + 1, error));
     sn_graph_backward(t->training.graph, NULL);
     lap(t, &t->spent.backward);
     clip_gradients(t);
@@ -388,6 +426,17 @@ static double progress_of(const sn_trainer *t) {
     return (double)t->state.epoch / (double)t->config.epochs;
 }
 
+/* Saves within an epoch when it is time to; not behind its last step, when the end of the epoch is
+ * about to be saved. */
+static sn_status save_step(sn_trainer *t, sn_error *error) {
+    const double interval = 60 * t->config.checkpoint_minutes;
+    if (interval == 0 || sn_clock_seconds() - t->saved < interval ||
+        t->state.step == sn_loader_batches(t->train_loader))
+        return SN_OK;
+    SN_TRY(check_finite(t, parameters_are_finite(t->parameters), t->state.step, error));
+    return write_checkpoint(t, "last.h5", error);
+}
+
 /* Runs the steps that are left of the current epoch, or until *stop. */
 static sn_status train_epoch(sn_trainer *t, const sn_train_observer *observer,
                              const volatile sig_atomic_t *stop, sn_error *error) {
@@ -401,11 +450,12 @@ static sn_status train_epoch(sn_trainer *t, const sn_train_observer *observer,
     for (const sn_batch *batch; (batch = sn_loader_next(t->train_loader)) != NULL;) {
         SN_TRY(train_step(t, batch, error));
         t->state.seconds = before + sn_clock_seconds() - started;
+        SN_TRY(save_step(t, error));
         report_step(t, observer, first);
         if (*stop)
             break;
     }
-    return check_finite(t, parameters_are_finite(t->parameters), error);
+    return check_finite(t, parameters_are_finite(t->parameters), t->state.step, error);
 }
 
 static char *metrics_line(const sn_epoch_metrics *m) {
@@ -508,21 +558,49 @@ static sn_status save_epoch(sn_trainer *t, const sn_epoch_metrics *m, sn_error *
     return write_checkpoint(t, "last.h5", error);
 }
 
-static sn_status open_directory(sn_trainer *t, sn_error *error) {
-    if (t->resumed)
-        SN_TRY(sn_run_directory_reopen(t->config.resume, t->state.epoch, &t->directory, error));
-    else
-        SN_TRY(sn_run_directory_create(&t->config, &t->directory, error));
-    SN_TRY(sn_run_directory_write_config(&t->directory, &t->config, &t->input, error));
-    /* From here on there is always something to resume. */
-    return t->resumed ? SN_OK : write_checkpoint(t, "last.h5", error);
+/* From here on there is always something to resume, or nothing at all. */
+static sn_status begin_directory(sn_trainer *t, sn_error *error) {
+    SN_TRY(sn_run_directory_create(&t->config, &t->directory, error));
+    sn_status status = sn_run_directory_write_config(&t->directory, &t->config, &t->input, error);
+    if (status == SN_OK)
+        status = write_checkpoint(t, "last.h5", error);
+    if (status != SN_OK)
+        sn_run_directory_discard(&t->directory);
+    return status;
+}
+
+/* Says what could not be checked, or was not as it should be. */
+static void note_resumed(const sn_trainer *t, const sn_train_observer *observer) {
+    char text[SN_RUN_NOTE_SIZE + SN_RUN_PATH_SIZE];
+    if (!observer->warning)
+        return;
+    if (t->unidentified)
+        observer->warning(observer->context,
+                          "this checkpoint is of an older version and does not tell its data: "
+                          "whether these are the same images was not checked");
+    for (int i = 0; i < 2; i++) {
+        if (!t->directory.note[i][0])
+            continue;
+        snprintf(text, sizeof text, "%s/%s", t->directory.path, t->directory.note[i]);
+        observer->warning(observer->context, text);
+    }
+}
+
+static sn_status open_directory(sn_trainer *t, const sn_train_observer *observer, sn_error *error) {
+    if (!t->resumed)
+        return begin_directory(t, error);
+    SN_TRY(sn_run_directory_reopen(t->config.resume, t->state.epoch,
+                                   sn_diagnostics_count(t->diagnostics), &t->directory, error));
+    note_resumed(t, observer);
+    t->saved = sn_clock_seconds();
+    return sn_run_directory_write_config(&t->directory, &t->config, &t->input, error);
 }
 
 sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
                          const volatile sig_atomic_t *stop, sn_error *error) {
     sn_trainer *t = trainer;
     const uint64_t steps = sn_loader_batches(t->train_loader);
-    SN_TRY(open_directory(t, error));
+    SN_TRY(open_directory(t, observer, error));
     if (observer->begin)
         observer->begin(observer->context);
     for (uint64_t run = 0; t->state.epoch < t->config.epochs && !*stop; run++) {
@@ -537,6 +615,7 @@ sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
         sn_diagnostics_measure(t->diagnostics, progress_of(t));
         enter_average(t);
         finish_epoch(t, &metrics);
+        SN_TRY(check_metrics(t, &metrics, error));
         SN_TRY(save_epoch(t, &metrics, error));
         if (observer->epoch)
             observer->epoch(observer->context, &metrics);
@@ -584,6 +663,19 @@ size_t sn_trainer_steps_per_epoch(const sn_trainer *trainer) {
     return sn_loader_batches(trainer->train_loader);
 }
 
+/* What writing a checkpoint takes; the file grows by an eighth at a time (h5_image.c). */
+static size_t checkpoint_bytes(const sn_trainer *t, size_t optimizer) {
+    size_t values = 0, largest = 0;
+    for (size_t i = 0; i < sn_parameters_count(t->parameters); i++) {
+        const sn_parameter *entry = sn_parameters_at(t->parameters, i);
+        const size_t copies = t->averaging && sn_role_is_trained(entry->role) ? 2 : 1;
+        values += copies * entry->count;
+        largest = entry->count > largest ? entry->count : largest;
+    }
+    const size_t file = values * sizeof(float) + optimizer;
+    return file + file / 8 + largest * sizeof(float);
+}
+
 sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer) {
     const sn_trainer *t = trainer;
     const size_t trained = sn_parameters_length(t->parameters) * sizeof(sn_real);
@@ -605,6 +697,7 @@ sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer) {
     }
     for (int slot = 0; sn_optimizer_slot_name(t->optimizer, slot); slot++)
         memory.optimizer += trained;
+    memory.checkpoint = checkpoint_bytes(t, memory.optimizer);
     return memory;
 }
 

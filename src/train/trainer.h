@@ -37,7 +37,8 @@ typedef struct sn_train_observer {
     void (*step)(void *context, const sn_step_report *report);
     void (*evaluating)(void *context);
     void (*epoch)(void *context, const sn_epoch_metrics *metrics);
-    /* A layer is about to collapse: "layer1.0.conv1: density ...". */
+    /* A layer is about to collapse, "layer1.0.conv1: density ...", or what a resumed run found is
+     * not as it should be. */
     void (*warning)(void *context, const char *text);
 } sn_train_observer;
 
@@ -55,7 +56,8 @@ void sn_trainer_free(sn_trainer *trainer);
 /* Trains until the configured epochs are done, config->stop_after epochs have been run, or *stop is
  * not 0, which is looked at after every step. In the latter cases last.h5 is written so that the
  * run goes on with the very next step. SN_ERROR_DIVERGED when a value is not finite: last.h5
- * then holds the last good state. */
+ * then holds the last good state. It is also written every config->checkpoint_minutes within an
+ * epoch. */
 sn_status sn_trainer_run(sn_trainer *trainer, const sn_train_observer *observer,
                          const volatile sig_atomic_t *stop, sn_error *error);
 
@@ -92,6 +94,7 @@ typedef struct sn_trainer_memory {
     size_t diagnostics;
     size_t average; /* of weights */
     size_t teacher;
+    size_t checkpoint; /* while one is written: the file, and its largest data set once more */
 } sn_trainer_memory;
 
 sn_trainer_memory sn_trainer_memory_of(const sn_trainer *trainer);

@@ -60,13 +60,23 @@ START_TEST(a_filter_without_effectual_weights_is_zero) {
 }
 END_TEST
 
-START_TEST(a_filter_of_zeros_stays_finite) {
+/* Whatever the threshold and the scale: none of its weights is effectual. */
+START_TEST(a_filter_of_zeros_is_zero) {
+    static const char *const names[] = {"signed-binary", "signed-binary-centered"};
     const float latent[9] = {0};
-    sn_region region = {.sign = -1};
-    float weight[9];
-    quantizer("signed-binary-centered")->quantize(&defaults, latent, 9, &region, weight, NULL);
-    for (int j = 0; j < 9; j++)
-        ck_assert_float_eq(weight[j], 0); /* all effectual, so mask minus density is 0 */
+    for (int i = 0; i < 8; i++) {
+        sn_quant_options options = defaults;
+        sn_region region = {.sign = i & 1 ? -1.0F : 1.0F};
+        float weight[9];
+        uint8_t mask[9];
+        options.scale_rule = i & 2 ? SN_SCALE_ONE : SN_SCALE_FILTER_MEAN;
+        quantizer(names[i / 4])->quantize(&options, latent, 9, &region, weight, mask);
+        ck_assert_uint_eq(region.effectual, 0);
+        for (int j = 0; j < 9; j++) {
+            ck_assert_float_eq(weight[j], 0);
+            ck_assert_uint_eq(mask[j], 0);
+        }
+    }
 }
 END_TEST
 
@@ -523,7 +533,7 @@ int main(void) {
     TCase *tcase = tcase_create("quant");
     tcase_add_test(tcase, signs_follow_the_positive_fraction);
     tcase_add_test(tcase, a_filter_without_effectual_weights_is_zero);
-    tcase_add_test(tcase, a_filter_of_zeros_stays_finite);
+    tcase_add_test(tcase, a_filter_of_zeros_is_zero);
     tcase_add_test(tcase, centered_weights_have_mean_zero_and_two_values);
     tcase_add_loop_test(tcase, comparisons_match_their_definition, 0, 4);
     tcase_add_test(tcase, ternary_of_zeros_is_zero);

@@ -7,7 +7,7 @@ source "${0%/*}/programs.sh"
 # ---- every option is in the help, with its default ----
 "$train" --help >help.txt
 for option in dataset data-dir arch width quant estimator delta-ratio positive-fraction scale epochs \
-    batch optimizer lr schedule warmup weight-decay seed threads limit-train limit-test out resume profile summary list act ede-t-min ede-t-max layer ema teacher distill-temperature distill-weight; do
+    batch optimizer lr schedule warmup weight-decay seed threads limit-train limit-test out resume profile summary list act ede-t-min ede-t-max layer ema teacher distill-temperature distill-weight checkpoint-minutes; do
     grep -q -- "--$option" help.txt || die "no --$option in the help"
 done
 grep -q 'default: resnet20' help.txt || die 'no default in the help'

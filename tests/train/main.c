@@ -13,7 +13,7 @@ int main(int argc, char **argv) {
                   {"checkpoint", checkpoint_suite},   {"trainer", trainer_suite},
                   {"diagnostics", diagnostics_suite}, {"freeze", freeze_suite},
                   {"profile", profile_suite},         {"recipes", recipes_suite},
-                  {"rounding", rounding_suite}};
+                  {"rounding", rounding_suite},       {"trust", trust_suite}};
     for (size_t i = 0; argc == 2 && i < sizeof suites / sizeof *suites; i++) {
         if (strcmp(argv[1], suites[i].name) != 0)
             continue;

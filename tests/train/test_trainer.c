@@ -243,6 +243,7 @@ START_TEST(values_that_overflow_are_not_saved) {
     config.schedule.learning_rate = 1e38;
     config.optimizer.decay_weight = 1e3;
     ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_DIVERGED);
+    ck_assert_ptr_nonnull(strstr(error.message, "epoch 1, step 1,")); /* of one */
     /* What was saved before the step is still there: the initial values. */
     sn_h5 h5;
     float bias[10];
@@ -305,6 +306,9 @@ START_TEST(one_process_at_a_time_trains_a_run) {
     configure(&config, "epochs", "2", "resume", out, NULL);
     ck_assert_int_eq(run_training(&config, 0, &second, &error), SN_ERROR_IO);
     ck_assert_ptr_nonnull(strstr(error.message, "another process"));
+    char holder[64];
+    snprintf(holder, sizeof holder, "process %ld", (long)getpid());
+    ck_assert_ptr_nonnull(strstr(error.message, holder));
     char *text = read_text(out, "metrics.jsonl");
     ck_assert_ptr_nonnull(strstr(text, "{\"epoch\": 2}"));
     free(text);

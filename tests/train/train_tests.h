@@ -43,5 +43,6 @@ struct Suite *freeze_suite(void);
 struct Suite *profile_suite(void);
 struct Suite *recipes_suite(void);
 struct Suite *rounding_suite(void);
+struct Suite *trust_suite(void);
 
 #endif
