@@ -139,7 +139,7 @@ static void fill_table(const sn_summary *s, sn_text_table *table) {
             put(&l, NAME, "%zu", i);
         put_op(&l, &row->layer);
         put(&l, WEIGHTS, "%s%s", short_weights(row->layer.weights),
-            row->layer.input_centered ? " -mean" : "");
+            row->layer.input_centered ? "-mean" : "");
         put_output(&l, &row->layer);
         put_numbers(&l, row, &s->total);
     }

@@ -50,7 +50,7 @@ awk '/parity_mismatches/ { n = $2 + 0; exit !(n < 20) }' eval.json || die "$(gre
     --teacher run/best.h5 --out student >/dev/null || die '--teacher, --ema, --precision'
 [[ $(rounded uint8 student/best.h5) == 18 ]] || die "$(cat plan.json)"
 "$train" "${small[@]}" --act int8 --summary >look.txt
-grep -Eq '^layer1\.0\.conv2 +conv 3x3/1 signed -mean +4x32x32 +144 ' look.txt || die "$(cat look.txt)"
+grep -Eq '^layer1\.0\.conv2 +conv 3x3/1 signed-mean +4x32x32 +144 ' look.txt || die "$(cat look.txt)"
 ! grep -Eq "fake_quantize|center_channels" look.txt || die "no layer: $(cat look.txt)"
 "$train" "${small[@]}" --act int8 --profile >look.txt
 grep -Eq '^fake_quantize +4x32x32 +7 ' look.txt || die "$(cat look.txt)"
