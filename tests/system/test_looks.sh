@@ -47,7 +47,7 @@ awk '/^op / { tables++ }
 
 # ---- what a network is ----
 look --summary --dataset shapes --limit-train 256 --limit-test 100
-expect '^layer1\.0\.conv1 +conv 3x3/1 signed +16x32x32 +2304 +32 +0\.50 +2\.359 '
+expect '^layer1\.0\.conv1 +conv 3x3/1 signed-mean +16x32x32 +2304 +32 +0\.50 +2\.359 '
 expect '^fc +linear +fp32 +10 +- +650 '
 expect '^total +267264 +5210 +[0-9.]+ +40\.813 '
 expect '^in training +274042 parameters: 272474 trainable'
