@@ -1,12 +1,17 @@
-/* Pictures in folders: DIR/train/CLASS/x.png and DIR/test/CLASS/x.png. */
+#define _POSIX_C_SOURCE 200809L
+/* Pictures in folders: DIR/train/CLASS/x.png and DIR/test/CLASS/x.png. Testing needs the latter
+ * only.
+ */
 #include "base/memory.h"
 #include "data/dataset_source.h"
 #include "data/folder_listing.h"
 #include "data/png_reader.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { PATH_SIZE = SN_FOLDER_PATH_SIZE, CHANNELS = 3, LISTED = 20 };
 
@@ -269,9 +274,19 @@ static sn_status find_model(const catalogue *train, sn_split split, model_pictur
     return SN_OK;
 }
 
+/* Whoever only evaluates needs no training pictures: classes and size are then the test's own. */
+static sn_split split_of_classes(sn_split split, const char *directory) {
+    char path[PATH_SIZE];
+    struct stat info;
+    const bool alone = split == SN_SPLIT_TEST &&
+                       sn_folder_join(path, directory, split_name(SN_SPLIT_TRAIN), NULL) == SN_OK &&
+                       stat(path, &info) != 0 && errno == ENOENT;
+    return alone ? SN_SPLIT_TEST : SN_SPLIT_TRAIN;
+}
+
 static sn_status list_split(catalogue *train, catalogue *test, sn_split split,
                             const char *directory, sn_notes *notes, sn_error *error) {
-    SN_TRY(list_classes(train, directory, SN_SPLIT_TRAIN, error));
+    SN_TRY(list_classes(train, directory, split_of_classes(split, directory), error));
     if (split == SN_SPLIT_TEST) {
         SN_TRY(list_classes(test, directory, SN_SPLIT_TEST, error));
         SN_TRY(compare_classes(train, test, error));

@@ -295,6 +295,19 @@ START_TEST(names_missing_and_extra_classes) {
 }
 END_TEST
 
+/* As someone has them who only evaluates. */
+START_TEST(test_pictures_are_enough_to_test) {
+    const int greys[] = {31, 41};
+    write_grey("test/b/z.png", 4, 3, 41);
+    write_grey("test/a/z.png", 4, 3, 31);
+    sn_dataset *dataset = open_dataset("folder", SN_SPLIT_TEST, directory, 0);
+    expect_order(dataset, greys, 2);
+    sn_dataset_free(dataset);
+    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_IO, "/train",
+                      "DIR/train/CLASS/*.png");
+}
+END_TEST
+
 START_TEST(names_missing_folders) {
     expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_IO, "/train",
                       "DIR/train/CLASS/*.png");
@@ -493,6 +506,7 @@ Suite *folder_suite(void) {
     tcase_add_test(tests, survives_damaged_pictures);
     tcase_add_test(tests, refuses_giant_pictures);
     tcase_add_test(tests, names_missing_and_extra_classes);
+    tcase_add_test(tests, test_pictures_are_enough_to_test);
     tcase_add_test(tests, names_missing_folders);
     tcase_add_test(tests, ignored_files_are_counted_by_kind);
     tcase_add_test(tests, many_kinds_are_ignored_together);
