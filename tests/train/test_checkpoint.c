@@ -127,17 +127,6 @@ static hid_t open_for_writing(char path[SN_RUN_PATH_SIZE]) {
     return file;
 }
 
-/* Gives what was changed the checksum that fits, and closes the file. */
-static void close_changed(hid_t file) {
-    sn_h5 h5 = {.file = file, .path = "changed"};
-    uint64_t sum;
-    sn_error error;
-    ck_assert_msg(sn_h5_sum(&h5, &sum, &error) == SN_OK, "%s", error.message);
-    ck_assert(H5Ldelete(file, "checksum", H5P_DEFAULT) >= 0);
-    ck_assert_int_eq(sn_h5_write_u64(&h5, "checksum", sum, NULL), SN_OK);
-    ck_assert(H5Fclose(file) >= 0);
-}
-
 START_TEST(another_architecture_is_refused) {
     sn_train_config config;
     char path[SN_RUN_PATH_SIZE];

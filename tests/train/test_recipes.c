@@ -236,7 +236,7 @@ static void turn_signs(const char *path) {
         signs[i] = -signs[i];
     ck_assert(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, signs) >= 0);
     H5Dclose(set);
-    H5Fclose(file);
+    close_changed(file);
 }
 
 START_TEST(signs_of_the_checkpoint_come_first) {

@@ -61,16 +61,6 @@ static hid_t open_last(void) {
     return file;
 }
 
-/* Gives what was changed the checksum that fits. */
-static void close_changed(hid_t file) {
-    sn_h5 h5 = {.file = file, .path = last};
-    uint64_t sum;
-    ck_assert_int_eq(sn_h5_sum(&h5, &sum, NULL), SN_OK);
-    ck_assert(H5Ldelete(file, "checksum", H5P_DEFAULT) >= 0);
-    ck_assert_int_eq(sn_h5_write_u64(&h5, "checksum", sum, NULL), SN_OK);
-    ck_assert(H5Fclose(file) >= 0);
-}
-
 static sn_status resume(test_run *run, sn_error *error) {
     sn_train_config config;
     configure(&config, "epochs", "3", "optimizer", "adam", "resume", run_folder, NULL);

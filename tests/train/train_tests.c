@@ -111,6 +111,16 @@ void check_same_parameters(const sn_parameters *a, const sn_parameters *b) {
     }
 }
 
+void close_changed(hid_t file) {
+    sn_h5 h5 = {.file = file, .path = "changed"};
+    uint64_t sum;
+    sn_error error;
+    ck_assert_msg(sn_h5_sum(&h5, &sum, &error) == SN_OK, "%s", error.message);
+    ck_assert(H5Ldelete(file, "checksum", H5P_DEFAULT) >= 0);
+    ck_assert_int_eq(sn_h5_write_u64(&h5, "checksum", sum, NULL), SN_OK);
+    ck_assert(H5Fclose(file) >= 0);
+}
+
 char *read_text(const char *folder, const char *name) {
     char path[2 * SN_OPTION_TEXT_SIZE];
     unsigned char *data;

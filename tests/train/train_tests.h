@@ -31,6 +31,10 @@ void end_training(test_run *run);
 /* Fails the test unless all values are the same bits. */
 void check_same_parameters(const sn_parameters *a, const sn_parameters *b);
 
+/* Gives a checkpoint that was opened with HDF5 and changed the checksum that fits, and closes it.
+ */
+void close_changed(hid_t file);
+
 /* The text of DIR/name; free. */
 char *read_text(const char *folder, const char *name);
 
