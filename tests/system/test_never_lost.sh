@@ -108,7 +108,7 @@ ends 2 'standard output' bash -c '"$@" >&-' . "$train" --help
 env --default-signal=HUP "$train" "${tiny[@]}" --limit-train 3200 --epochs 1 --out hung \
     >hung.txt 2>hung.err &
 child=$!
-until grep -q '^writing' hung.txt || ! kill -0 $child 2>/dev/null; do sleep 0.02; done
+until grep -q '^output' hung.txt || ! kill -0 $child 2>/dev/null; do sleep 0.02; done
 kill -HUP $child
 status=0
 wait $child || status=$?
