@@ -50,7 +50,7 @@ typedef uint8_t stencil[SN_STENCIL_SIDE][SN_STENCIL_SIDE];
 
 /* Uniform in low .. high. */
 static int draw(sn_rng *rng, int low, int high) {
-    return low + (int)sn_rng_below(rng, (uint64_t)(high - low + 1));
+    return low + (int)sn_rng_below(rng, (uint64_t)high - (uint64_t)low + 1);
 }
 
 static colour draw_colour(sn_rng *rng) {

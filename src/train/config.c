@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,6 +228,9 @@ void sn_config_resolve(sn_train_config *config) {
 
 static const char format_text[] = "signet configuration 1";
 
+/* Far beyond what pixels can have, and finite in float like its inverse. */
+static const double MOST_STATISTIC = 1e9;
+
 /* Numbers and flags as such, all else as text; likewise a 0 that only its other name stands for. */
 static json_t *option_to_json(const sn_option *option, const sn_train_config *config) {
     const void *field = (const char *)config + option->offset;
@@ -380,12 +384,18 @@ static sn_status input_from_json(const json_t *object, const char *source, sn_in
     const json_t *mean = json_object_get(object, "mean"), *std = json_object_get(object, "std");
     for (int c = 0; c < input->channels; c++) {
         const json_t *m = json_array_get(mean, (size_t)c), *s = json_array_get(std, (size_t)c);
-        SN_RETURN_IF(!json_is_number(m) || !json_is_number(s) || !(json_number_value(s) > 0), error,
-                     SN_ERROR_DATA,
+        SN_RETURN_IF(!json_is_number(m) || !json_is_number(s), error, SN_ERROR_DATA,
                      "%s: configuration lacks pixel statistics ('mean' and 'std' of each channel)",
                      source);
-        input->statistics.mean[c] = (float)json_number_value(m);
-        input->statistics.deviation[c] = (float)json_number_value(s);
+        const double average = json_number_value(m), deviation = json_number_value(s);
+        SN_RETURN_IF(!(fabs(average) <= MOST_STATISTIC && deviation >= 1 / MOST_STATISTIC &&
+                       deviation <= MOST_STATISTIC),
+                     error, SN_ERROR_DATA,
+                     "%s: configuration has pixel statistics of %g ('mean') and %g ('std'); pixels "
+                     "are from 0 to 1",
+                     source, average, deviation);
+        input->statistics.mean[c] = (float)average;
+        input->statistics.deviation[c] = (float)deviation;
     }
     counts_from_json(object, input);
     return SN_OK;

@@ -194,7 +194,7 @@ static void take_codes(const sn_region *regions, size_t region_count, const floa
     for (size_t i = 0; codes->sign && i < region_count; i++)
         codes->sign[i] = regions[i].sign > 0 ? 1 : -1;
     for (size_t i = 0; codes->weights && i < count; i++)
-        codes->weights[i] = quantized[i] > 0 ? 1 : binary || quantized[i] < 0 ? -1 : 0;
+        codes->weights[i] = (int8_t)(quantized[i] > 0 ? 1 : binary || quantized[i] < 0 ? -1 : 0);
 }
 
 /* Encodes all filters and multiplies f->scale by their alpha, which weights of another code

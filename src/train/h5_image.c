@@ -1,9 +1,13 @@
 #include "train/h5_image.h"
 
+#include "base/memory.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { PROBE = 1 << 16 }; /* bytes; little besides a checkpoint */
 
 /* HDF5's core driver asks these functions for the memory of its files, so that it works on ours:
  * what is read needs no copy, and what is written is there without one. */
@@ -92,9 +96,15 @@ static herr_t is_memory(unsigned depth, const H5E_error2_t *entry, void *found) 
     return 0;
 }
 
-/* HDF5 does not always say so itself. */
+static bool has_memory(void) {
+    void *probe = sn_alloc(PROBE);
+    sn_free(probe);
+    return probe != NULL;
+}
+
+/* HDF5 does not always say so itself, and needs memory to do it. */
 bool sn_h5_was_memory(void) {
-    bool found = errno == ENOMEM;
+    bool found = errno == ENOMEM || !has_memory();
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, is_memory, &found);
     return found;
 }

@@ -13,8 +13,8 @@ static double multiply_adds(const sn_node *node) {
     if (!sn_op_is_conv2d(node->op) && node->op != &sn_op_linear)
         return 0;
     const sn_shape *weight = &node->input[1]->shape;
-    return (double)sn_shape_count(&node->output->shape) *
-           (double)(sn_shape_count(weight) / weight->size[0]);
+    const size_t slice = sn_shape_count(weight) / weight->size[0];
+    return (double)sn_shape_count(&node->output->shape) * (double)slice;
 }
 
 static double tensor_bytes(const sn_tensor *tensor) {

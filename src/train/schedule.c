@@ -12,8 +12,10 @@ const char *sn_schedule_name(int index) {
 }
 
 static double steps_down(const sn_schedule_options *options, uint64_t epoch, double share) {
-    if (options->step_epochs)
-        return (double)(epoch / options->step_epochs);
+    if (options->step_epochs) {
+        const uint64_t steps = epoch / options->step_epochs;
+        return (double)steps;
+    }
     return (share >= 0.5) + (share >= 0.75);
 }
 

@@ -1,8 +1,4 @@
 /* A fuzz target: any bytes as a model. Small ones that are accepted are run.
- *
- *     clang -g -O1 -fsanitize=fuzzer,address,undefined -I src tests/fuzz/fuzz_model.c \
- *         $(find src/infer -name '*.c' ! -name 'packer*') -lm -o fuzz && ./fuzz FOLDER_OF_MODELS
- *
  * Bytes with a wrong checksum get a right one, else nothing behind that check is reached. */
 #include "fuzz_model.h"
 
