@@ -18,12 +18,6 @@ static void teardown(void) {
     remove_folder(folder);
 }
 
-static void must_run(const sn_train_config *config, test_run *run) {
-    sn_error error;
-    if (run_training(config, 0, run, &error) != SN_OK)
-        ck_abort_msg("%s", error.message);
-}
-
 static void write_to(sn_train_config *config, const char *name) {
     char path[SN_RUN_PATH_SIZE];
     ck_assert_int_lt(snprintf(path, sizeof path, "%s/%s", folder, name), SN_OPTION_TEXT_SIZE);
@@ -101,7 +95,7 @@ START_TEST(lines_say_what_the_weights_are) {
     sn_error error;
     configure(&config, "epochs", "1", "quant", "ternary", NULL);
     write_to(&config, "run");
-    must_run(&config, &run);
+    must_run(&config, 0, &run);
     /* Another run of the seed that takes no step has the initial weights. */
     write_to(&config, "fresh");
     fresh = (test_run){0};
@@ -141,7 +135,7 @@ START_TEST(a_collapsing_layer_is_reported_once) {
     test_run run;
     configure(&config, "epochs", "1", "delta-ratio", "0.999", "lr", "1e-6", NULL);
     write_to(&config, "run");
-    must_run(&config, &run);
+    must_run(&config, 0, &run);
     ck_assert_uint_ge(run.warnings, 9);
     ck_assert_uint_le(run.warnings, 18);
     ck_assert_ptr_nonnull(strstr(run.warning, "layer3.2.conv2: density"));
@@ -150,7 +144,7 @@ START_TEST(a_collapsing_layer_is_reported_once) {
     write_to(&config, "longer");
     config.epochs = 3;
     const size_t first = run.warnings;
-    must_run(&config, &run);
+    must_run(&config, 0, &run);
     ck_assert_uint_eq(run.warnings, first); /* not for every epoch again */
     end_training(&run);
 }
@@ -162,7 +156,7 @@ START_TEST(full_layers_are_no_collapse_where_weights_are_never_zero) {
     test_run run;
     configure(&config, "epochs", "1", "quant", names[_i], NULL);
     write_to(&config, "run");
-    must_run(&config, &run);
+    must_run(&config, 0, &run);
     ck_assert_uint_eq(run.warnings, 0);
     end_training(&run);
 }
@@ -215,7 +209,7 @@ START_TEST(a_network_in_full_precision_has_a_heading_only) {
     test_run run;
     configure(&config, "epochs", "1", "quant", "fp32", NULL);
     write_to(&config, "run");
-    must_run(&config, &run);
+    must_run(&config, 0, &run);
     char *text = read_text(folder, "run/layers.csv");
     ck_assert_int_eq(strncmp(text, sn_diagnostics_heading, strlen(text) - 1), 0);
     free(text);

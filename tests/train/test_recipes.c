@@ -27,26 +27,10 @@ static const char *in_folder(char path[SN_RUN_PATH_SIZE], const char *name) {
     return path;
 }
 
-static void must_run(const sn_train_config *config, uint64_t steps, test_run *run) {
-    sn_error error;
-    if (run_training(config, steps, run, &error) != SN_OK)
-        ck_abort_msg("%s", error.message);
-}
-
-/* The lines of folder/run/metrics.jsonl as objects of an array. */
-static json_t *read_metrics(const char *run) {
+/* Of the run in folder/run. */
+static json_t *metrics_of(const char *run) {
     char path[SN_RUN_PATH_SIZE];
-    char *text = read_text(in_folder(path, run), "metrics.jsonl");
-    json_t *all = json_array();
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-        json_t *object = json_loads(line, 0, NULL);
-        ck_assert_ptr_nonnull(object);
-        json_object_del(object, "seconds");
-        json_object_del(object, "images_per_second");
-        json_array_append_new(all, object);
-    }
-    free(text);
-    return all;
+    return read_metrics(in_folder(path, run));
 }
 
 static double number(const json_t *object, const char *name) {
@@ -68,7 +52,7 @@ START_TEST(validation_images_choose_best_h5) {
     ck_assert_uint_eq(images.train + images.valid, 256);
     ck_assert(images.valid >= 59 && images.valid <= 69); /* to a half for each of 10 classes */
     ck_assert_uint_eq(images.test, 100);
-    json_t *metrics = read_metrics("run");
+    json_t *metrics = metrics_of("run");
     double best = -1;
     for (size_t i = 0; i < json_array_size(metrics); i++) {
         const json_t *line = json_array_get(metrics, i);
@@ -325,7 +309,7 @@ START_TEST(a_resumed_run_has_the_same_bits) {
     must_run(&config, 0, &second);
     check_same_parameters(sn_trainer_parameters(one.trainer),
                           sn_trainer_parameters(second.trainer));
-    json_t *a = read_metrics("whole"), *b = read_metrics("parts");
+    json_t *a = metrics_of("whole"), *b = metrics_of("parts");
     ck_assert(json_equal(a, b));
     const double share = number(json_array_get(a, 1), "clipped");
     ck_assert(share >= 0 && share <= 1);
@@ -442,7 +426,7 @@ START_TEST(a_run_reports_what_it_clips) {
         configure(&config, "epochs", "1", "clip-grad", limits[i], "out", in_folder(out, name),
                   NULL);
         must_run(&config, 0, &runs[i]);
-        json_t *metrics = read_metrics(name);
+        json_t *metrics = metrics_of(name);
         const json_t *line = json_array_get(metrics, 0);
         if (i < 2) {
             ck_assert_double_eq(number(line, "clipped"), i == 0);

@@ -29,31 +29,15 @@ static const char *in_folder(char path[SN_RUN_PATH_SIZE], const char *name) {
     return path;
 }
 
-static void must_run(const sn_train_config *config, uint64_t steps, test_run *run) {
-    sn_error error;
-    if (run_training(config, steps, run, &error) != SN_OK)
-        ck_abort_msg("%s", error.message);
-}
-
-/* The lines of metrics.jsonl without what depends on the clock. */
-static char *metrics_without_times(const char *run_folder) {
-    char *text = read_text(run_folder, "metrics.jsonl");
-    json_t *all = json_array();
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-        json_t *object = json_loads(line, 0, NULL);
-        ck_assert_msg(object != NULL, "no JSON: %s", line);
-        json_object_del(object, "seconds");
-        json_object_del(object, "images_per_second");
-        json_array_append_new(all, object);
-    }
+static char *metrics_text(const char *run_folder) {
+    json_t *all = read_metrics(run_folder);
     char *result = json_dumps(all, JSON_SORT_KEYS);
     json_decref(all);
-    free(text);
     return result;
 }
 
 static void check_same_metrics(const char *a, const char *b) {
-    char *x = metrics_without_times(a), *y = metrics_without_times(b);
+    char *x = metrics_text(a), *y = metrics_text(b);
     ck_assert_str_eq(x, y);
     free(x);
     free(y);
@@ -73,7 +57,7 @@ START_TEST(the_same_seed_gives_the_same_run) {
 
     configure(&config, "epochs", "2", "seed", "1", "out", in_folder(c, "c"), NULL);
     must_run(&config, 0, &other);
-    char *x = metrics_without_times(a), *y = metrics_without_times(c);
+    char *x = metrics_text(a), *y = metrics_text(c);
     ck_assert_str_ne(x, y);
     free(x);
     free(y);

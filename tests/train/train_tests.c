@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,26 @@ sn_status run_training(const sn_train_config *config, uint64_t steps, test_run *
     const sn_train_observer observer = {
         .context = run, .step = count_step, .warning = keep_warning};
     return sn_trainer_run(run->trainer, &observer, &run->stop, error);
+}
+
+void must_run(const sn_train_config *config, uint64_t steps, test_run *run) {
+    sn_error error;
+    if (run_training(config, steps, run, &error) != SN_OK)
+        ck_abort_msg("%s", error.message);
+}
+
+json_t *read_metrics(const char *run_folder) {
+    char *text = read_text(run_folder, "metrics.jsonl");
+    json_t *all = json_array();
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        json_t *object = json_loads(line, 0, NULL);
+        ck_assert_msg(object != NULL, "no JSON: %s", line);
+        json_object_del(object, "seconds");
+        json_object_del(object, "images_per_second");
+        json_array_append_new(all, object);
+    }
+    free(text);
+    return all;
 }
 
 void end_training(test_run *run) {

@@ -28,6 +28,13 @@ sn_status run_training(const sn_train_config *config, uint64_t steps, test_run *
                        sn_error *error);
 void end_training(test_run *run);
 
+/* Likewise; fails the test when the run fails. */
+void must_run(const sn_train_config *config, uint64_t steps, test_run *run);
+
+/* The lines of DIR/metrics.jsonl without what depends on the clock, as objects of an array;
+ * json_decref. */
+struct json_t *read_metrics(const char *run_folder);
+
 /* Fails the test unless all values are the same bits. */
 void check_same_parameters(const sn_parameters *a, const sn_parameters *b);
 
