@@ -168,7 +168,7 @@ static void print_totals(const sn_summary *s) {
     const uint64_t parameters = sn_summary_parameters(total);
     printf("\npacked       %llu bytes; its %llu parameters in fp32 take %llu, %.2f times as many\n",
            (unsigned long long)total->bytes, (unsigned long long)parameters,
-           (unsigned long long)(parameters * sizeof(float)), sn_summary_compression(s));
+           (unsigned long long)parameters * sizeof(float), sn_summary_compression(s));
     printf("to run       %zu bytes, and %zu for each thread\n", s->info.model_memory,
            s->info.scratch_memory);
     if (!total->quantized)

@@ -49,7 +49,7 @@ static inline sn_real sn_sine_of_quarter(sn_real turns) {
     return sin(6.28318530717958648 * turns);
 #else
     const float x = 6.28318531F * turns, y = x * x;
-    float sum = -1.0F / 39916800;
+    float sum = -1.0F / 39916800.0F;
     sum = sum * y + 1.0F / 362880;
     sum = sum * y - 1.0F / 5040;
     sum = sum * y + 1.0F / 120;

@@ -414,9 +414,9 @@ static sn_status add_center_to_rules(const char *source, char *rules, sn_error *
     rules[0] = '\0';
     for (char *rule = strtok_r(old, " ", &rest); rule; rule = strtok_r(NULL, " ", &rest)) {
         const char *named = strchr(rule, '=');
-        const char behind = named && strncmp(named, quantizer, sizeof quantizer - 1) == 0
-                                ? named[sizeof quantizer - 1]
-                                : '-';
+        const int behind = named && strncmp(named, quantizer, sizeof quantizer - 1) == 0
+                               ? named[sizeof quantizer - 1]
+                               : '-';
         const bool plain = behind == '\0' || behind == ',';
         used += (size_t)snprintf(rules + used, SN_OPTION_TEXT_SIZE - used, "%s%s%s",
                                  used ? " " : "", rule, plain ? addition : "");
