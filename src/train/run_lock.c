@@ -8,9 +8,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { TRIES = 100, HOLDER_SIZE = 128 };
+
+/* How long a holder may take to go: one that was just killed still has to be cleared away. */
+enum { PATIENCE_MS = 1000, PAUSE_MS = 20 };
 
 /* "process 123 on NAME", as the holder wrote it; "" when that cannot be read. */
 static void read_holder(int file, char holder[HOLDER_SIZE]) {
@@ -37,6 +41,17 @@ static bool is_current(int file, const char *path) {
            mine.st_ino == there.st_ino;
 }
 
+/* Like flock, but does not give up at once. */
+static bool lock_file(int file) {
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    for (int waited = 0; flock(file, LOCK_EX | LOCK_NB) != 0; waited += PAUSE_MS) {
+        if (errno != EWOULDBLOCK || waited >= PATIENCE_MS)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 static sn_status refuse(const char *directory, int file, sn_error *error) {
     char holder[HOLDER_SIZE] = "";
     const int code = errno;
@@ -56,7 +71,7 @@ sn_status sn_run_lock_take(const char *directory, sn_run_lock *lock, sn_error *e
         const int file = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         SN_RETURN_IF(file < 0, error, SN_ERROR_IO, "%s: cannot open: %s", lock->path,
                      strerror(errno));
-        if (flock(file, LOCK_EX | LOCK_NB) != 0)
+        if (!lock_file(file))
             return refuse(directory, file, error);
         if (is_current(file, lock->path)) {
             write_holder(file);

@@ -104,6 +104,13 @@ START_TEST(test_elementwise) {
             "no range");
     REFUSED(b, sn_fake_quantize(b.graph, b.labels, range, &usual, &b.y, error), "fake_quantize",
             "operand 1 is labels");
+    const sn_center_channels_attributes center = {false};
+    REFUSED(b, sn_center_channels(b.graph, b.matrix, NULL, &center, &b.y, error), "center_channels",
+            "input [2, 3]");
+    REFUSED(b, sn_center_channels(b.graph, b.image, b.mean, &center, &b.y, error),
+            "center_channels", "range [3]");
+    REFUSED(b, sn_center_channels(b.graph, b.image, b.vector, &center, &b.y, error),
+            "center_channels", "state 1 must be a parameter that is not trained");
     close_workbench(&b);
 }
 END_TEST
@@ -242,12 +249,24 @@ END_TEST
 /* Every op of the table is refused at least once above: a new op needs its own lines there. */
 START_TEST(test_all_ops_are_here) {
     /* make_plain takes any tensor; the convolutions share their checks. */
-    static const char *const covered[] = {"add",           "average_pool",  "batch_norm",
-                                          "conv2d_gemm",   "conv2d_onednn", "conv2d_winograd",
-                                          "cross_entropy", "fake_quantize", "global_average_pool",
-                                          "hardtanh",      "linear",        "make_plain",
-                                          "max_pool",      "prelu",         "relu",
-                                          "shift_clamp",   "shift_prelu"};
+    static const char *const covered[] = {"add",
+                                          "average_pool",
+                                          "batch_norm",
+                                          "center_channels",
+                                          "conv2d_gemm",
+                                          "conv2d_onednn",
+                                          "conv2d_winograd",
+                                          "cross_entropy",
+                                          "fake_quantize",
+                                          "global_average_pool",
+                                          "hardtanh",
+                                          "linear",
+                                          "make_plain",
+                                          "max_pool",
+                                          "prelu",
+                                          "relu",
+                                          "shift_clamp",
+                                          "shift_prelu"};
     for (size_t i = 0; sn_op_at(i); i++) {
         bool found = false;
         for (size_t k = 0; k < sizeof covered / sizeof *covered; k++)
