@@ -189,6 +189,36 @@ static sn_status refuse_isa(sn_infer_isa isa, sn_error *error) {
                         sn_infer_isa_name((int)isa), known);
 }
 
+/* What is read, and checkpoints whoever wrote them, are not overwritten: hours went into them. */
+static sn_status check_target(const char *option, const char *target, const char *source,
+                              sn_error *error) {
+    static const unsigned char hdf5[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    unsigned char start[sizeof hdf5];
+    struct stat read, written;
+    if (!target[0] || stat(target, &written) != 0)
+        return SN_OK;
+    SN_RETURN_IF(stat(source, &read) == 0 && read.st_dev == written.st_dev &&
+                     read.st_ino == written.st_ino,
+                 error, SN_ERROR_ARGUMENT,
+                 "--%s: %s is the very file that is read; give another name", option, target);
+    FILE *file = S_ISREG(written.st_mode) ? fopen(target, "rb") : NULL;
+    if (!file)
+        return SN_OK; /* whoever writes will say what is wrong */
+    const bool is_checkpoint = fread(start, 1, sizeof start, file) == sizeof start &&
+                               memcmp(start, hdf5, sizeof start) == 0;
+    fclose(file); /* nothing was written */
+    SN_RETURN_IF(is_checkpoint, error, SN_ERROR_ARGUMENT,
+                 "--%s: %s is a checkpoint, which would be lost; give another name", option,
+                 target);
+    return SN_OK;
+}
+
+static sn_status check_targets(const eval_options *options, const char *source, sn_error *error) {
+    SN_TRY(check_target("export", options->export, source, error));
+    SN_TRY(check_target("export-c", options->export_c, source, error));
+    return check_target("predictions", options->predictions, source, error);
+}
+
 /* Predictions go to a new file beside the wanted one, which it replaces when it is complete. */
 static sn_status open_predictions(const char *path, char temporary[TEMPORARY_SIZE], FILE **file,
                                   sn_error *error) {
@@ -533,6 +563,7 @@ static sn_status eval(const char *path, const eval_options *options, const bool 
     eval_data data = {0};
     sn_subject subject = {0};
     SN_TRY(check_given(options, given, error));
+    SN_TRY(check_targets(options, path, error));
     sn_status status = sn_subject_open(path, thread_count(options), &subject, error);
     if (status == SN_OK)
         status = check_parity(options, given, &subject, error);

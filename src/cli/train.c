@@ -49,6 +49,9 @@ static void catch_signals(void) {
     struct sigaction before;
     if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
         sigaction(SIGHUP, &action, NULL);
+    /* Nobody reads the results any more; that they cannot be written is said at the end. */
+    action.sa_flags = 0;
+    sigaction(SIGPIPE, &action, NULL);
 }
 
 /* ---- configuration ---- */

@@ -35,8 +35,9 @@ static sn_status set(const sn_option *key, const char *value, const char *rule,
                         inner.message + strspn(inner.message, "-"));
 }
 
-static sn_status set_key(char *assignment, const char *rule, sn_quant_options *quant,
-                         sn_error *error) {
+/* *seen: a bit for each key that the rule has set so far. */
+static sn_status set_key(char *assignment, const char *rule, unsigned *seen,
+                         sn_quant_options *quant, sn_error *error) {
     char *value = strchr(assignment, '=');
     if (value)
         *value++ = '\0';
@@ -46,6 +47,9 @@ static sn_status set_key(char *assignment, const char *rule, sn_quant_options *q
                  "positive, region, "
                  "signs, center",
                  rule, assignment);
+    SN_RETURN_IF(*seen >> (key - keys) & 1u, error, SN_ERROR_ARGUMENT,
+                 "--layer '%s': '%s' is given twice", rule, assignment);
+    *seen |= 1u << (key - keys);
     return set(key, value, rule, quant, error);
 }
 
@@ -61,6 +65,8 @@ static sn_status parse_rule(const char *text, const sn_quant_options *base, sn_l
                  "--layer '%s': the pattern has more than %d characters", text,
                  SN_LAYER_PATTERN_SIZE - 1);
     strcpy(rule->pattern, copy);
+    SN_RETURN_IF(strstr(quantizer, ",,") || (*quantizer && quantizer[strlen(quantizer) - 1] == ','),
+                 error, SN_ERROR_ARGUMENT, "--layer '%s': a comma with nothing behind it", text);
     rule->quant = *base;
     char *part = strtok_r(quantizer, ",", &rest);
     SN_TRY(set(&quantizer_key, part ? part : "", text, &rule->quant, error));
@@ -77,8 +83,9 @@ static sn_status parse_rule(const char *text, const sn_quant_options *base, sn_l
         rule->quant.region_channels = 0;
         rule->quant.sign_rule = SN_SIGNS_FIXED;
     }
+    unsigned seen = 0;
     while ((part = strtok_r(NULL, ",", &rest)) != NULL)
-        SN_TRY(set_key(part, text, &rule->quant, error));
+        SN_TRY(set_key(part, text, &seen, &rule->quant, error));
     sn_error inner;
     SN_RETURN_IF(sn_quant_resolve(&rule->quant, &inner) != SN_OK, error, SN_ERROR_ARGUMENT,
                  "--layer '%s': %.600s", text, inner.message + strspn(inner.message, "-"));

@@ -124,6 +124,10 @@ sn_status sn_quant_resolve(sn_quant_options *options, sn_error *error) {
         options->estimator = sn_choice_find(sn_estimator_name, quantizer->estimator);
     if (options->delta_ratio < 0)
         options->delta_ratio = quantizer->delta_ratio;
+    SN_RETURN_IF(quantizer->sign_evidence && options->delta_ratio > 1, error, SN_ERROR_ARGUMENT,
+                 "--delta-ratio %g: no weight of %s would be left; need at most 1, a share of the "
+                 "largest |weight|",
+                 options->delta_ratio, quantizer->name);
     const sn_estimator *estimator = sn_estimator_at(options->estimator);
     SN_RETURN_IF(!(estimator->steps & quantizer->steps), error, SN_ERROR_ARGUMENT,
                  "--estimator %s is not made for the steps of %s; %s is", estimator->name,

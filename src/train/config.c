@@ -547,7 +547,7 @@ bool sn_config_command(const sn_train_config *config, char *command, size_t size
     if (sn_option_defaults(options, OPTION_COUNT, &standard, NULL) != SN_OK)
         return false;
     sn_config_resolve(&standard);
-    size_t used = (size_t)snprintf(command, size, "train");
+    size_t used = (size_t)snprintf(command, size, "./train");
     for (size_t i = 0; i < OPTION_COUNT && used < size; i++) {
         char now[SN_OPTION_TEXT_SIZE], otherwise[SN_OPTION_TEXT_SIZE];
         sn_option_format(&options[i], config, now);

@@ -213,6 +213,10 @@ sn_status sn_run_directory_explain(const char *path, sn_error *error) {
         return sn_error_set(error, SN_ERROR_IO,
                             "%s/last.h5: there is no such file; --resume takes the folder of a run",
                             path);
+    if (size_of(&directory, "lock") >= 0) { /* a run that has just begun has no checkpoint yet */
+        SN_TRY(sn_run_lock_take(path, &directory.lock, error));
+        sn_run_lock_release(&directory.lock);
+    }
     SN_RETURN_IF(holds_run(&directory), error, SN_ERROR_IO,
                  "%s/last.h5: this checkpoint is gone, although the run wrote it; only a copy of "
                  "it can be resumed",

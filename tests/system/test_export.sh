@@ -12,6 +12,13 @@ number() { sed -n "s/.*\"$2\": \([-0-9.e]*\).*/\1/p" "$1"; }
 
 # ---- a file, and its stated size ----
 "$train" "${small[@]}" --epochs 1 --quant signed-binary-centered --seed 3 --out run >/dev/null
+
+# ---- what is read, and checkpoints, are not overwritten ----
+before=$(cksum run/*.h5)
+refused "the very file that is read" "$eval" run/best.h5 --export run/best.h5
+refused "the very file that is read" "$eval" run/best.h5 --predictions ./run/../run/best.h5
+refused "run/last.h5 is a checkpoint, which would be lost" "$eval" run/best.h5 --export run/last.h5
+[[ $(cksum run/*.h5) == "$before" ]] || die 'a checkpoint was overwritten'
 "$eval" run/best.h5 --export model.sgn >export.txt 2>export.err
 [[ ! -s export.err ]] || die "stderr is not empty: $(cat export.err)"
 [[ $(cat export.txt) == "model.sgn: $(size_of model.sgn) bytes" ]] || die "$(cat export.txt)"

@@ -58,8 +58,8 @@ head -n 1 first/layers.csv >remains/layers.csv
 : >remains/metrics.jsonl
 : >remains/last.h5.4711-0.tmp
 echo 'process 4711 on moon' >remains/lock
-ends 2 'begin it anew with: train --dataset shapes' "$train" --resume remains
-command=$(sed 's/.*begin it anew with: train //' "$aside/error")
+ends 2 'begin it anew with: ./train --dataset shapes' "$train" --resume remains
+command=$(sed 's|.*begin it anew with: ./train ||' "$aside/error")
 eval "words=($command)"
 # shellcheck disable=SC2154 # words: from eval
 "$train" "${words[@]}" >/dev/null
@@ -102,6 +102,21 @@ same_end closed
 cmp whole/layers.csv closed/layers.csv || die 'a message went to layers.csv'
 ends 2 'standard output' bash -c '"$@" >&-' . "$eval" first/best.h5 --limit-test 10
 ends 2 'standard output' bash -c '"$@" >&-' . "$train" --help
+
+# ---- results that nobody reads: the run stops, is saved, and says so ----
+{ "$train" "${tiny[@]}" --epochs 30 --out piped 2>"$aside/error" || echo $? >"$aside/status"; } | head -n 1 >/dev/null
+[[ $(cat "$aside/status") == 2 ]] || die "a broken pipe: exit status $(cat "$aside/status")"
+grep -q 'standard output' "$aside/error" || die "a broken pipe: $(cat "$aside/error")"
+[[ ! -e piped/lock ]] || die 'a broken pipe: the lock is left'
+"$train" --resume piped --stop-after 1 >/dev/null 2>&1 || die 'a broken pipe: cannot resume'
+
+# ---- a run that has only just begun says that it is running ----
+mkdir young && cp first/config.json young/
+if command -v flock >/dev/null; then
+    echo 'process 4711 on moon' >young/lock
+    ends 2 'another process is training this run: process 4711 on moon' \
+        flock --no-fork young/lock "$train" --resume young
+fi
 
 # ---- a hangup saves like SIGTERM ----
 "$train" "${tiny[@]}" --limit-train 3200 --epochs 1 --out long >/dev/null
