@@ -385,8 +385,14 @@ static sn_status export(const eval_options *options, const sn_subject *subject, 
     char example[SN_OPTION_TEXT_SIZE];
     sn_exported exported = {NULL, NULL, NULL};
     if (options->export_c[0]) {
-        SN_TRY(
-            sn_export_c(subject->packed, subject->packed_bytes, options->export_c, example, error));
+        bool kept;
+        SN_TRY(sn_export_c(subject->packed, subject->packed_bytes, options->export_c, example,
+                           &kept, error));
+        if (kept)
+            fprintf(stderr,
+                    "eval: %s is there with changes and stays as it is; remove it to get a new "
+                    "one\n",
+                    example);
         exported.header = options->export_c;
         exported.example = example;
     }

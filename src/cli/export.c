@@ -2,12 +2,14 @@
 #include "cli/export.h"
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "infer/signet.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { NAME_SIZE = 64, VALUES_IN_LINE = 20 };
 
@@ -124,17 +126,25 @@ static void print_example(FILE *file, const c_names *names, const char *example_
     }
 }
 
-/* What is printed into memory becomes a file. */
-static sn_status finish_text(FILE *stream, char **text, const size_t *size, const char *path,
-                             sn_error *error) {
+/* Ends what was printed into memory; free *text whatever comes out. */
+static sn_status finish_text(FILE *stream, const char *path, sn_error *error) {
     const bool failed = ferror(stream) != 0;
-    sn_status status = SN_OK;
-    if (fclose(stream) != 0 || failed)
-        status = sn_error_set(error, SN_ERROR_MEMORY, "out of memory for %s", path);
-    else
-        status = sn_file_write(path, *text, *size, error);
-    free(*text);
-    return status;
+    SN_RETURN_IF(fclose(stream) != 0 || failed, error, SN_ERROR_MEMORY, "out of memory for %s",
+                 path);
+    return SN_OK;
+}
+
+/* Whether there is a file of that name with something else in it: somebody's work. */
+static bool is_other(const char *path, const char *text, size_t size) {
+    unsigned char *there;
+    size_t there_size;
+    if (access(path, F_OK) != 0)
+        return false;
+    if (sn_file_read(path, size, &there, &there_size, NULL) != SN_OK)
+        return true; /* longer, or not to be read */
+    const bool other = there_size != size || memcmp(there, text, size) != 0;
+    sn_free(there);
+    return other;
 }
 
 static sn_status open_text(FILE **stream, char **text, size_t *size, sn_error *error) {
@@ -143,8 +153,38 @@ static sn_status open_text(FILE **stream, char **text, size_t *size, sn_error *e
     return SN_OK;
 }
 
+static sn_status write_header(const c_names *names, const void *packed, const sn_infer_info *info,
+                              const char *path, sn_error *error) {
+    FILE *stream;
+    char *text;
+    size_t size;
+    SN_TRY(open_text(&stream, &text, &size, error));
+    print_header(stream, names, packed, info);
+    sn_status status = finish_text(stream, path, error);
+    if (status == SN_OK)
+        status = sn_file_write(path, text, size, error);
+    free(text);
+    return status;
+}
+
+static sn_status write_example(const c_names *names, const char *path, bool *kept,
+                               sn_error *error) {
+    const char *slash = strrchr(path, '/');
+    FILE *stream;
+    char *text;
+    size_t size;
+    SN_TRY(open_text(&stream, &text, &size, error));
+    print_example(stream, names, slash ? slash + 1 : path);
+    sn_status status = finish_text(stream, path, error);
+    *kept = status == SN_OK && is_other(path, text, size);
+    if (status == SN_OK && !*kept)
+        status = sn_file_write(path, text, size, error);
+    free(text);
+    return status;
+}
+
 sn_status sn_export_c(const void *packed, size_t bytes, const char *path,
-                      char example[SN_OPTION_TEXT_SIZE], sn_error *error) {
+                      char example[SN_OPTION_TEXT_SIZE], bool *kept, sn_error *error) {
     const sn_infer_options options = {.isa = SN_INFER_ISA_PORTABLE};
     c_names names;
     sn_infer_info info;
@@ -156,14 +196,6 @@ sn_status sn_export_c(const void *packed, size_t bytes, const char *path,
     SN_RETURN_IF(snprintf(example, SN_OPTION_TEXT_SIZE, "%.*s_example.c", length, path) >=
                      SN_OPTION_TEXT_SIZE,
                  error, SN_ERROR_ARGUMENT, "--export-c: the path is too long");
-    const char *slash = strrchr(example, '/');
-    FILE *stream;
-    char *text;
-    size_t size;
-    SN_TRY(open_text(&stream, &text, &size, error));
-    print_header(stream, &names, packed, &info);
-    SN_TRY(finish_text(stream, &text, &size, path, error));
-    SN_TRY(open_text(&stream, &text, &size, error));
-    print_example(stream, &names, slash ? slash + 1 : example);
-    return finish_text(stream, &text, &size, example, error);
+    SN_TRY(write_header(&names, packed, &info, path, error));
+    return write_example(&names, example, kept, error);
 }

@@ -73,6 +73,13 @@ for file in "$root"/src/infer/*.c; do
     esac
 done
 compile() { cc -std=c11 -O1 -Wall -Wextra -Werror -I"$root/src" "$@" "${sources[@]}" -lm -o program; }
+echo '/* mine */' >>network_example.c
+"$eval" run/best.h5 --export-c network.h >/dev/null 2>kept.err
+[[ $(tail -n 1 network_example.c) == '/* mine */' ]] || die 'a changed example was overwritten'
+grep -q 'network_example.c is there with changes and stays' kept.err || die "not said: $(cat kept.err)"
+rm network_example.c
+"$eval" run/best.h5 --export-c network.h >/dev/null 2>kept.err
+[[ -s network_example.c && ! -s kept.err ]] || die "no new example: $(cat kept.err)"
 compile network_example.c || die 'the example does not compile'
 ./program >zeros.txt || die 'the example does not run'
 [[ $(awk '{ print $2 }' zeros.txt | head -n 2 | xargs) == 'arrow circle' ]] || die "classes: $(cat zeros.txt)"
