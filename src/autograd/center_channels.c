@@ -1,4 +1,4 @@
-/* Takes the mean over all channels off every pixel (docs/method.md, "Centring the activations"):
+/* Takes the mean over all channels off every pixel (docs/method.md, "Centring"):
  *     y_c = x_c - mean_c x,     dx_c = dy_c - mean_c dy
  * The map is its own transpose, so forward and backward are one function. Behind fake_quantize the
  * values are integers q times a step, and the mean is rounded to a whole number of steps:
@@ -9,7 +9,6 @@
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { RANGE }; /* of the states */
@@ -48,15 +47,9 @@ static void center_channels_begin(const sn_node *node, const sn_run *run, const 
 
 /* ---- one pixel ---- */
 
-#ifdef SN_REAL_DOUBLE
-#define ROUNDING_SHIFT 6755399441055744.0 /* 1.5 * 2^52 */
-#else
-#define ROUNDING_SHIFT 12582912.0F /* 1.5 * 2^23: such floats are integers */
-#endif
-
 /* x as the integer q that it stands for. */
 SN_INLINE sn_vec integer_of(const rounding *r, sn_vec x) {
-    return (x * r->inverse + ROUNDING_SHIFT) - ROUNDING_SHIFT;
+    return sn_vec_round(x * r->inverse);
 }
 
 /* What is taken off a pixel whose channels sum to `sum`, lane by lane: x or, with `rounds`, q. */
@@ -67,7 +60,7 @@ SN_INLINE sn_vec mean_of(sn_vec sum, size_t channels, bool rounds) {
     /* Sums of integers are exact, and so is the quotient where it is a whole number: 255 times the
      * 65536 channels that a model may have are below 2^24. */
     const sn_vec quotient = (sum + (sn_real)(channels / 2)) / count;
-    const sn_vec nearest = (quotient + ROUNDING_SHIFT) - ROUNDING_SHIFT;
+    const sn_vec nearest = sn_vec_round(quotient);
     return nearest - sn_vec_where((sn_vec_mask)(nearest > quotient), sn_vec_all(1));
 }
 

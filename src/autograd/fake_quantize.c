@@ -69,16 +69,10 @@ static void fake_quantize_begin(const sn_node *node, const sn_run *run, const sn
 
 /* What is not a number stays so: the loss must show it. */
 SN_INLINE sn_vec round_vector(const rounding *r, sn_vec x) {
-#ifdef SN_REAL_DOUBLE
-    const sn_vec shift = sn_vec_all(6755399441055744.0); /* 1.5 * 2^52 */
-#else
-    const sn_vec shift = sn_vec_all(12582912.0F); /* 1.5 * 2^23: such floats are integers */
-#endif
     sn_vec v = x * r->inverse;
     v = sn_vec_select((sn_vec_mask)(v < r->low), sn_vec_all(r->low), v);
     v = sn_vec_select((sn_vec_mask)(v > r->high), sn_vec_all(r->high), v);
-    v += shift;
-    return (v - shift) * r->step;
+    return sn_vec_round(v) * r->step;
 }
 
 SN_INLINE sn_vec larger_magnitude(sn_vec largest, sn_vec x) {

@@ -72,6 +72,16 @@ static inline sn_vec sn_vec_select(sn_vec_mask condition, sn_vec yes, sn_vec no)
     return (sn_vec)(((sn_vec_mask)yes & condition) | ((sn_vec_mask)no & ~condition));
 }
 
+/* To the nearest integer, halves to the even one; for magnitudes below half the constant. */
+static inline sn_vec sn_vec_round(sn_vec v) {
+#ifdef SN_REAL_DOUBLE
+    const sn_vec shift = sn_vec_all(6755399441055744.0); /* 1.5 * 2^52 */
+#else
+    const sn_vec shift = sn_vec_all(12582912.0F); /* 1.5 * 2^23: such floats are integers */
+#endif
+    return (v + shift) - shift;
+}
+
 #ifndef SN_REAL_DOUBLE
 typedef uint32_t sn_vec_bits __attribute__((vector_size(SN_LANES * sizeof(uint32_t))));
 typedef sn_bf16 sn_vec_bf16
