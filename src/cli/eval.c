@@ -12,7 +12,7 @@
 #include "cli/show_cost.h"
 #include "cli/show_plan.h"
 #include "cli/summary_report.h"
-#include "infer/labels.h"
+#include "infer/metadata.h"
 
 #include <errno.h>
 #include <omp.h>

@@ -1,6 +1,6 @@
 #include "cli/report.h"
 
-#include "infer/labels.h"
+#include "infer/metadata.h"
 
 #include <stdio.h>
 

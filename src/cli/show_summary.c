@@ -77,7 +77,7 @@ sn_status sn_show_summary(const sn_train_config *config, const sn_trainer *train
     const sn_memory_use use = sn_memory_predict(config, trainer, train, test);
     size_t size;
     void *packed;
-    SN_TRY(sn_freeze(network, sn_trainer_labels(trainer), &packed, &size, error));
+    SN_TRY(sn_freeze(network, sn_trainer_metadata(trainer), &packed, &size, error));
     const sn_status status = print_layers(config, network->graph, packed, size, error);
     sn_free(packed);
     SN_TRY(status);

@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "infer/format.h"
-#include "infer/labels.h"
+#include "infer/metadata.h"
 #include "train/calibrate.h"
 
 #include <stdio.h>
@@ -98,8 +98,8 @@ static sn_status inspect_frozen(sn_subject *s, sn_error *error) {
 static sn_status freeze(sn_subject *s, sn_error *error) {
     sn_free(s->packed);
     s->packed = NULL;
-    SN_TRY(sn_freeze(&s->network, sn_checkpoint_labels(s->checkpoint), &s->packed, &s->packed_bytes,
-                     error));
+    SN_TRY(sn_freeze(&s->network, sn_checkpoint_metadata(s->checkpoint), &s->packed,
+                     &s->packed_bytes, error));
     return inspect_frozen(s, error);
 }
 
@@ -138,7 +138,7 @@ static sn_status freeze_rounded(sn_subject *s, const sn_network *network, const 
     SN_RETURN_IF(!steps, error, SN_ERROR_MEMORY, "out of memory for calibration");
     sn_status status = sn_calibrate(network, dataset, &s->input.statistics, images, steps, error);
     if (status == SN_OK)
-        status = sn_freeze_integers(network, sn_checkpoint_labels(s->checkpoint), steps, &packed,
+        status = sn_freeze_integers(network, sn_checkpoint_metadata(s->checkpoint), steps, &packed,
                                     &bytes, error);
     sn_free(steps);
     SN_TRY(status);

@@ -25,7 +25,7 @@ typedef struct sn_summary {
     sn_summary_row *rows; /* [count], one for each instruction */
     size_t count;
     sn_summary_row total; /* its bytes are those of the whole model */
-    uint64_t other_bytes; /* in no row: header, labels, gaps between payloads */
+    uint64_t other_bytes; /* in no row: header, metadata, gaps between payloads */
 } sn_summary;
 
 /* `names`: NULL, or those of the instructions, which the rows then point to. To be freed whatever

@@ -144,7 +144,7 @@ static void fill_table(const sn_summary *s, sn_text_table *table) {
         put_numbers(&l, row, &s->total);
     }
     const line others = {table, s->count}, total = {table, s->count + 1};
-    put(&others, NAME, "header, labels, gaps");
+    put(&others, NAME, "header, metadata, gaps");
     put(&others, SIZE, "%.2f", (double)s->other_bytes / 1e3);
     put(&total, NAME, "total");
     put_numbers(&total, &s->total, &s->total);

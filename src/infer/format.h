@@ -65,7 +65,7 @@ enum sn_infer_flag {
     SN_INFER_FLAG_OUTPUT_SHIFTED = 16 /* a convolution adds a shift behind its activation */
 };
 
-/* Of the header: which labels are there. */
+/* Of the header: which metadata is there. */
 enum sn_infer_header_flag { SN_INFER_HEADER_NORMALISATION = 1, SN_INFER_HEADER_CLASSES = 2 };
 
 typedef struct sn_infer_header {

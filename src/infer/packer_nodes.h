@@ -28,9 +28,9 @@ struct sn_packer {
     int class_count;
 };
 
-/* Bytes of the labels (infer/labels.h), and those bytes. */
-size_t sn_packer_label_bytes(const sn_packer *packer);
-void sn_packer_write_labels(const sn_packer *packer, unsigned char *bytes);
+/* Bytes of the metadata (infer/metadata.h), and those bytes. */
+size_t sn_packer_metadata_bytes(const sn_packer *packer);
+void sn_packer_write_metadata(const sn_packer *packer, unsigned char *bytes);
 size_t sn_packer_text_bytes(const sn_packer *packer); /* of these: texts */
 
 static inline uint64_t sn_packer_elements(sn_packer_shape shape) {

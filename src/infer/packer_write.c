@@ -90,10 +90,10 @@ static sn_status assign_slots(const sn_packer *packer, sn_packer_value output, u
     return SN_OK;
 }
 
-/* Header, instructions and labels. */
+/* Header, instructions and metadata. */
 static size_t head_bytes(const sn_packer *packer, const sn_infer_header *header) {
     return sizeof *header + header->instruction_count * sizeof(sn_infer_record) +
-           sn_packer_label_bytes(packer);
+           sn_packer_metadata_bytes(packer);
 }
 
 static void write_model(const sn_packer *packer, sn_packer_value output, const usage *uses,
@@ -119,7 +119,7 @@ static void write_model(const sn_packer *packer, sn_packer_value output, const u
         list += sizeof record;
     }
     assert(end == sn_infer_join(header->total_bytes));
-    sn_packer_write_labels(packer, list);
+    sn_packer_write_metadata(packer, list);
     sn_infer_store_words(bytes, header, sizeof *header / 4);
     sn_infer_split(header->checksum, sn_infer_checksum(bytes, end));
     sn_infer_store_words(bytes, header, sizeof *header / 4);

@@ -1,5 +1,5 @@
 #include "infer/reader.h"
-#include "infer/labels.h"
+#include "infer/metadata.h"
 
 #define RETURN_IF(condition, status)                                                               \
     do {                                                                                           \
@@ -46,10 +46,10 @@ sn_infer_status sn_infer_reader_begin(sn_infer_reader *reader, const void *packe
     reader->shapes[0] = image;
 
     const uint64_t list_bytes = (uint64_t)header->instruction_count * sizeof(sn_infer_record);
-    const uint64_t label_bytes = sn_infer_label_bytes(header);
-    RETURN_IF_CORRUPT(list_bytes + label_bytes > reader->total - sizeof *header);
-    RETURN_IF_CORRUPT(!sn_infer_labels_are_sound(header, reader->bytes, &reader->class_names));
-    reader->payload_end = sizeof *header + list_bytes + label_bytes;
+    const uint64_t metadata_bytes = sn_infer_metadata_bytes(header);
+    RETURN_IF_CORRUPT(list_bytes + metadata_bytes > reader->total - sizeof *header);
+    RETURN_IF_CORRUPT(!sn_infer_metadata_is_sound(header, reader->bytes, &reader->class_names));
+    reader->payload_end = sizeof *header + list_bytes + metadata_bytes;
     return SN_INFER_OK;
 }
 

@@ -11,12 +11,12 @@ typedef struct sn_infer_reader {
     uint64_t total;
     sn_infer_header header;
     uint32_t next;                             /* index of the next instruction */
-    uint64_t class_names;                      /* how many the labels hold */
+    uint64_t class_names;                      /* how many the metadata holds*/
     uint64_t payload_end;                      /* where the bytes seen so far end */
     sn_infer_shape shapes[SN_INFER_MAX_SLOTS]; /* of what each slot holds; 0 channels: nothing */
 } sn_infer_reader;
 
-/* Checks the header, the checksum and the labels. */
+/* Checks the header, the checksum and the metadata. */
 sn_infer_status sn_infer_reader_begin(sn_infer_reader *reader, const void *packed, size_t bytes);
 
 /* Checks the next of header.instruction_count instructions and describes it; the kernel is chosen,

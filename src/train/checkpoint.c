@@ -16,7 +16,7 @@ struct sn_checkpoint {
     char *path;
     sn_train_config config;
     sn_input_info input;
-    sn_labels labels;
+    sn_metadata metadata;
     sn_data_identity data;
 };
 
@@ -96,7 +96,7 @@ static sn_status write_all(sn_h5 *h5, const sn_checkpoint_content *c, sn_error *
     char *json;
     SN_TRY(sn_config_to_json(c->config, c->input, &json, error));
     SN_TRY(write_json(h5, "config", json, error));
-    SN_TRY(sn_labels_to_json(c->labels, &json, error));
+    SN_TRY(sn_metadata_to_json(c->metadata, &json, error));
     SN_TRY(write_json(h5, "classes", json, error));
     SN_TRY(sn_data_identity_to_json(c->data, &json, error));
     SN_TRY(write_json(h5, "data", json, error));
@@ -146,13 +146,13 @@ static sn_status read_data(sn_checkpoint *checkpoint, sn_error *error) {
     return status;
 }
 
-static sn_status read_labels(sn_checkpoint *checkpoint, sn_error *error) {
+static sn_status read_metadata(sn_checkpoint *checkpoint, sn_error *error) {
     char *text = NULL;
     if (sn_h5_has(&checkpoint->h5, "classes"))
         SN_TRY(sn_h5_read_text(&checkpoint->h5, "classes", &text, error));
     SN_TRY(sn_h5_check(&checkpoint->h5, error));
-    const sn_status status = sn_labels_read(&checkpoint->config, &checkpoint->input, text,
-                                            checkpoint->path, &checkpoint->labels, error);
+    const sn_status status = sn_metadata_read(&checkpoint->config, &checkpoint->input, text,
+                                              checkpoint->path, &checkpoint->metadata, error);
     free(text);
     return status;
 }
@@ -184,7 +184,7 @@ static sn_status read_header(sn_checkpoint *checkpoint, sn_error *error) {
         sn_config_from_json(text, checkpoint->path, &checkpoint->config, &checkpoint->input, error);
     free(text);
     SN_TRY(status);
-    SN_TRY(read_labels(checkpoint, error));
+    SN_TRY(read_metadata(checkpoint, error));
     return read_data(checkpoint, error);
 }
 
@@ -266,7 +266,7 @@ void sn_checkpoint_free(sn_checkpoint *checkpoint) {
         return;
     sn_h5_close(&checkpoint->h5, NULL);
     sn_data_identity_clear(&checkpoint->data);
-    sn_labels_clear(&checkpoint->labels);
+    sn_metadata_clear(&checkpoint->metadata);
     free(checkpoint->path);
     free(checkpoint);
 }
@@ -279,8 +279,8 @@ const sn_input_info *sn_checkpoint_input(const sn_checkpoint *checkpoint) {
     return &checkpoint->input;
 }
 
-const sn_labels *sn_checkpoint_labels(const sn_checkpoint *checkpoint) {
-    return &checkpoint->labels;
+const sn_metadata *sn_checkpoint_metadata(const sn_checkpoint *checkpoint) {
+    return &checkpoint->metadata;
 }
 
 const sn_data_identity *sn_checkpoint_data(const sn_checkpoint *checkpoint) {

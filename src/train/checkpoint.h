@@ -6,7 +6,7 @@
 #include "train/config.h"
 #include "train/data_identity.h"
 #include "train/h5.h"
-#include "train/labels.h"
+#include "train/metadata.h"
 #include "train/optimizer.h"
 
 /* Where a run stands. Random draws are named by seed, epoch and image (base/rng.h): together with
@@ -34,7 +34,7 @@ typedef struct sn_checkpoint_extra {
 typedef struct sn_checkpoint_content {
     const sn_train_config *config;
     const sn_input_info *input;
-    const sn_labels *labels;
+    const sn_metadata *metadata;
     const sn_data_identity *data;
     const sn_parameters *parameters;
     sn_optimizer *optimizer;
@@ -58,7 +58,7 @@ sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint, sn_er
 void sn_checkpoint_free(sn_checkpoint *checkpoint);
 const sn_train_config *sn_checkpoint_config(const sn_checkpoint *checkpoint);
 const sn_input_info *sn_checkpoint_input(const sn_checkpoint *checkpoint);
-const sn_labels *sn_checkpoint_labels(const sn_checkpoint *checkpoint);
+const sn_metadata *sn_checkpoint_metadata(const sn_checkpoint *checkpoint);
 
 /* What the run's data is; without classes in a checkpoint of an older version. */
 const sn_data_identity *sn_checkpoint_data(const sn_checkpoint *checkpoint);

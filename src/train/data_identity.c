@@ -115,7 +115,7 @@ sn_status sn_data_identity_read(const char *json, int classes, const char *sourc
 
 static const char advice[] = "a run goes on with the data that it began with";
 
-static sn_status compare_names(const sn_labels *then, const sn_labels *now, sn_error *error) {
+static sn_status compare_names(const sn_metadata *then, const sn_metadata *now, sn_error *error) {
     for (int i = 0; then->class_names && i < then->classes; i++)
         SN_RETURN_IF(strcmp(then->class_names[i], now->class_names[i]) != 0, error, SN_ERROR_DATA,
                      "class %d was '%s' when the run began and is '%s' in the data; %s", i,
@@ -124,7 +124,7 @@ static sn_status compare_names(const sn_labels *then, const sn_labels *now, sn_e
 }
 
 static sn_status compare_splits(const char *what, const sn_split_identity *then,
-                                const sn_split_identity *now, const sn_labels *labels,
+                                const sn_split_identity *now, const sn_metadata *labels,
                                 sn_error *error) {
     for (int i = 0; i < labels->classes; i++)
         SN_RETURN_IF(then->counts[i] != now->counts[i], error, SN_ERROR_DATA,
@@ -140,8 +140,8 @@ static sn_status compare_splits(const char *what, const sn_split_identity *then,
     return SN_OK;
 }
 
-sn_status sn_data_identity_compare(const sn_data_identity *then, const sn_labels *labels_then,
-                                   const sn_data_identity *now, const sn_labels *labels_now,
+sn_status sn_data_identity_compare(const sn_data_identity *then, const sn_metadata *labels_then,
+                                   const sn_data_identity *now, const sn_metadata *labels_now,
                                    sn_error *error) {
     SN_TRY(compare_names(labels_then, labels_now, error));
     if (then->classes == 0)

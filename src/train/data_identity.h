@@ -3,7 +3,7 @@
 #ifndef SN_TRAIN_DATA_IDENTITY_H
 #define SN_TRAIN_DATA_IDENTITY_H
 
-#include "train/labels.h"
+#include "train/metadata.h"
 
 typedef struct sn_split_identity {
     uint64_t images;
@@ -34,8 +34,8 @@ sn_status sn_data_identity_read(const char *json, int classes, const char *sourc
 /* SN_ERROR_DATA with the first difference when `now` is not what it was `then`. Class names are
  * compared as far as `then` knows them; the rest unless it has no class, as in checkpoints of
  * older versions. */
-sn_status sn_data_identity_compare(const sn_data_identity *then, const sn_labels *labels_then,
-                                   const sn_data_identity *now, const sn_labels *labels_now,
+sn_status sn_data_identity_compare(const sn_data_identity *then, const sn_metadata *labels_then,
+                                   const sn_data_identity *now, const sn_metadata *labels_now,
                                    sn_error *error);
 
 #endif

@@ -399,32 +399,32 @@ static sn_status freeze_node(freezer *f, const sn_node *node, sn_error *error) {
                         "cannot freeze: the model format has no %s of its own", node->op->name);
 }
 
-static sn_status set_labels(freezer *f, const sn_labels *labels, sn_error *error) {
-    if (!labels)
+static sn_status set_metadata(freezer *f, const sn_metadata *metadata, sn_error *error) {
+    if (!metadata)
         return SN_OK;
-    SN_TRY(sn_packer_set_name(f->packer, labels->name, error));
-    SN_TRY(sn_packer_set_dataset(f->packer, labels->dataset, error));
-    SN_TRY(sn_packer_set_normalisation(f->packer, labels->statistics.mean,
-                                       labels->statistics.deviation, error));
-    if (!labels->class_names)
+    SN_TRY(sn_packer_set_name(f->packer, metadata->name, error));
+    SN_TRY(sn_packer_set_dataset(f->packer, metadata->dataset, error));
+    SN_TRY(sn_packer_set_normalisation(f->packer, metadata->statistics.mean,
+                                       metadata->statistics.deviation, error));
+    if (!metadata->class_names)
         return SN_OK;
-    const char **names = calloc((size_t)labels->classes, sizeof *names);
+    const char **names = calloc((size_t)metadata->classes, sizeof *names);
     SN_RETURN_IF(!names, error, SN_ERROR_MEMORY, "out of memory for packing");
-    for (int i = 0; i < labels->classes; i++)
-        names[i] = labels->class_names[i];
-    const sn_status status = sn_packer_set_class_names(f->packer, names, labels->classes, error);
+    for (int i = 0; i < metadata->classes; i++)
+        names[i] = metadata->class_names[i];
+    const sn_status status = sn_packer_set_class_names(f->packer, names, metadata->classes, error);
     free(names);
     return status;
 }
 
-static sn_status freeze_graph(freezer *f, const sn_network *network, const sn_labels *labels,
+static sn_status freeze_graph(freezer *f, const sn_network *network, const sn_metadata *metadata,
                               void **packed, size_t *bytes, sn_error *error) {
     const sn_shape *shape = sn_tensor_shape(network->images);
     sn_packer_value input, output;
     SN_TRY(sn_packer_create((int)shape->size[1], (int)shape->size[2], (int)shape->size[3],
                             &f->packer, &input, error));
     map_value(f, network->images, input);
-    SN_TRY(set_labels(f, labels, error));
+    SN_TRY(set_metadata(f, metadata, error));
     for (size_t i = 0; i < f->node_count; i++)
         if (!f->taken[i])
             SN_TRY(freeze_node(f, sn_graph_node(f->graph, i), error));
@@ -443,7 +443,7 @@ static size_t most_filters(const sn_graph *graph) {
     return most;
 }
 
-sn_status sn_freeze_integers(const sn_network *network, const sn_labels *labels,
+sn_status sn_freeze_integers(const sn_network *network, const sn_metadata *metadata,
                              const sn_input_step *steps, void **packed, size_t *bytes,
                              sn_error *error) {
     const size_t nodes = sn_graph_node_count(network->graph);
@@ -461,7 +461,7 @@ sn_status sn_freeze_integers(const sn_network *network, const sn_labels *labels,
     if (!f.tensors || !f.values || !f.taken || !f.folded || !f.scale || !f.bias)
         status = sn_error_set(error, SN_ERROR_MEMORY, "out of memory for packing");
     else
-        status = freeze_graph(&f, network, labels, packed, bytes, error);
+        status = freeze_graph(&f, network, metadata, packed, bytes, error);
     sn_packer_free(f.packer);
     free(f.tensors);
     free(f.values);
@@ -472,7 +472,7 @@ sn_status sn_freeze_integers(const sn_network *network, const sn_labels *labels,
     return status;
 }
 
-sn_status sn_freeze(const sn_network *network, const sn_labels *labels, void **packed,
+sn_status sn_freeze(const sn_network *network, const sn_metadata *metadata, void **packed,
                     size_t *bytes, sn_error *error) {
-    return sn_freeze_integers(network, labels, NULL, packed, bytes, error);
+    return sn_freeze_integers(network, metadata, NULL, packed, bytes, error);
 }

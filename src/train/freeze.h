@@ -2,7 +2,7 @@
 #ifndef SN_TRAIN_FREEZE_H
 #define SN_TRAIN_FREEZE_H
 
-#include "train/labels.h"
+#include "train/metadata.h"
 #include "train/network.h"
 
 /* Packs the network: quantized convolutions as bits and scales, batch-norm folded into scale and
@@ -10,7 +10,7 @@
  * `labels`: what the model says about itself; NULL: nothing.
  * *packed is the caller's: sn_free. SN_ERROR_ARGUMENT for a network that the model format cannot
  * express. */
-sn_status sn_freeze(const sn_network *network, const sn_labels *labels, void **packed,
+sn_status sn_freeze(const sn_network *network, const sn_metadata *labels, void **packed,
                     size_t *bytes, sn_error *error);
 
 /* How a convolution's input is rounded to integers: q = round(x / step), held to 0 .. 255, or to
@@ -22,7 +22,7 @@ typedef struct sn_input_step {
 
 /* Likewise, with steps[nodes of the network's graph], of which those of convolutions with one-bit
  * and ternary weights are used. calibrate.h finds them. */
-sn_status sn_freeze_integers(const sn_network *network, const sn_labels *labels,
+sn_status sn_freeze_integers(const sn_network *network, const sn_metadata *labels,
                              const sn_input_step *steps, void **packed, size_t *bytes,
                              sn_error *error);
 

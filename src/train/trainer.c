@@ -20,7 +20,7 @@ enum { EVALUATION_BATCH = 100, PREFETCH = 4, STATISTICS_IMAGES = 10000 };
 struct sn_trainer {
     sn_train_config config;
     sn_input_info input;
-    sn_labels labels;
+    sn_metadata metadata;
     sn_data_identity data;
     sn_parameters *parameters;
     sn_network training, evaluation;
@@ -69,8 +69,8 @@ static sn_status prepare_identity(sn_trainer *t, const sn_dataset *train, const 
     if (!resume)
         return SN_OK;
     t->unidentified = sn_checkpoint_data(resume)->classes == 0;
-    return sn_data_identity_compare(sn_checkpoint_data(resume), sn_checkpoint_labels(resume),
-                                    &t->data, &t->labels, error);
+    return sn_data_identity_compare(sn_checkpoint_data(resume), sn_checkpoint_metadata(resume),
+                                    &t->data, &t->metadata, error);
 }
 
 /* The pixels are normalised as the teacher is used to. */
@@ -219,7 +219,7 @@ static sn_status prepare(sn_trainer *t, const sn_dataset *train, const sn_datase
     const sn_dataset *all = train; /* with images that are held out */
     SN_TRY(prepare_split(t, &train, test, error));
     SN_TRY(prepare_input(t, train, test, resume, error));
-    SN_TRY(sn_labels_make(&t->config, &t->input, train, &t->labels, error));
+    SN_TRY(sn_metadata_make(&t->config, &t->input, train, &t->metadata, error));
     SN_TRY(prepare_identity(t, all, test, resume, error));
     SN_TRY(prepare_teacher(t, train, resume != NULL, error));
     SN_TRY(check_writable_as_json(t, error));
@@ -274,7 +274,7 @@ void sn_trainer_free(sn_trainer *trainer) {
     sn_network_free(&trainer->training);
     sn_network_free(&trainer->evaluation);
     sn_parameters_free(trainer->parameters);
-    sn_labels_clear(&trainer->labels);
+    sn_metadata_clear(&trainer->metadata);
     sn_dataset_free(trainer->kept);
     sn_dataset_free(trainer->held);
     sn_data_identity_clear(&trainer->data);
@@ -298,7 +298,7 @@ static sn_status write_checkpoint(sn_trainer *t, const char *name, sn_error *err
             extras[count++] = average_of(t, sn_parameters_at(t->parameters, i));
     const sn_checkpoint_content content = {.config = &t->config,
                                            .input = &t->input,
-                                           .labels = &t->labels,
+                                           .metadata = &t->metadata,
                                            .data = &t->data,
                                            .parameters = t->parameters,
                                            .optimizer = t->optimizer,
@@ -733,8 +733,8 @@ const sn_train_state *sn_trainer_state(const sn_trainer *trainer) {
     return &trainer->state;
 }
 
-const sn_labels *sn_trainer_labels(const sn_trainer *trainer) {
-    return &trainer->labels;
+const sn_metadata *sn_trainer_metadata(const sn_trainer *trainer) {
+    return &trainer->metadata;
 }
 
 const sn_parameters *sn_trainer_parameters(const sn_trainer *trainer) {

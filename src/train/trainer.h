@@ -118,6 +118,6 @@ bool sn_trainer_was_resumed(const sn_trainer *trainer);
 const sn_input_info *sn_trainer_input(const sn_trainer *trainer);
 const sn_train_state *sn_trainer_state(const sn_trainer *trainer);
 const sn_parameters *sn_trainer_parameters(const sn_trainer *trainer);
-const sn_labels *sn_trainer_labels(const sn_trainer *trainer);
+const sn_metadata *sn_trainer_metadata(const sn_trainer *trainer);
 
 #endif

@@ -17,7 +17,7 @@ typedef struct corpus {
     size_t size;
 } corpus;
 
-/* All opcodes and activations, labels, a residual in place, filters of several regions. */
+/* All opcodes and activations, metadata, a residual in place, filters of several regions. */
 static sn_packer_value add_mixture(twin *t) {
     static const float numbers[4] = {0.5F, 0.25F, 1, 2};
     static const char *const names[3] = {"one", "tw\xc3\xb6", "three"};

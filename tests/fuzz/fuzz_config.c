@@ -3,7 +3,7 @@
  * again. */
 #include "fuzz.h"
 #include "train/config.h"
-#include "train/labels.h"
+#include "train/metadata.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,30 +31,30 @@ static void read_config(const char *text) {
     free(written);
 }
 
-static void read_labels(const char *text) {
+static void read_metadata(const char *text) {
     sn_train_config config;
-    sn_labels labels;
+    sn_metadata metadata;
     sn_error error;
     size_t count;
     const sn_option *table = sn_config_table(&count);
     const sn_input_info input = {.classes = 3, .channels = 1, .height = 1, .width = 1};
     fuzz_expect(sn_option_defaults(table, count, &config, NULL) == SN_OK);
-    if (sn_labels_read(&config, &input, text, "fuzz", &labels, &error) == SN_OK) {
+    if (sn_metadata_read(&config, &input, text, "fuzz", &metadata, &error) == SN_OK) {
         char *written;
         for (int i = 0; i < 3; i++)
-            fuzz_expect(memchr(labels.class_names[i], '\0', SN_CLASS_NAME_SIZE) != NULL);
-        fuzz_expect(sn_labels_to_json(&labels, &written, &error) == SN_OK);
+            fuzz_expect(memchr(metadata.class_names[i], '\0', SN_CLASS_NAME_SIZE) != NULL);
+        fuzz_expect(sn_metadata_to_json(&metadata, &written, &error) == SN_OK);
         free(written);
     } else {
         fuzz_expect(error.message[0] != '\0');
     }
-    sn_labels_clear(&labels);
+    sn_metadata_clear(&metadata);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *text = fuzz_text(data, size);
     read_config(text);
-    read_labels(text);
+    read_metadata(text);
     free(text);
     return 0;
 }

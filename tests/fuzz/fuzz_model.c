@@ -3,7 +3,7 @@
 #include "fuzz_model.h"
 
 #include "infer/format.h"
-#include "infer/labels.h"
+#include "infer/metadata.h"
 #include "infer/signet.h"
 
 #include <stdlib.h>
@@ -20,8 +20,8 @@ static void *block(size_t bytes) {
     return aligned_alloc(64, (bytes + 63) / 64 * 64);
 }
 
-/* Every label is read up to its end. */
-static void read_labels(const unsigned char *bytes, const sn_infer_info *info) {
+/* All metadata is read up to its end. */
+static void read_metadata(const unsigned char *bytes, const sn_infer_info *info) {
     float *numbers = malloc(2 * (size_t)info->channels * sizeof *numbers);
     if (numbers && sn_infer_normalisation(bytes, numbers, numbers + info->channels))
         expect(numbers[info->channels] > 0);
@@ -72,7 +72,7 @@ int fuzz_model(const unsigned char *bytes, size_t size) {
     sn_infer_info info;
     const int status = (int)sn_infer_inspect(bytes, size, NULL, &info);
     if (status == SN_INFER_OK) {
-        read_labels(bytes, &info);
+        read_metadata(bytes, &info);
         run(bytes, size, &info);
     }
     return status;

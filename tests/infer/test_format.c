@@ -1,7 +1,7 @@
-/* What the model format says beyond instructions and fields: labels, kinds of weights, residuals,
+/* What the model format says beyond instructions and fields: metadata, kinds of weights, residuals,
  * where payloads lie. Fields are damaged in test_model.c. */
 #include "base/memory.h"
-#include "infer/labels.h"
+#include "infer/metadata.h"
 #include "infer/reader.h"
 #include "naive.h"
 #include "suites.h"
@@ -41,12 +41,12 @@ static sn_infer_status verdict(const unsigned char *good, size_t size, size_t at
     return status;
 }
 
-/* ---- labels ---- */
+/* ---- metadata ---- */
 
 static const char *const class_names[3] = {"cat", "d\xc3\xb6g", "\xf0\x9f\x90\xb8 frog"};
 
-/* Two channels, three classes, all labels. */
-static unsigned char *labelled(size_t *size) {
+/* Two channels, three classes, all metadata. */
+static unsigned char *with_metadata(size_t *size) {
     const float mean[2] = {0.25F, -0.5F}, deviation[2] = {2, 0.125F};
     twin t;
     twin_init(&t, 2, 3, 3, 1);
@@ -60,9 +60,9 @@ static unsigned char *labelled(size_t *size) {
     return packed;
 }
 
-START_TEST(labels_come_back) {
+START_TEST(metadata_come_back) {
     size_t size;
-    unsigned char *packed = labelled(&size), *moved = malloc(size + 3);
+    unsigned char *packed = with_metadata(&size), *moved = malloc(size + 3);
     for (int shift = 0; shift < 4; shift++) {
         float mean[2], deviation[2];
         sn_infer_info info;
@@ -84,7 +84,7 @@ START_TEST(labels_come_back) {
 }
 END_TEST
 
-START_TEST(labels_may_be_absent) {
+START_TEST(metadata_may_be_absent) {
     twin t;
     twin_init(&t, 2, 3, 3, 1);
     size_t size;
@@ -99,9 +99,9 @@ START_TEST(labels_may_be_absent) {
 }
 END_TEST
 
-START_TEST(damaged_labels_are_refused) {
+START_TEST(damaged_metadata_is_refused) {
     size_t size;
-    unsigned char *good = labelled(&size);
+    unsigned char *good = with_metadata(&size);
     const size_t floats = sizeof(sn_infer_header) + sizeof(sn_infer_record), texts = floats + 16;
     /* "net" 0-3, "pets" 4-8, "cat" 9-12, "dög" 13-17, frog 18-27 */
     ck_assert_str_eq((char *)good + texts + 13, class_names[1]);
@@ -368,7 +368,7 @@ END_TEST
 /* In layers without one-bit or ternary weights this value of the field is refused. */
 static void expect_of_few_bits_only(size_t field, unsigned char value) {
     size_t size;
-    unsigned char *linear = labelled(&size);
+    unsigned char *linear = with_metadata(&size);
     ck_assert_int_eq(verdict(linear, size, field, value), SN_INFER_CORRUPT);
     sn_free(linear);
     twin t;
@@ -643,7 +643,7 @@ END_TEST
 /* The checksum finds every single flipped bit. */
 START_TEST(flipped_bits_are_found) {
     size_t size;
-    unsigned char *packed = labelled(&size);
+    unsigned char *packed = with_metadata(&size);
     for (size_t bit = 0; bit < 8 * size; bit++) {
         sn_infer_info info;
         packed[bit / 8] ^= (unsigned char)(1 << bit % 8);
@@ -755,9 +755,9 @@ int main(void) {
     Suite *suite = suite_create("infer format");
     TCase *tests = tcase_create("format");
     tcase_set_timeout(tests, 120);
-    tcase_add_test(tests, labels_come_back);
-    tcase_add_test(tests, labels_may_be_absent);
-    tcase_add_test(tests, damaged_labels_are_refused);
+    tcase_add_test(tests, metadata_come_back);
+    tcase_add_test(tests, metadata_may_be_absent);
+    tcase_add_test(tests, damaged_metadata_is_refused);
     tcase_add_test(tests, names_are_utf8_without_controls);
     tcase_add_test(tests, binary_and_ternary);
     tcase_add_test(tests, bits_are_where_the_document_says);

@@ -271,7 +271,7 @@ START_TEST(rejected_fields) {
                  {10, 5, SN_INFER_CORRUPT}, /* channels: weights no longer fit */
                  {11, 0, SN_INFER_CORRUPT},
                  {12, 40000, SN_INFER_CORRUPT},
-                 {13, 4, SN_INFER_UNSUPPORTED}, /* unknown labels */
+                 {13, 4, SN_INFER_UNSUPPORTED}, /* unknown metadata */
                  {13, 1, SN_INFER_CORRUPT},     /* a deviation of 0 */
                  {13, 2, SN_INFER_CORRUPT},     /* names of classes that are not there */
                  {14, 0, SN_INFER_CORRUPT},     /* too few texts */

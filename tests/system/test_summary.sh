@@ -15,7 +15,7 @@ stated() { sed -n 's/^packed *\([0-9]*\) bytes.*/\1/p' "$1"; }
 adds_up() {
     awk '/^layer / { for (i = 1; i <= NF; i++) if ($i == "kB") column = i; next }
         /^---/ { getline; total = $(column - 3); exit }
-        /^header, labels, gaps/ { sum += $4; next }
+        /^header, metadata, gaps/ { sum += $4; next }
         column && NF > 5 { sum += $(column + ($2 == "conv")); rows++ }
         END { d = sum - total; exit !(rows == 23 && total > 0 && d < 0.125 && d > -0.125) }' "$1"
 }

@@ -203,10 +203,10 @@ static sn_status name_of_class(char name[SN_CLASS_NAME_SIZE], sn_error *error) {
     sn_checkpoint *checkpoint;
     snprintf(path, sizeof path, "%s/run/best.h5", folder);
     SN_TRY(sn_checkpoint_open(path, &checkpoint, error));
-    const sn_labels *labels = sn_checkpoint_labels(checkpoint);
-    ck_assert_int_eq(labels->classes, 10);
-    ck_assert_str_eq(labels->dataset, "shapes");
-    snprintf(name, SN_CLASS_NAME_SIZE, "%s", labels->class_names ? labels->class_names[3] : "");
+    const sn_metadata *metadata = sn_checkpoint_metadata(checkpoint);
+    ck_assert_int_eq(metadata->classes, 10);
+    ck_assert_str_eq(metadata->dataset, "shapes");
+    snprintf(name, SN_CLASS_NAME_SIZE, "%s", metadata->class_names ? metadata->class_names[3] : "");
     sn_checkpoint_free(checkpoint);
     return SN_OK;
 }

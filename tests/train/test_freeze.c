@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "infer/format.h"
-#include "infer/labels.h"
+#include "infer/metadata.h"
 #include "layers/quantize.h"
 #include "train/freeze.h"
 #include "train/predictor.h"
@@ -209,10 +209,10 @@ END_TEST
 START_TEST(shortcuts_are_residuals) {
     const freeze_case *c = &cases[2];
     const sn_network_options options = options_of(c);
-    const sn_labels labels = {.name = "network",
-                              .dataset = "shapes",
-                              .statistics = {{0.1F, 0.2F, 0.3F}, {0.4F, 0.5F, 0.6F}},
-                              .classes = 10};
+    const sn_metadata metadata = {.name = "network",
+                                  .dataset = "shapes",
+                                  .statistics = {{0.1F, 0.2F, 0.3F}, {0.4F, 0.5F, 0.6F}},
+                                  .classes = 10};
     sn_parameters *parameters;
     sn_network network;
     sn_infer_header header;
@@ -222,7 +222,7 @@ START_TEST(shortcuts_are_residuals) {
     ck_assert_int_eq(sn_parameters_create(&parameters, NULL), SN_OK);
     ck_assert_int_eq(sn_network_create(&options, parameters, &network, NULL), SN_OK);
     randomise(parameters);
-    ck_assert_int_eq(sn_freeze(&network, &labels, &packed, &bytes, NULL), SN_OK);
+    ck_assert_int_eq(sn_freeze(&network, &metadata, &packed, &bytes, NULL), SN_OK);
     sn_infer_load_words(&header, packed, sizeof header / 4);
     ck_assert_uint_eq(header.instruction_count, 19 + 2 + 2);
     ck_assert_uint_eq(header.slot_count, 1 + 3);

@@ -314,26 +314,26 @@ START_TEST(other_data_is_told_from_what_a_run_began_with) {
     const sn_train_config config = {0};
     const sn_input_info input = {.classes = 3};
     sn_data_identity then, read, now;
-    sn_labels labels_then, labels_now;
+    sn_metadata metadata_then, metadata_now;
     char *json;
     sn_error error;
     ck_assert_int_eq(sn_data_identity_make(train, test, &then, NULL), SN_OK);
-    ck_assert_int_eq(sn_labels_make(&config, &input, train, &labels_then, NULL), SN_OK);
+    ck_assert_int_eq(sn_metadata_make(&config, &input, train, &metadata_then, NULL), SN_OK);
     ck_assert_int_eq(sn_data_identity_to_json(&then, &json, NULL), SN_OK);
     ck_assert_int_eq(sn_data_identity_read(json, 3, "here", &read, NULL), SN_OK);
-    ck_assert_int_eq(sn_data_identity_compare(&read, &labels_then, &then, &labels_then, NULL),
+    ck_assert_int_eq(sn_data_identity_compare(&read, &metadata_then, &then, &metadata_then, NULL),
                      SN_OK);
     changes[_i].change(changes[_i].test ? test : train);
     ck_assert_int_eq(sn_data_identity_make(train, test, &now, NULL), SN_OK);
-    ck_assert_int_eq(sn_labels_make(&config, &input, train, &labels_now, NULL), SN_OK);
-    ck_assert_int_eq(sn_data_identity_compare(&read, &labels_then, &now, &labels_now, &error),
+    ck_assert_int_eq(sn_metadata_make(&config, &input, train, &metadata_now, NULL), SN_OK);
+    ck_assert_int_eq(sn_data_identity_compare(&read, &metadata_then, &now, &metadata_now, &error),
                      SN_ERROR_DATA);
     ck_assert_msg(strstr(error.message, changes[_i].message) != NULL, "%s", error.message);
     sn_data_identity_clear(&then);
     sn_data_identity_clear(&read);
     sn_data_identity_clear(&now);
-    sn_labels_clear(&labels_then);
-    sn_labels_clear(&labels_now);
+    sn_metadata_clear(&metadata_then);
+    sn_metadata_clear(&metadata_now);
     free(json);
     sn_dataset_free(train);
     sn_dataset_free(test);

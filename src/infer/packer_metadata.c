@@ -1,6 +1,6 @@
-/* What a model says about itself: infer/labels.h has the layout. */
+/* What a model says about itself: infer/metadata.h has the layout. */
 #include "base/memory.h"
-#include "infer/labels.h"
+#include "infer/metadata.h"
 #include "infer/packer_nodes.h"
 
 #include <math.h>
@@ -86,12 +86,12 @@ size_t sn_packer_text_bytes(const sn_packer *packer) {
     return text_size(packer->name) + text_size(packer->dataset) + packer->class_name_bytes;
 }
 
-size_t sn_packer_label_bytes(const sn_packer *packer) {
+size_t sn_packer_metadata_bytes(const sn_packer *packer) {
     const size_t floats = packer->normalisation ? 2 * packer->nodes[0].shape.channels : 0;
     return floats * 4 + sn_packer_text_bytes(packer);
 }
 
-void sn_packer_write_labels(const sn_packer *packer, unsigned char *bytes) {
+void sn_packer_write_metadata(const sn_packer *packer, unsigned char *bytes) {
     if (packer->normalisation) {
         const size_t floats = 2 * packer->nodes[0].shape.channels;
         sn_infer_store_words(bytes, packer->normalisation, floats);

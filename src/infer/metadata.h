@@ -4,8 +4,8 @@
  *     mean[channels], deviation[channels]    floats, with SN_INFER_HEADER_NORMALISATION
  *     name, data set, class 0, class 1 ...   UTF-8, each ended by a NUL
  */
-#ifndef SN_INFER_LABELS_H
-#define SN_INFER_LABELS_H
+#ifndef SN_INFER_METADATA_H
+#define SN_INFER_METADATA_H
 
 #include "infer/format.h"
 
@@ -15,13 +15,13 @@
  * control characters. */
 bool sn_infer_is_name(const unsigned char *text, size_t bytes);
 
-/* Bytes of all labels that the header announces. */
-uint64_t sn_infer_label_bytes(const sn_infer_header *header);
+/* Bytes of all metadata that the header announces. */
+uint64_t sn_infer_metadata_bytes(const sn_infer_header *header);
 
-/* Checks the labels, all of which lie in bytes[], against everything but the number of classes;
+/* Checks the metadata, all of which lies in bytes[], against everything but the number of classes;
  * *class_names receives how many there are. */
-bool sn_infer_labels_are_sound(const sn_infer_header *header, const unsigned char *bytes,
-                               uint64_t *class_names);
+bool sn_infer_metadata_is_sound(const sn_infer_header *header, const unsigned char *bytes,
+                                uint64_t *class_names);
 
 /* The name of the network and that of the data set it was trained on; "" when the model does not
  * say. It must have passed sn_infer_inspect. */

@@ -1,4 +1,4 @@
-#include "infer/labels.h"
+#include "infer/metadata.h"
 #include "infer/signet.h"
 
 /* Texts in front of the names of the classes. */
@@ -43,11 +43,12 @@ static uint64_t normalisation_bytes(const sn_infer_header *header) {
     return header->flags & SN_INFER_HEADER_NORMALISATION ? (uint64_t)header->channels * 8 : 0;
 }
 
-uint64_t sn_infer_label_bytes(const sn_infer_header *header) {
+uint64_t sn_infer_metadata_bytes(const sn_infer_header *header) {
     return normalisation_bytes(header) + header->text_bytes;
 }
 
-static const unsigned char *label_start(const sn_infer_header *header, const unsigned char *bytes) {
+static const unsigned char *metadata_start(const sn_infer_header *header,
+                                           const unsigned char *bytes) {
     return bytes + sizeof *header + (size_t)header->instruction_count * sizeof(sn_infer_record);
 }
 
@@ -58,9 +59,9 @@ static bool is_finite(const float *value) {
     return (bits >> 23 & 255) != 255;
 }
 
-bool sn_infer_labels_are_sound(const sn_infer_header *header, const unsigned char *bytes,
-                               uint64_t *class_names) {
-    const unsigned char *start = label_start(header, bytes);
+bool sn_infer_metadata_is_sound(const sn_infer_header *header, const unsigned char *bytes,
+                                uint64_t *class_names) {
+    const unsigned char *start = metadata_start(header, bytes);
     if (header->flags & SN_INFER_HEADER_NORMALISATION) {
         for (uint32_t i = 0; i < 2 * header->channels; i++) {
             float value;
@@ -95,7 +96,7 @@ static sn_infer_header load_header(const void *packed) {
 /* Text `index` of a model that was checked; NULL past the last. */
 static const char *find_text(const void *packed, uint64_t index) {
     const sn_infer_header header = load_header(packed);
-    const unsigned char *text = label_start(&header, packed) + normalisation_bytes(&header);
+    const unsigned char *text = metadata_start(&header, packed) + normalisation_bytes(&header);
     const unsigned char *end = text + header.text_bytes;
     for (; text < end && index > 0; index--)
         text += strlen((const char *)text) + 1;
@@ -118,7 +119,7 @@ bool sn_infer_normalisation(const void *packed, float *mean, float *deviation) {
     const sn_infer_header header = load_header(packed);
     if (!(header.flags & SN_INFER_HEADER_NORMALISATION))
         return false;
-    const unsigned char *start = label_start(&header, packed);
+    const unsigned char *start = metadata_start(&header, packed);
     sn_infer_load_words(mean, start, header.channels);
     sn_infer_load_words(deviation, start + 4 * (size_t)header.channels, header.channels);
     return true;
