@@ -1,6 +1,6 @@
 #include "cli/slices.h"
 
-#include "infer/terms.h"
+#include "infer/scheme.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,10 +4,10 @@
 #endif
 #include "infer/amx_tile.h"
 
-#if !SN_INFER_HAS_TILES
-typedef int sn_infer_no_tiles;
+#if !SN_INFER_HAS_AMX
+typedef int sn_infer_no_amx;
 
-#elif !defined(SN_INFER_EMULATE_TILES)
+#elif !defined(SN_INFER_EMULATE_AMX)
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,7 +20,7 @@ static bool permitted(void) {
     return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
 
-bool sn_infer_tiles_available(void) {
+bool sn_infer_amx_available(void) {
     const unsigned tile = 1u << 24, int8 = 1u << 25;
     unsigned a, b, c, d;
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & tile) && (d & int8) && permitted();
@@ -31,44 +31,44 @@ bool sn_infer_tiles_available(void) {
 #include <string.h>
 
 static _Thread_local struct {
-    sn_tile_config config;
-    uint8_t bytes[SN_TILE_COUNT][SN_TILE_ROWS][SN_TILE_BYTES];
+    sn_amx_config config;
+    uint8_t bytes[SN_AMX_TILES][SN_AMX_TILE_ROWS][SN_AMX_ROW_BYTES];
 } state;
 
-bool sn_infer_tiles_available(void) {
+bool sn_infer_amx_available(void) {
     return true;
 }
 
-void sn_tile_begin(void) {
+void sn_amx_begin(void) {
     memset(&state, 0, sizeof state);
-    state.config = sn_tile_whole();
+    state.config = sn_amx_whole();
 }
 
-void sn_tile_end(void) {
+void sn_amx_end(void) {
     /* What is left behind must not help whoever forgets to begin. */
     memset(&state, 0xff, sizeof state);
     state.config.palette = 0;
 }
 
 static void check(int tile) {
-    assert(state.config.palette == 1 && tile >= 0 && tile < SN_TILE_COUNT);
+    assert(state.config.palette == 1 && tile >= 0 && tile < SN_AMX_TILES);
     (void)tile;
 }
 
-void sn_tile_zero(int c) {
+void sn_amx_zero(int c) {
     check(c);
     memset(state.bytes[c], 0, sizeof state.bytes[c]);
 }
 
-void sn_tile_load(int t, const void *from, size_t stride) {
+void sn_amx_load(int t, const void *from, size_t stride) {
     check(t);
-    sn_tile_zero(t);
+    sn_amx_zero(t);
     for (int row = 0; row < state.config.rows[t]; row++)
         memcpy(state.bytes[t][row], (const unsigned char *)from + (size_t)row * stride,
                state.config.row_bytes[t]);
 }
 
-void sn_tile_store(int c, void *to, size_t stride) {
+void sn_amx_store(int c, void *to, size_t stride) {
     check(c);
     for (int row = 0; row < state.config.rows[c]; row++)
         memcpy((unsigned char *)to + (size_t)row * stride, state.bytes[c][row],
@@ -84,7 +84,7 @@ static int32_t dot(const uint8_t *a, const uint8_t *b, bool b_signed) {
 }
 
 static void multiply(int c, int a, int b, bool b_signed) {
-    const sn_tile_config *config = &state.config;
+    const sn_amx_config *config = &state.config;
     check(a);
     check(b);
     check(c);
@@ -102,11 +102,11 @@ static void multiply(int c, int a, int b, bool b_signed) {
             }
 }
 
-void sn_tile_dot_unsigned(int c, int a, int b) {
+void sn_amx_dot_unsigned(int c, int a, int b) {
     multiply(c, a, b, false);
 }
 
-void sn_tile_dot_signed(int c, int a, int b) {
+void sn_amx_dot_signed(int c, int a, int b) {
     multiply(c, a, b, true);
 }
 #endif

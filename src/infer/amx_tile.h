@@ -1,12 +1,12 @@
 /* Inside the runtime: the tile registers of x86 processors with AMX, numbers 0 to 7 (literals), all
  * configured to 16 rows of 64 bytes. Rows lie in memory at a stride in bytes.
  *
- *     sn_tile_begin(), sn_tile_end()          around all else, on each thread
- *     sn_tile_zero(c), sn_tile_load(t, from, stride), sn_tile_store(c, to, stride)
- *     sn_tile_dot_unsigned(c, a, b)           c[m][n] += sum over k of a[m][k] * b[k / 4][n][k % 4]
- *     sn_tile_dot_signed(c, a, b)             in 32-bit integers; a is signed, b as the name says
+ *     sn_amx_begin(), sn_amx_end()          around all else, on each thread
+ *     sn_amx_zero(c), sn_amx_load(t, from, stride), sn_amx_store(c, to, stride)
+ *     sn_amx_dot_unsigned(c, a, b)           c[m][n] += sum over k of a[m][k] * b[k / 4][n][k % 4]
+ *     sn_amx_dot_signed(c, a, b)             in 32-bit integers; a is signed, b as the name says
  *
- * Functions that use them are SN_TILE_TARGET. With SN_INFER_EMULATE_TILES, for tests on machines
+ * Functions that use them are SN_AMX_TARGET. With SN_INFER_EMULATE_AMX, for tests on machines
  * without AMX, they are plain C that does what the manual says the instructions do.
  */
 #ifndef SN_INFER_AMX_TILE_H
@@ -16,78 +16,78 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef SN_INFER_EMULATE_TILES
-#define SN_INFER_HAS_TILES 1
+#ifdef SN_INFER_EMULATE_AMX
+#define SN_INFER_HAS_AMX 1
 #elif !__STDC_HOSTED__ /* nobody to ask */
-#define SN_INFER_HAS_TILES 0
+#define SN_INFER_HAS_AMX 0
 #elif defined(__x86_64__) && defined(__LP64__) && defined(__linux__) && defined(__clang__)
-#define SN_INFER_HAS_TILES (__clang_major__ >= 12)
+#define SN_INFER_HAS_AMX (__clang_major__ >= 12)
 #elif defined(__x86_64__) && defined(__LP64__) && defined(__linux__) && defined(__GNUC__)
-#define SN_INFER_HAS_TILES (__GNUC__ >= 11)
+#define SN_INFER_HAS_AMX (__GNUC__ >= 11)
 #else
-#define SN_INFER_HAS_TILES 0
+#define SN_INFER_HAS_AMX 0
 #endif
 
-enum { SN_TILE_ROWS = 16, SN_TILE_BYTES = 64, SN_TILE_COUNT = 8 };
+enum { SN_AMX_TILE_ROWS = 16, SN_AMX_ROW_BYTES = 64, SN_AMX_TILES = 8 };
 
-#if SN_INFER_HAS_TILES
+#if SN_INFER_HAS_AMX
 
 /* Whether the processor has tiles of int8 and the kernel lets this process use them, which it has
  * to be asked for: the first call asks. */
-bool sn_infer_tiles_available(void);
+bool sn_infer_amx_available(void);
 
 /* What the instruction that configures tiles reads. */
-typedef struct sn_tile_config {
+typedef struct sn_amx_config {
     uint8_t palette, start_row, reserved[14];
     uint16_t row_bytes[16];
     uint8_t rows[16];
-} sn_tile_config;
+} sn_amx_config;
 
-static inline sn_tile_config sn_tile_whole(void) {
-    sn_tile_config config = {.palette = 1};
-    for (int i = 0; i < SN_TILE_COUNT; i++) {
-        config.row_bytes[i] = SN_TILE_BYTES;
-        config.rows[i] = SN_TILE_ROWS;
+static inline sn_amx_config sn_amx_whole(void) {
+    sn_amx_config config = {.palette = 1};
+    for (int i = 0; i < SN_AMX_TILES; i++) {
+        config.row_bytes[i] = SN_AMX_ROW_BYTES;
+        config.rows[i] = SN_AMX_TILE_ROWS;
     }
     return config;
 }
 
-#ifndef SN_INFER_EMULATE_TILES
+#ifndef SN_INFER_EMULATE_AMX
 #include <immintrin.h>
 
-#define SN_TILE_TARGET __attribute__((target("avx512f,avx512vl,avx512bw,amx-tile,amx-int8")))
+#define SN_AMX_TARGET __attribute__((target("avx512f,avx512vl,avx512bw,amx-tile,amx-int8")))
 
 /* GCC's intrinsics do not say that they read memory: what was written before must be there. */
-#define SN_TILE_WRITTEN() __asm__ volatile("" ::: "memory")
+#define SN_AMX_WRITTEN() __asm__ volatile("" ::: "memory")
 
-SN_TILE_TARGET static inline void sn_tile_begin(void) {
-    const sn_tile_config config = sn_tile_whole();
+SN_AMX_TARGET static inline void sn_amx_begin(void) {
+    const sn_amx_config config = sn_amx_whole();
     __asm__ volatile("" ::"r"(&config) : "memory");
     _tile_loadconfig(&config);
-    SN_TILE_WRITTEN();
+    SN_AMX_WRITTEN();
 }
 
-SN_TILE_TARGET static inline void sn_tile_end(void) {
+SN_AMX_TARGET static inline void sn_amx_end(void) {
     _tile_release();
 }
 
-#define sn_tile_zero(c)               _tile_zero(c)
-#define sn_tile_load(t, from, stride) _tile_loadd(t, from, stride)
-#define sn_tile_store(c, to, stride)  _tile_stored(c, to, stride)
-#define sn_tile_dot_unsigned(c, a, b) _tile_dpbsud(c, a, b)
-#define sn_tile_dot_signed(c, a, b)   _tile_dpbssd(c, a, b)
+#define sn_amx_zero(c)               _tile_zero(c)
+#define sn_amx_load(t, from, stride) _tile_loadd(t, from, stride)
+#define sn_amx_store(c, to, stride)  _tile_stored(c, to, stride)
+#define sn_amx_dot_unsigned(c, a, b) _tile_dpbsud(c, a, b)
+#define sn_amx_dot_signed(c, a, b)   _tile_dpbssd(c, a, b)
 
 #else
-#define SN_TILE_TARGET
-#define SN_TILE_WRITTEN() (void)0
+#define SN_AMX_TARGET
+#define SN_AMX_WRITTEN() (void)0
 
-void sn_tile_begin(void);
-void sn_tile_end(void);
-void sn_tile_zero(int c);
-void sn_tile_load(int t, const void *from, size_t stride);
-void sn_tile_store(int c, void *to, size_t stride);
-void sn_tile_dot_unsigned(int c, int a, int b);
-void sn_tile_dot_signed(int c, int a, int b);
+void sn_amx_begin(void);
+void sn_amx_end(void);
+void sn_amx_zero(int c);
+void sn_amx_load(int t, const void *from, size_t stride);
+void sn_amx_store(int c, void *to, size_t stride);
+void sn_amx_dot_unsigned(int c, int a, int b);
+void sn_amx_dot_signed(int c, int a, int b);
 #endif
 
 #endif

@@ -1,6 +1,6 @@
-/* Costs of the steps that programs consist of, measured by running small ones. */
+/* Costs of the steps that kernels consist of, measured by running small walks. */
 #include "infer/isa.h"
-#include "infer/sums.h"
+#include "infer/walk.h"
 
 enum {
     ROWS = 8,
@@ -36,12 +36,12 @@ static uint32_t draw(bench *b, uint32_t limit) {
 
 /* The fastest of some runs, in nanoseconds. */
 static double time_walk(bench *b, uint32_t groups, uint32_t out_stride) {
-    const sn_infer_walk job = {.words = b->words,
-                               .offsets = b->offsets,
-                               .groups = groups,
-                               .out_stride = out_stride,
-                               .base = b->input,
-                               .out = b->output};
+    const sn_infer_walk_job job = {.words = b->words,
+                                   .offsets = b->offsets,
+                                   .groups = groups,
+                                   .out_stride = out_stride,
+                                   .base = b->input,
+                                   .out = b->output};
     double best = 0;
     for (int i = 0; i < REPEATS; i++) {
         memset(b->output, 0, OUTPUT_BYTES);
@@ -61,7 +61,7 @@ static void draw_offsets(bench *b, uint32_t count) {
 }
 
 static double time_long_list(bench *b) {
-    b->words[0] = sn_infer_sums_single(LIST);
+    b->words[0] = sn_infer_walk_single(LIST);
     draw_offsets(b, LIST);
     return time_walk(b, 1, 1);
 }
@@ -75,7 +75,7 @@ static double time_short_lists(bench *b, uint32_t lists, bool rounds, uint32_t *
         const uint32_t count = 1 + draw(b, 12);
         *additions += count;
         if (!rounds) {
-            *word++ = sn_infer_sums_single(count);
+            *word++ = sn_infer_walk_single(count);
             continue;
         }
         if (list % 4 == 0) {
@@ -95,13 +95,13 @@ static double time_dense(bench *b, uint32_t taps) {
     for (uint32_t i = 0; i < taps * 4; i++)
         weights[i] = 0.5f;
     draw_offsets(b, taps);
-    const sn_infer_dense job = {.weights = weights,
-                                .offsets = b->offsets,
-                                .taps = taps,
-                                .groups = 1,
-                                .rows = ROWS,
-                                .base = b->input,
-                                .out = b->output};
+    const sn_infer_dense_job job = {.weights = weights,
+                                    .offsets = b->offsets,
+                                    .taps = taps,
+                                    .groups = 1,
+                                    .rows = ROWS,
+                                    .base = b->input,
+                                    .out = b->output};
     double best = 0;
     for (int i = 0; i < REPEATS; i++) {
         const double before = b->now();
@@ -113,23 +113,24 @@ static double time_dense(bench *b, uint32_t taps) {
 }
 
 /* A 3x3 window's band of some channels of 16 x 16 pixels. */
-static double time_stage(bench *b, uint32_t *vectors) {
+static double time_prologue(bench *b, uint32_t *vectors) {
     enum { CHANNELS = 6 };
-    sn_infer_layer layer = {.in = {CHANNELS, 16, 16},
-                            .out = {CHANNELS, 16, 16},
-                            .kernel_height = 3,
-                            .kernel_width = 3,
-                            .stride = 1,
-                            .padding = 1};
-    sn_infer_stage *stage = &layer.conv.stage;
-    sn_infer_stage_plan(&layer, b->isa->lanes, ROWS, stage);
-    sn_infer_stage_prepare(&layer, stage, b->rest);
-    *vectors = CHANNELS * stage->channel;
+    const sn_infer_layer layer = {.in = {CHANNELS, 16, 16},
+                                  .out = {CHANNELS, 16, 16},
+                                  .kernel_height = 3,
+                                  .kernel_width = 3,
+                                  .stride = 1,
+                                  .padding = 1};
+    sn_infer_band_layout layout;
+    sn_infer_prologue prologue;
+    sn_infer_band_layout_plan(&layer, b->isa->lanes, ROWS, &layout);
+    sn_infer_prologue_prepare(&layer, &layout, 0, b->rest, &prologue);
+    *vectors = CHANNELS * layout.channel;
     double best = 0;
     for (int i = 0; i < REPEATS; i++) {
         const double before = b->now();
         /* from inside of the block, which is read a vector before and behind */
-        b->isa->stage(stage, b->input + 16, CHANNELS, 0, NULL, b->output);
+        b->isa->prologue(&prologue, b->input + 16, CHANNELS, 0, NULL, b->output);
         const double taken = (b->now() - before) * 1e9;
         best = i == 0 || taken < best ? taken : best;
     }
@@ -154,7 +155,7 @@ sn_infer_status sn_infer_measure_costs(sn_infer_isa isa, double (*now)(void), vo
     for (size_t i = 0; i < INPUT_BYTES / sizeof(float); i++)
         b.input[i] = (float)draw(&b, 1000) / 1000;
 
-    uint32_t additions, staged;
+    uint32_t additions, copied;
     const double add = time_long_list(&b) / (LIST * ROWS);
     /* For each list: itself and two outputs in memory, the group's first being one; or itself and
      * three quarters of an output. */
@@ -174,9 +175,9 @@ sn_infer_status sn_infer_measure_costs(sn_infer_isa isa, double (*now)(void), vo
         .miss = (float)(unknown > shared ? unknown - shared : 0),
         .transition = (float)transition,
         .multiply = (float)(time_dense(&b, taps) / (taps * 4 * ROWS)),
-        .stage = (float)(time_stage(&b, &staged) / staged),
+        .stage = (float)(time_prologue(&b, &copied) / copied),
     };
-    if (staged == 0)
+    if (copied == 0)
         costs->stage = costs->add;
     return SN_INFER_OK;
 }

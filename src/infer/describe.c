@@ -35,7 +35,8 @@ static const char *weights_name(const sn_infer_layer *layer) {
 }
 
 void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_layer_info *info) {
-    const sn_infer_layer *layer = &model->layers[index];
+    const sn_infer_operator *op = &model->operators[index];
+    const sn_infer_layer *layer = op->layer;
     const bool weights = layer->weight_kind != SN_INFER_WEIGHTS_NONE;
     *info = (sn_infer_layer_info){
         .opcode = opcode_name(layer->opcode),
@@ -56,23 +57,24 @@ void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_la
         .effectual_weights = layer->weight_kind == SN_INFER_WEIGHTS_FP32
                                  ? layer->out.channels * layer->weights_per_filter
                                  : layer->effectual_weights,
+        .kernel = op->kernel->name,
         .regions = (int)layer->regions,
         .region_channels = layer->regions > 1 ? (int)layer->region_channels : 0,
         .payload_bytes = layer->payload_bytes,
         .group = 1,
-        .table_bytes = (size_t)layer->prepared_bytes,
+        .table_bytes = (size_t)sn_infer_align_up(op->plan.prepared),
     };
     if (layer->opcode != SN_INFER_OP_CONV)
         return;
-    const sn_infer_conv *conv = &layer->conv;
-    if (layer->weight_kind != SN_INFER_WEIGHTS_FP32) {
-        info->form = conv->form;
-        info->group = conv->form == SN_INFER_FORM_DENSE ? 1 : (int)conv->group;
+    const sn_infer_conv_plan *conv = &op->plan.conv;
+    if (sn_infer_has_bits(layer)) {
+        info->form = conv->scheme.form;
+        info->group = conv->scheme.form == SN_INFER_FORM_DENSE ? 1 : (int)conv->group;
         info->patterns = conv->patterns;
-        info->signs = conv->signs;
-        info->boxes = conv->box ? (int)layer->regions : 0;
+        info->signs = conv->scheme.signs;
+        info->boxes = conv->window_sums ? (int)layer->regions : 0;
     }
-    info->chunk = (int)conv->chunk;
+    info->chunk = (int)conv->chunks.size;
     info->additions = (double)(conv->additions + conv->transitions) / (double)layer->out.channels;
-    info->predicted_us = conv->predicted_ns * 1e-3;
+    info->predicted_us = op->plan.cost_ns * 1e-3;
 }

@@ -46,8 +46,8 @@ enum sn_infer_weight_kind {
     SN_INFER_WEIGHTS_TERNARY        /* a mask and a sign a weight: {-a, 0, +a} */
 };
 
-/* How the payload is arranged beyond what the weight kind says; a planner adds codes here. */
-enum sn_infer_plan { SN_INFER_PLAN_PLAIN = 0 };
+/* How the payload is arranged beyond what the weight kind says. */
+enum sn_infer_payload_layout { SN_INFER_PAYLOAD_PLAIN = 0 };
 
 enum sn_infer_activation {
     SN_INFER_ACTIVATION_LINEAR = 0,
@@ -87,7 +87,7 @@ static_assert(offsetof(sn_infer_header, checksum) == SN_INFER_CHECKSUM_OFFSET, "
 
 /* Fields that an opcode does not use are 0. */
 typedef struct sn_infer_record {
-    uint32_t opcode, weight_kind, plan, flags, activation;
+    uint32_t opcode, weight_kind, payload_layout, flags, activation;
     uint32_t input_a, input_b, output; /* slots */
     uint32_t filters;                  /* outputs of a linear layer */
     uint32_t kernel_height, kernel_width, stride, padding;

@@ -2,8 +2,6 @@
 #include "infer/isa.h"
 #include "infer/amx_tile.h"
 
-const uint32_t sn_infer_block_rows[SN_INFER_ROW_CHOICES] = {1, 2, 4, 7, 8};
-
 #if defined(__x86_64__) && defined(__GNUC__)
 #define HAS_X86 1
 #else
@@ -24,7 +22,7 @@ static bool has_avx2(void) {
 }
 
 static bool has_avx512(void) {
-#ifdef SN_INFER_EMULATE_TILES
+#ifdef SN_INFER_EMULATE_AMX
     return true; /* isa_avx512.c is not what its name says then */
 #endif
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
@@ -68,6 +66,18 @@ const char *sn_infer_signs_name(int signs) {
     return signs >= 0 && signs < SN_INFER_SIGNS_COUNT ? signs_names[signs] : NULL;
 }
 
+/* What AUTO tries, the fastest first. AMX is not among them: it has run in emulation only so far,
+ * and the kernel would have to be asked for it. */
+static const sn_infer_isa fastest_first[] = {SN_INFER_ISA_AVX512, SN_INFER_ISA_AVX2,
+                                             SN_INFER_ISA_NEON, SN_INFER_ISA_PORTABLE};
+
+static const sn_infer_isa_ops *find_fastest(void) {
+    for (size_t i = 0; i < sizeof fastest_first / sizeof *fastest_first; i++)
+        if (sn_infer_isa_find(fastest_first[i]))
+            return sn_infer_isa_find(fastest_first[i]);
+    return NULL;
+}
+
 const sn_infer_isa_ops *sn_infer_isa_find(sn_infer_isa isa) {
     switch (isa) {
     case SN_INFER_ISA_PORTABLE:
@@ -77,9 +87,9 @@ const sn_infer_isa_ops *sn_infer_isa_find(sn_infer_isa isa) {
         return has_avx2() ? &sn_infer_isa_avx2 : NULL;
     case SN_INFER_ISA_AVX512:
         return has_avx512() ? &sn_infer_isa_avx512 : NULL;
-#if SN_INFER_HAS_TILES
+#if SN_INFER_HAS_AMX
     case SN_INFER_ISA_AMX:
-        return has_avx512() && sn_infer_tiles_available() ? &sn_infer_isa_amx : NULL;
+        return has_avx512() && sn_infer_amx_available() ? &sn_infer_isa_amx : NULL;
 #endif
 #endif
 #if HAS_ARM
@@ -87,12 +97,7 @@ const sn_infer_isa_ops *sn_infer_isa_find(sn_infer_isa isa) {
         return &sn_infer_isa_neon;
 #endif
     case SN_INFER_ISA_AUTO:
-        /* The fastest come last; but for AMX, which has run in emulation only so far, and for which
-         * the kernel would have to be asked. */
-        for (int i = SN_INFER_ISA_NEON; i > SN_INFER_ISA_AUTO; i--)
-            if (sn_infer_isa_find((sn_infer_isa)i))
-                return sn_infer_isa_find((sn_infer_isa)i);
-        return NULL;
+        return find_fastest();
     default:
         return NULL;
     }

@@ -9,6 +9,7 @@
 #define LANES   8
 #define ISA_OPS sn_infer_isa_avx2
 #define ISA     SN_INFER_ISA_AVX2
+#define KERNELS sn_infer_avx2_kernels
 #define COSTS                                                                                      \
     {                                                                                              \
         .add = 0.19f, .list = 1.0f, .miss = 4.5f, .transition = 0.45f, .multiply = 0.19f,          \

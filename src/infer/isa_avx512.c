@@ -1,7 +1,7 @@
 /* x86-64 with AVX-512, and with AMX besides. */
 #include "infer/amx_tile.h"
 #if defined(__x86_64__) && defined(__GNUC__)
-#if defined(SN_INFER_EMULATE_TILES)
+#if defined(SN_INFER_EMULATE_AMX)
 /* For tests: vectors of 16 lanes by whatever instructions there are. */
 #elif defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma"))),    \
@@ -13,27 +13,28 @@
 #define LANES   16
 #define ISA_OPS sn_infer_isa_avx512
 #define ISA     SN_INFER_ISA_AVX512
+#define KERNELS sn_infer_avx512_kernels
 #define COSTS                                                                                      \
     {                                                                                              \
         .add = 0.19f, .list = 1.0f, .miss = 4.5f, .transition = 0.45f, .multiply = 0.19f,          \
         .stage = 0.9f                                                                              \
     }
-#ifdef SN_INFER_EMULATE_TILES
+#ifdef SN_INFER_EMULATE_AMX
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #else
 #define MULTIPLY_ADD(a, b, c) ((vector)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #endif
 #include "infer/vector_kernels.inc"
-#if SN_INFER_HAS_TILES
-extern const sn_infer_kernel sn_infer_tile_conv_kernel;
+#if SN_INFER_HAS_AMX
 #undef ISA_OPS
 #undef ISA
-#define ISA_OPS   sn_infer_isa_amx
-#define ISA       SN_INFER_ISA_AMX
-#define TILE_CONV &sn_infer_tile_conv_kernel
+#undef KERNELS
+#define ISA_OPS sn_infer_isa_amx
+#define ISA     SN_INFER_ISA_AMX
+#define KERNELS sn_infer_amx_kernels
 #include "infer/vector_table.inc"
 #endif
-#if defined(__clang__) && !defined(SN_INFER_EMULATE_TILES)
+#if defined(__clang__) && !defined(SN_INFER_EMULATE_AMX)
 #pragma clang attribute pop
 #endif
 #else

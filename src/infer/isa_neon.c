@@ -5,6 +5,7 @@
 #define LANES   4
 #define ISA_OPS sn_infer_isa_neon
 #define ISA     SN_INFER_ISA_NEON
+#define KERNELS sn_infer_neon_kernels
 #define COSTS                                                                                      \
     {                                                                                              \
         .add = 0.24f, .list = 1.0f, .miss = 4.5f, .transition = 0.45f, .multiply = 0.29f,          \

@@ -1,9 +1,11 @@
 /* C alone. With gcc and clang vectors of four floats, which every x86-64 and ARMv8 has and which
  * are single floats elsewhere. */
 #ifdef __GNUC__
-#define LANES 4
+#define LANES   4
+#define KERNELS sn_infer_portable_kernels
 #else
-#define LANES 1
+#define LANES   1
+#define KERNELS sn_infer_scalar_kernels
 #endif
 #define ISA_OPS sn_infer_isa_portable
 #define ISA     SN_INFER_ISA_PORTABLE

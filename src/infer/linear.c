@@ -1,5 +1,6 @@
 /* Fully connected layer with full-precision weights. */
 #include "infer/isa.h"
+#include "infer/kernels.h"
 
 typedef struct linear_weights {
     float *weights; /* [K][inputs] */
@@ -8,7 +9,7 @@ typedef struct linear_weights {
 
 static bool accepts(const sn_infer_layer *layer) {
     return layer->opcode == SN_INFER_OP_LINEAR && layer->weight_kind == SN_INFER_WEIGHTS_FP32 &&
-           layer->plan == SN_INFER_PLAN_PLAIN;
+           layer->payload_layout == SN_INFER_PAYLOAD_PLAIN;
 }
 
 /* Where the parts lie in a block at `base`; returns the block's size. */
@@ -22,15 +23,17 @@ static uint64_t carve(const sn_infer_layer *layer, unsigned char *base, linear_w
     return used;
 }
 
-static bool plan(sn_infer_layer *layer, const sn_infer_options *options, sn_infer_need *need) {
+static bool plan_linear(const sn_infer_layer *layer, const sn_infer_request *request,
+                        sn_infer_plan *plan) {
     linear_weights parts;
-    (void)options;
-    need->prepared = carve(layer, NULL, &parts);
-    need->work = layer->weights_per_filter * sizeof(float);
+    *plan = (sn_infer_plan){.lanes = request->lanes,
+                            .prepared = carve(layer, NULL, &parts),
+                            .work = layer->weights_per_filter * sizeof(float)};
     return true;
 }
 
-static void prepare(sn_infer_layer *layer, void *prepared) {
+static void prepare(const sn_infer_layer *layer, const sn_infer_plan *plan, void *prepared) {
+    (void)plan;
     const uint32_t filters = layer->out.channels;
     linear_weights parts;
     carve(layer, prepared, &parts);
@@ -55,17 +58,18 @@ static float activate(uint32_t activation, float value, float slope) {
     }
 }
 
-static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
-    const uint32_t lanes = layer->isa->lanes, filters = layer->out.channels;
-    const sn_infer_tiles tiles = sn_infer_tiles_choose(layer->in.height, layer->in.width, lanes);
+static void run(const sn_infer_operator *op, const sn_infer_task *task) {
+    const sn_infer_layer *layer = op->layer;
+    const uint32_t lanes = op->plan.lanes, filters = layer->out.channels;
+    const sn_infer_lane_layout layout = sn_infer_shape_lanes(layer->in, lanes);
     const size_t inputs = (size_t)layer->weights_per_filter;
     float *plain = task->work;
     linear_weights parts;
-    carve(layer, layer->prepared, &parts);
-    sn_infer_tiles_to_plain(&tiles, layer->in.channels, layer->in.height, layer->in.width, task->a,
-                            plain);
+    carve(layer, op->prepared, &parts);
+    sn_infer_lane_layout_to_plain(&layout, layer->in.channels, layer->in.height, layer->in.width,
+                                  task->a, plain);
     for (uint32_t k = task->thread; k < filters; k += task->threads) {
-        const float sum = layer->isa->dot(parts.weights + k * inputs, plain, inputs);
+        const float sum = op->isa->dot(parts.weights + k * inputs, plain, inputs);
         task->out[(size_t)k * lanes] =
             activate(layer->activation, parts.scale[k] * sum + parts.bias[k],
                      parts.slope ? parts.slope[k] : 0);
@@ -73,4 +77,4 @@ static void run(const sn_infer_layer *layer, const sn_infer_task *task) {
 }
 
 const sn_infer_kernel sn_infer_linear_kernel = {
-    .name = "linear", .accepts = accepts, .plan = plan, .prepare = prepare, .run = run};
+    .name = "linear", .accepts = accepts, .plan = plan_linear, .prepare = prepare, .run = run};

@@ -1,6 +1,7 @@
 #include "infer/model.h"
 #include "infer/guard.h"
-#include "infer/overlap.h"
+#include "infer/memory_plan.h"
+#include "infer/planner.h"
 #include "infer/reader.h"
 
 static const char *const status_texts[SN_INFER_STATUS_COUNT] = {
@@ -27,14 +28,21 @@ typedef struct survey {
     sn_infer_reader reader;
     sn_infer_options options;
     const sn_infer_isa_ops *isa;
+    sn_infer_request request;
     sn_infer_info info;
     uint64_t slot_bytes[SN_INFER_MAX_SLOTS]; /* the most that each slot holds */
-    sn_infer_overlap overlap;
+    sn_infer_memory_plan memory;
     uint64_t model_bytes, work_bytes;
 } survey;
 
-static uint64_t model_head_bytes(uint32_t layer_count) {
+/* Where the operators begin: behind the layers. */
+static uint64_t operators_start(uint32_t layer_count) {
     return sn_infer_align_up(sizeof(sn_infer_model) + layer_count * sizeof(sn_infer_layer));
+}
+
+static uint64_t model_head_bytes(uint32_t layer_count) {
+    return operators_start(layer_count) +
+           sn_infer_align_up(layer_count * sizeof(sn_infer_operator));
 }
 
 static void hold(survey *s, uint32_t slot, sn_infer_shape shape) {
@@ -42,7 +50,7 @@ static void hold(survey *s, uint32_t slot, sn_infer_shape shape) {
         sn_infer_align_up(sn_infer_slot_elements(shape, s->isa->lanes) * sizeof(float));
     if (bytes > s->slot_bytes[slot])
         s->slot_bytes[slot] = bytes;
-    sn_infer_overlap_write(&s->overlap, slot, bytes);
+    sn_infer_memory_plan_write(&s->memory, slot, bytes);
 }
 
 static sn_infer_status survey_begin(survey *s, const void *packed, size_t bytes,
@@ -53,6 +61,7 @@ static sn_infer_status survey_begin(survey *s, const void *packed, size_t bytes,
         s->options.threads = 1;
     if (!s->isa)
         return SN_INFER_NO_SUCH_ISA;
+    s->request = sn_infer_request_of(&s->options, s->isa->lanes, &s->isa->costs);
     const sn_infer_status status = sn_infer_reader_begin(&s->reader, packed, bytes);
     if (status != SN_INFER_OK)
         return status;
@@ -62,26 +71,23 @@ static sn_infer_status survey_begin(survey *s, const void *packed, size_t bytes,
 }
 
 /* Reads, checks and plans the next layer. */
-static sn_infer_status survey_next(survey *s, sn_infer_layer *layer) {
+static sn_infer_status survey_next(survey *s, sn_infer_layer *layer, sn_infer_choice *choice) {
     const sn_infer_status status = sn_infer_reader_next(&s->reader, layer);
     if (status != SN_INFER_OK)
         return status;
-    sn_infer_need need = {0};
-    layer->isa = s->isa;
-    if (layer->kernel->plan && !layer->kernel->plan(layer, &s->options, &need))
+    if (!sn_infer_plan_layer(s->isa->kernels, layer, &s->request, choice))
         return SN_INFER_UNSUPPORTED;
-    layer->prepared_bytes = sn_infer_align_up(need.prepared);
-    s->model_bytes += layer->prepared_bytes;
-    need.work = sn_infer_align_up(need.work);
-    s->work_bytes = need.work > s->work_bytes ? need.work : s->work_bytes;
+    const uint64_t work = sn_infer_align_up(choice->plan.work);
+    s->model_bytes += sn_infer_align_up(choice->plan.prepared);
+    s->work_bytes = work > s->work_bytes ? work : s->work_bytes;
     hold(s, layer->output, layer->out);
-    sn_infer_overlap_read(&s->overlap, layer->input_a);
+    sn_infer_memory_plan_read(&s->memory, layer->input_a);
     if (layer->residual || layer->opcode == SN_INFER_OP_SUM)
-        sn_infer_overlap_read(&s->overlap, layer->input_b);
-    sn_infer_overlap_begin(&s->overlap, layer->output);
+        sn_infer_memory_plan_read(&s->memory, layer->input_b);
+    sn_infer_memory_plan_begin(&s->memory, layer->output);
     s->info.weight_bytes += (size_t)layer->payload_bytes;
-    s->info.integer_layers += layer->input_scale != 0;
-    if (layer->weight_kind > SN_INFER_WEIGHTS_FP32) {
+    s->info.integer_layers += sn_infer_rounds_input(layer);
+    if (sn_infer_has_bits(layer)) {
         s->info.quantized_weights += layer->out.channels * layer->weights_per_filter;
         s->info.effectual_weights += layer->effectual_weights;
         s->info.effectual_additions +=
@@ -96,7 +102,7 @@ static uint64_t lay_out_scratch(const survey *s, sn_infer_model *model) {
     const uint32_t count = s->reader.header.slot_count;
     uint64_t used = 0;
     for (uint32_t slot = 0; slot < count; slot++) {
-        if (sn_infer_overlap_host(&s->overlap, s->slot_bytes, count, slot, NULL) >= 0)
+        if (sn_infer_memory_plan_host(&s->memory, s->slot_bytes, count, slot, NULL) >= 0)
             continue;
         used += SN_INFER_SLOT_MARGIN;
         if (model) {
@@ -107,7 +113,7 @@ static uint64_t lay_out_scratch(const survey *s, sn_infer_model *model) {
     }
     for (uint32_t slot = 0; model && slot < count; slot++) {
         uint64_t behind;
-        const int host = sn_infer_overlap_host(&s->overlap, s->slot_bytes, count, slot, &behind);
+        const int host = sn_infer_memory_plan_host(&s->memory, s->slot_bytes, count, slot, &behind);
         model->slot_inside[slot] = host >= 0;
         if (host < 0)
             continue;
@@ -126,7 +132,7 @@ static sn_infer_status survey_end(survey *s) {
     const sn_infer_status status = sn_infer_reader_end(reader);
     if (status != SN_INFER_OK)
         return status;
-    sn_infer_overlap_read(&s->overlap, reader->header.output_slot);
+    sn_infer_memory_plan_read(&s->memory, reader->header.output_slot);
     const uint64_t scratch_bytes = lay_out_scratch(s, NULL);
     if (s->model_bytes > SIZE_MAX || scratch_bytes > SIZE_MAX)
         return SN_INFER_UNSUPPORTED;
@@ -149,7 +155,8 @@ sn_infer_status sn_infer_inspect(const void *packed, size_t bytes, const sn_infe
     sn_infer_status status = survey_begin(&s, packed, bytes, options);
     for (uint32_t i = 0; status == SN_INFER_OK && i < s.reader.header.instruction_count; i++) {
         sn_infer_layer layer;
-        status = survey_next(&s, &layer);
+        sn_infer_choice choice;
+        status = survey_next(&s, &layer, &choice);
     }
     if (status == SN_INFER_OK)
         status = survey_end(&s);
@@ -170,17 +177,23 @@ sn_infer_status sn_infer_open(const void *packed, size_t bytes, const sn_infer_o
         return SN_INFER_SMALL_MEMORY;
     sn_infer_model *opened = memory;
     const uint32_t count = s.reader.header.instruction_count;
+    opened->operators = (void *)((unsigned char *)memory + operators_start(count));
     for (uint32_t i = 0; i < count; i++) {
         sn_infer_layer *layer = &opened->layers[i];
+        sn_infer_choice choice;
         unsigned char *prepared = (unsigned char *)memory + s.model_bytes;
-        status = survey_next(&s, layer);
+        status = survey_next(&s, layer, &choice);
         if (status != SN_INFER_OK)
             return status;
         if (memory_bytes < s.model_bytes)
             return SN_INFER_SMALL_MEMORY;
-        layer->prepared = prepared;
-        if (layer->kernel->prepare)
-            layer->kernel->prepare(layer, prepared);
+        opened->operators[i] = (sn_infer_operator){.layer = layer,
+                                                   .kernel = choice.kernel,
+                                                   .isa = s.isa,
+                                                   .plan = choice.plan,
+                                                   .prepared = prepared};
+        if (choice.kernel->prepare)
+            choice.kernel->prepare(layer, &choice.plan, prepared);
     }
     status = survey_end(&s);
     if (status != SN_INFER_OK)

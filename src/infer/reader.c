@@ -93,7 +93,7 @@ static sn_infer_status check_fields(const sn_infer_record *record) {
                            SN_INFER_FLAG_INPUT_SIGNED | SN_INFER_FLAG_INPUT_CENTERED |
                            SN_INFER_FLAG_OUTPUT_SHIFTED;
     RETURN_IF(record->weight_kind > SN_INFER_WEIGHTS_TERNARY, SN_INFER_UNSUPPORTED);
-    RETURN_IF(record->plan != SN_INFER_PLAN_PLAIN, SN_INFER_UNSUPPORTED);
+    RETURN_IF(record->payload_layout != SN_INFER_PAYLOAD_PLAIN, SN_INFER_UNSUPPORTED);
     RETURN_IF(record->flags & ~known, SN_INFER_UNSUPPORTED);
     RETURN_IF(record->activation > SN_INFER_ACTIVATION_PRELU, SN_INFER_UNSUPPORTED);
     RETURN_IF(record->reserved, SN_INFER_UNSUPPORTED);
@@ -215,7 +215,7 @@ static bool signs_are_masked(const sn_infer_layer *layer) {
 static bool check_bits(sn_infer_layer *layer) {
     const uint64_t filters = layer->out.channels, taps = layer->weights_per_filter;
     uint64_t set = 0, negative = 0;
-    if (layer->weight_kind <= SN_INFER_WEIGHTS_FP32)
+    if (!sn_infer_has_bits(layer))
         return true;
     if (!count_bits(layer->packed_weights, filters, taps, &set))
         return false;
@@ -297,7 +297,7 @@ sn_infer_status sn_infer_reader_next(sn_infer_reader *reader, sn_infer_layer *la
     *layer = (sn_infer_layer){
         .opcode = record.opcode,
         .weight_kind = record.weight_kind,
-        .plan = record.plan,
+        .payload_layout = record.payload_layout,
         .centered = record.flags & SN_INFER_FLAG_CENTERED,
         .residual = record.flags & SN_INFER_FLAG_RESIDUAL,
         .input_a = record.input_a,
@@ -327,8 +327,6 @@ sn_infer_status sn_infer_reader_next(sn_infer_reader *reader, sn_infer_layer *la
     }
     status = find_payload(reader, &record, layer);
     RETURN_IF(status != SN_INFER_OK, status);
-    layer->kernel = sn_infer_kernel_find(layer);
-    RETURN_IF(!layer->kernel, SN_INFER_UNSUPPORTED);
 
     reader->shapes[record.output] = layer->out;
     return SN_INFER_OK;

@@ -21,7 +21,7 @@ static void guard_scratch(const sn_infer_model *model, unsigned char *scratch) {
 /* What the threads need to know of the layer that is being run. */
 typedef struct layer_job {
     const sn_infer_model *model;
-    const sn_infer_layer *layer;
+    const sn_infer_operator *op;
     unsigned char *scratch;
     uint32_t threads;
 } layer_job;
@@ -32,33 +32,32 @@ static float *slot_of(const layer_job *job, uint32_t slot) {
 
 static void run_share(void *argument, int thread) {
     const layer_job *job = argument;
-    const sn_infer_layer *layer = job->layer;
+    const sn_infer_layer *layer = job->op->layer;
     if ((uint32_t)thread >= job->threads)
         return;
     const size_t work = job->model->work_start + (size_t)thread * job->model->work_bytes;
-    layer->kernel->run(layer, &(sn_infer_task){.a = slot_of(job, layer->input_a),
-                                               .b = slot_of(job, layer->input_b),
-                                               .out = slot_of(job, layer->output),
-                                               .work = job->scratch + work,
-                                               .thread = (uint32_t)thread,
-                                               .threads = job->threads});
+    job->op->kernel->run(job->op, &(sn_infer_task){.a = slot_of(job, layer->input_a),
+                                                   .b = slot_of(job, layer->input_b),
+                                                   .out = slot_of(job, layer->output),
+                                                   .work = job->scratch + work,
+                                                   .thread = (uint32_t)thread,
+                                                   .threads = job->threads});
 }
 
 static void load_image(const layer_job *job, const float *image) {
     const sn_infer_info *info = &job->model->info;
-    const sn_infer_tiles tiles = sn_infer_tiles_choose(
-        (uint32_t)info->height, (uint32_t)info->width, job->layer->isa->lanes);
+    const sn_infer_lane_layout layout = sn_infer_lane_layout_choose(
+        (uint32_t)info->height, (uint32_t)info->width, job->op->isa->lanes);
     memset(slot_of(job, 0), 0, job->model->slot_bytes[0]); /* lanes without a pixel */
-    sn_infer_tiles_from_plain(&tiles, (uint32_t)info->channels, (uint32_t)info->height,
-                              (uint32_t)info->width, image, slot_of(job, 0));
+    sn_infer_lane_layout_from_plain(&layout, (uint32_t)info->channels, (uint32_t)info->height,
+                                    (uint32_t)info->width, image, slot_of(job, 0));
 }
 
 static void store_logits(const layer_job *job, float *logits) {
     const sn_infer_shape shape = job->model->output;
-    const sn_infer_tiles tiles =
-        sn_infer_tiles_choose(shape.height, shape.width, job->layer->isa->lanes);
-    sn_infer_tiles_to_plain(&tiles, shape.channels, shape.height, shape.width,
-                            slot_of(job, job->model->output_slot), logits);
+    const sn_infer_lane_layout layout = sn_infer_shape_lanes(shape, job->op->isa->lanes);
+    sn_infer_lane_layout_to_plain(&layout, shape.channels, shape.height, shape.width,
+                                  slot_of(job, job->model->output_slot), logits);
 }
 
 sn_infer_status sn_infer_run_timed(const sn_infer_model *model, void *scratch, size_t scratch_bytes,
@@ -68,7 +67,7 @@ sn_infer_status sn_infer_run_timed(const sn_infer_model *model, void *scratch, s
         return SN_INFER_SMALL_MEMORY;
     if ((uintptr_t)scratch % SN_INFER_ALIGNMENT != 0)
         return SN_INFER_MISALIGNED;
-    layer_job job = {.model = model, .layer = &model->layers[0], .scratch = scratch, .threads = 1};
+    layer_job job = {.model = model, .op = &model->operators[0], .scratch = scratch, .threads = 1};
     if (pool && pool->threads > 1)
         job.threads =
             (uint32_t)pool->threads < model->threads ? (uint32_t)pool->threads : model->threads;
@@ -76,7 +75,7 @@ sn_infer_status sn_infer_run_timed(const sn_infer_model *model, void *scratch, s
     load_image(&job, image);
     double before = now ? now() : 0;
     for (uint32_t i = 0; i < model->layer_count; i++) {
-        job.layer = &model->layers[i];
+        job.op = &model->operators[i];
         if (job.threads > 1)
             pool->run(pool->state, run_share, &job);
         else

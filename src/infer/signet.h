@@ -114,6 +114,7 @@ typedef struct sn_infer_layer_info {
     int regions;            /* of a filter, whose signs may differ; 1: it is a region as a whole */
     int region_channels;    /* input channels of a region; 0: all */
     uint64_t payload_bytes; /* in the packed model */
+    const char *kernel;     /* that runs it: "walk", "dense", ... */
     sn_infer_form form;     /* AUTO for layers that have no choice */
     sn_infer_signs signs;   /* AUTO for layers and forms that have no choice */
     int boxes;              /* sums of all inputs of a region that every output takes in */

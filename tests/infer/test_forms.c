@@ -1,5 +1,5 @@
 /* What the sweep over shapes (test_layers.c) leaves out: all kinds of weights in all forms, with
- * residuals, densities at both ends, paddings beyond a tile, several chunks. */
+ * residuals, densities at both ends, paddings beyond a patch, several chunks. */
 #include "base/memory.h"
 #include "infer/isa.h"
 #include "naive.h"
@@ -76,7 +76,7 @@ START_TEST(kinds_kernels_and_strides) {
 }
 END_TEST
 
-/* Tiles of all isas are at most 8 high and 16 wide here. */
+/* Patches of all isas are at most 8 high and 16 wide here. */
 START_TEST(large_pictures_and_paddings) {
     for (int k = 0; k < KINDS; k++) {
         for (int kernel = 1; kernel <= 3; kernel += 2)

@@ -1,7 +1,7 @@
 /* Convolutions that round their input to integers, to the bit. Scales are powers of two, densities
  * and biases quarters: then no float is ever rounded but the input, whatever the order of sums. */
 #include "base/memory.h"
-#include "infer/model.h"
+#include "infer/isa.h"
 #include "naive.h"
 #include "suites.h"
 
@@ -288,9 +288,9 @@ static void run_in_turn(void *state, void (*task)(void *argument, int index), vo
 }
 
 /* AMX multiplies, where it is not asked for another form and its bytes hold the input. */
-static bool wants_tiles(const layer_case *c, const sn_infer_options *options) {
+static bool wants_amx_tiles(const layer_case *c, const sn_infer_options *options) {
     return options->isa == SN_INFER_ISA_AMX && c->kind != FULL && !c->input_centered &&
-           options->form <= SN_INFER_FORM_DENSE;
+           (options->form == SN_INFER_FORM_AUTO || options->form == SN_INFER_FORM_DENSE);
 }
 
 /* Whether integers were used. */
@@ -311,9 +311,11 @@ static bool run_and_compare(const layer_case *c, const network *n, const sn_infe
         (size_t)info.classes != n->outputs ||
         sn_infer_run(model, scratch, info.scratch_memory, &pool, n->image, out) != SN_INFER_OK)
         ck_abort_msg("%s: does not run", what);
-    const bool integers = model->layers[0].conv.integers;
-    if (model->layers[0].conv.tiles != wants_tiles(c, options))
-        ck_abort_msg("%s: tiles are used where they should not, or the other way", what);
+    sn_infer_layer_info layer;
+    sn_infer_describe_layer(model, 0, &layer);
+    const bool integers = strcmp(layer.kernel, "short walk") == 0;
+    if ((strcmp(layer.kernel, "AMX tiles") == 0) != wants_amx_tiles(c, options))
+        ck_abort_msg("%s: AMX tiles are used where they should not, or the other way", what);
     for (size_t i = 0; i < n->outputs; i++)
         if ((double)out[i] != n->expected[i])
             ck_abort_msg(
@@ -468,7 +470,7 @@ START_TEST(floats_stand_in) {
 }
 END_TEST
 
-/* Multiplied by weights: numbers of channels, filters and taps about those that a tile of AMX
+/* Multiplied by weights: numbers of channels, filters and taps about those that an AMX tile
  * takes, with one group of filters and several, bands of one row and more. */
 START_TEST(multiplied) {
     static const shape shapes[] = {
@@ -477,7 +479,7 @@ START_TEST(multiplied) {
         {64, 7, 7, 49, 1, 1, 0},   {64, 14, 6, 33, 1, 2, 0}, {65, 5, 5, 64, 3, 3, 1},
         {100, 6, 6, 100, 1, 1, 0}, {100, 7, 9, 17, 5, 1, 2}, {21, 16, 16, 15, 4, 3, 0},
         {128, 1, 1, 40, 1, 1, 0},  {16, 30, 3, 7, 7, 1, 3},  {2, 20, 20, 4, 3, 4, 2}};
-#ifdef SN_INFER_EMULATE_TILES
+#ifdef SN_INFER_EMULATE_AMX
     ck_assert(sn_infer_isa_available(SN_INFER_ISA_AMX));
 #endif
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)

@@ -1,7 +1,6 @@
 /* Signed-binary filters of several regions, each with a sign and a density of its own: in all forms
  * and with every way to take the signs (twin_check), against plain loops. */
 #include "base/memory.h"
-#include "infer/model.h"
 #include "naive.h"
 #include "suites.h"
 
@@ -103,8 +102,7 @@ START_TEST(residuals) {
 END_TEST
 
 /* A convolution of 24 to 3 channels in regions of 8, as it is planned. */
-static sn_infer_layer_info describe(const sn_infer_options *options, bool centered,
-                                    sn_infer_conv *conv) {
+static sn_infer_layer_info describe(const sn_infer_options *options, bool centered) {
     twin t;
     size_t bytes;
     sn_infer_info info;
@@ -119,7 +117,6 @@ static sn_infer_layer_info describe(const sn_infer_options *options, bool center
     ck_assert_int_eq(sn_infer_open(packed, bytes, options, memory, info.model_memory, &model),
                      SN_INFER_OK);
     sn_infer_describe_layer(model, 0, &layer);
-    *conv = model->layers[0].conv;
     sn_free(memory);
     sn_free(packed);
     twin_free(&t);
@@ -127,12 +124,11 @@ static sn_infer_layer_info describe(const sn_infer_options *options, bool center
 }
 
 START_TEST(descriptions) {
-    sn_infer_conv conv;
     for (int centered = 0; centered < 2; centered++)
         for (int signs = SN_INFER_SIGNS_CHUNKS; signs < SN_INFER_SIGNS_COUNT; signs++) {
             const sn_infer_options options = {
                 .form = SN_INFER_FORM_SHARED, .signs = (sn_infer_signs)signs, .group = 3};
-            const sn_infer_layer_info layer = describe(&options, centered, &conv);
+            const sn_infer_layer_info layer = describe(&options, centered);
             ck_assert_int_eq(layer.regions, 3);
             ck_assert_int_eq(layer.region_channels, 8);
             ck_assert_int_eq((int)layer.signs, signs);
@@ -141,7 +137,7 @@ START_TEST(descriptions) {
                 ck_assert_int_le(layer.chunk, 8);
         }
     const sn_infer_options dense = {.form = SN_INFER_FORM_DENSE};
-    const sn_infer_layer_info layer = describe(&dense, true, &conv);
+    const sn_infer_layer_info layer = describe(&dense, true);
     ck_assert_int_eq((int)layer.signs, SN_INFER_SIGNS_AUTO);
     ck_assert_int_eq(layer.boxes, 0);
     ck_assert_str_eq(layer.weights, "signed-binary-centered");
@@ -154,22 +150,21 @@ START_TEST(plans_follow_costs) {
         additions = {.add = 1, .list = 1e-3F, .transition = 1e-3F, .multiply = 9},
         lists = {.add = 1e-3F, .list = 1000, .transition = 1, .multiply = 9},
         free_products = {.add = 1, .list = 1, .transition = 1};
-    sn_infer_conv conv;
     sn_infer_options options = {.costs = &free_products};
-    ck_assert_int_eq((int)describe(&options, true, &conv).form, SN_INFER_FORM_DENSE);
+    ck_assert_int_eq((int)describe(&options, true).form, SN_INFER_FORM_DENSE);
     options.costs = &lists; /* as few programs as there can be */
-    const sn_infer_layer_info few = describe(&options, false, &conv);
+    const sn_infer_layer_info few = describe(&options, false);
     ck_assert_int_ne((int)few.signs, SN_INFER_SIGNS_CHUNKS);
     options.costs = &additions;
     options.form = SN_INFER_FORM_SHARED;
     double least = 0;
     for (int signs = SN_INFER_SIGNS_CHUNKS; signs < SN_INFER_SIGNS_COUNT; signs++) {
         options.signs = (sn_infer_signs)signs;
-        const double us = describe(&options, false, &conv).predicted_us;
+        const double us = describe(&options, false).predicted_us;
         least = least > 0 && least < us ? least : us;
     }
     options.signs = SN_INFER_SIGNS_AUTO;
-    ck_assert(describe(&options, false, &conv).predicted_us == least);
+    ck_assert(describe(&options, false).predicted_us == least);
 }
 END_TEST
 

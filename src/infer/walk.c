@@ -1,6 +1,5 @@
-#include "infer/sums.h"
-#include "infer/program.h"
-#include "infer/terms.h"
+#include "infer/walk.h"
+#include "infer/walk_words.h"
 
 enum { MAX_STEPS = 256 };
 
@@ -16,17 +15,17 @@ typedef struct slot {
     bool subtract;
 } slot;
 
-bool sn_infer_sums_signed(const sn_infer_layer *layer, sn_infer_form form) {
-    return sn_infer_has_digits(layer) || form == SN_INFER_FORM_COMPLEMENT;
+bool sn_infer_walk_is_signed(const sn_infer_layer *layer, const sn_infer_scheme *scheme) {
+    return sn_infer_has_digits(layer, scheme) || scheme->form == SN_INFER_FORM_COMPLEMENT;
 }
 
-static bool is_ternary_walk(const sn_infer_sums_part *part) {
-    return sn_infer_has_digits(part->layer) && part->group > 1;
+static bool is_ternary_walk(const sn_infer_walk_part *part) {
+    return sn_infer_has_digits(part->layer, part->scheme) && part->group > 1;
 }
 
 /* Bits of the walk, all filters of the group or, with complements, all but the last. */
-static uint32_t walk_bits(const sn_infer_sums_part *part) {
-    return part->form == SN_INFER_FORM_COMPLEMENT ? part->group - 1 : part->group;
+static uint32_t walk_bits(const sn_infer_walk_part *part) {
+    return part->scheme->form == SN_INFER_FORM_COMPLEMENT ? part->group - 1 : part->group;
 }
 
 static uint32_t power(uint32_t base, uint32_t exponent) {
@@ -43,9 +42,9 @@ static uint32_t gray_step(uint32_t pattern) {
     return pattern;
 }
 
-static slot place_pattern(const sn_infer_sums_part *part, uint32_t pattern) {
+static slot place_pattern(const sn_infer_walk_part *part, uint32_t pattern) {
     slot where = {0};
-    if (part->form == SN_INFER_FORM_COMPLEMENT) {
+    if (part->scheme->form == SN_INFER_FORM_COMPLEMENT) {
         const uint32_t all = (1u << part->group) - 1;
         where.subtract = pattern >> (part->group - 1) & 1;
         pattern = where.subtract ? pattern ^ all : pattern;
@@ -78,7 +77,7 @@ static uint32_t ternary_position(const int *digits, uint32_t count) {
 
 /* Ternary walks begin in the middle of the code of the upper digits, where all are zero, and go up;
  * a round runs through the lowest digit, up in even rounds and down in odd ones. */
-static slot place_ternary(const sn_infer_sums_part *part, const int *weights) {
+static slot place_ternary(const sn_infer_walk_part *part, const int *weights) {
     const uint32_t upper = part->group - 1, middle = (power(3, upper) - 1) / 2;
     int digits[SN_INFER_MAX_TERNARY_GROUP];
     slot where = {0};
@@ -107,22 +106,23 @@ typedef struct inversion {
     uint32_t filters, end;
 } inversion;
 
-static inversion inversion_at(const sn_infer_sums_part *part, uint32_t channel) {
+static inversion inversion_at(const sn_infer_walk_part *part, uint32_t channel) {
     const sn_infer_layer *layer = part->layer;
     const uint32_t region = channel / layer->region_channels;
     return (inversion){
-        .filters = sn_infer_has_digits(layer)
+        .filters = sn_infer_has_digits(layer, part->scheme)
                        ? 0
-                       : sn_infer_inverted(layer, part->first, part->count, region, part->turned),
+                       : sn_infer_inverted(layer, part->scheme, part->first, part->count, region,
+                                           part->turned),
         .end = (region + 1) * layer->region_channels,
     };
 }
 
 /* What the part's filters want of weight `index`. */
-static slot place_input(const sn_infer_sums_part *part, uint64_t index, uint32_t inverted) {
+static slot place_input(const sn_infer_walk_part *part, uint64_t index, uint32_t inverted) {
     const sn_infer_layer *layer = part->layer;
     const uint64_t row = sn_infer_mask_bytes(layer->weights_per_filter);
-    if (sn_infer_has_digits(layer)) {
+    if (sn_infer_has_digits(layer, part->scheme)) {
         int weights[SN_INFER_MAX_TERNARY_GROUP] = {0};
         for (uint32_t j = 0; j < part->count; j++)
             weights[j] = sn_infer_digit(layer, part->first + j, index);
@@ -137,9 +137,9 @@ static slot place_input(const sn_infer_sums_part *part, uint64_t index, uint32_t
     return place_pattern(part, pattern ^ inverted);
 }
 
-static void count_inputs(const sn_infer_sums_part *part, buckets *sorted) {
+static void count_inputs(const sn_infer_walk_part *part, buckets *sorted) {
     const sn_infer_layer *layer = part->layer;
-    const uint64_t taps = (uint64_t)layer->kernel_height * layer->kernel_width;
+    const uint64_t taps = sn_infer_taps(layer);
     uint64_t i = part->channel * taps;
     inversion inverted = {0};
     for (uint32_t c = part->channel; c < part->channel_end; c++) {
@@ -153,9 +153,9 @@ static void count_inputs(const sn_infer_sums_part *part, buckets *sorted) {
     }
 }
 
-static void write_inputs(const sn_infer_sums_part *part, buckets *sorted, uint16_t *offsets) {
+static void write_inputs(const sn_infer_walk_part *part, buckets *sorted, uint16_t *offsets) {
     const sn_infer_layer *layer = part->layer;
-    uint64_t i = (uint64_t)part->channel * layer->kernel_height * layer->kernel_width;
+    uint64_t i = part->channel * sn_infer_taps(layer);
     inversion inverted = {0};
     for (uint32_t c = part->channel; c < part->channel_end; c++) {
         if (c >= inverted.end)
@@ -165,17 +165,17 @@ static void write_inputs(const sn_infer_sums_part *part, buckets *sorted, uint16
                 const slot where = place_input(part, i++, inverted.filters);
                 if (where.step >= 0)
                     offsets[sorted->start[where.step][where.subtract]++] =
-                        (uint16_t)sn_infer_stage_offset(&layer->conv.stage, c - part->channel, r,
-                                                        q);
+                        (uint16_t)sn_infer_band_layout_offset(part->layout, c - part->channel, r,
+                                                              q);
             }
     }
 }
 
-/* Collects a program's words, or only counts them. */
+/* Collects a walk's words, or only counts them. */
 typedef struct writer {
     uint64_t *words; /* or NULL */
     buckets *sorted;
-    sn_infer_sums_size *size;
+    sn_infer_walk_size *size;
     uint64_t word_count, offset_count;
     bool with_signs;
 } writer;
@@ -218,7 +218,7 @@ static void put_round(writer *w, uint32_t first_step, uint32_t lists, uint64_t t
 /* Between steps of a Gray code `step` and step + 1, and after the last back to zero, one bit flips:
  * its filter's output takes S when the bit falls and gives it when it rises; or, with a minus, the
  * other way round. */
-static uint64_t gray_target(writer *w, const sn_infer_sums_part *part, uint32_t step) {
+static uint64_t gray_target(writer *w, const sn_infer_walk_part *part, uint32_t step) {
     const uint32_t bits = walk_bits(part);
     uint32_t bit = 0;
     bool falls = true;
@@ -235,12 +235,12 @@ static uint64_t gray_target(writer *w, const sn_infer_sums_part *part, uint32_t 
 /* The kernel takes the first filter's bit for one that rises first, and adds and subtracts
  * accordingly. So for one that subtracts, the bit is the opposite: set at the beginning, when S is
  * 0, and in the end, after which S is subtracted once more. */
-static void write_gray(writer *w, const sn_infer_sums_part *part) {
+static void write_gray(writer *w, const sn_infer_walk_part *part) {
     const bool subtracts = part->subtracted & 1;
     const uint32_t bits = walk_bits(part);
     const uint32_t rounds = bits < 2 ? 0 : 1u << (bits - 2);
     uint64_t head[2] = {rounds, 0};
-    if (part->form == SN_INFER_FORM_COMPLEMENT)
+    if (part->scheme->form == SN_INFER_FORM_COMPLEMENT)
         head[0] |= UINT64_C(1) << 32 | target(w, part->group, true) << 36;
     else if (!rounds || subtracts)
         head[0] |= UINT64_C(1) << 32 | target(w, 0, !subtracts) << 36;
@@ -264,7 +264,7 @@ static uint64_t ternary_target(writer *w, uint32_t round, uint32_t rounds, uint3
     return target(w, 1 + digit, now[digit] > next[digit]);
 }
 
-static void write_ternary(writer *w, const sn_infer_sums_part *part) {
+static void write_ternary(writer *w, const sn_infer_walk_part *part) {
     const uint32_t upper = part->group - 1, middle = (power(3, upper) - 1) / 2;
     const uint32_t rounds = middle + 1;
     /* The last pattern, but for its highest digit. */
@@ -280,13 +280,13 @@ static void write_ternary(writer *w, const sn_infer_sums_part *part) {
         put_round(w, 3 * round, 3, ternary_target(w, round, rounds, upper));
 }
 
-void sn_infer_sums_write(const sn_infer_sums_part *part, sn_infer_sums_size *size, uint64_t *words,
+void sn_infer_walk_write(const sn_infer_walk_part *part, sn_infer_walk_size *size, uint64_t *words,
                          uint16_t *offsets) {
     buckets sorted = {0};
     writer w = {.words = words,
                 .sorted = &sorted,
                 .size = size,
-                .with_signs = sn_infer_sums_signed(part->layer, part->form)};
+                .with_signs = sn_infer_walk_is_signed(part->layer, part->scheme)};
     count_inputs(part, &sorted);
     if (is_ternary_walk(part))
         write_ternary(&w, part);

@@ -1,40 +1,40 @@
-#include "infer/overlap.h"
+#include "infer/memory_plan.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-void sn_infer_overlap_write(sn_infer_overlap *overlap, uint32_t slot, uint64_t bytes) {
-    if (slot >= SN_INFER_OVERLAP_SLOTS)
+void sn_infer_memory_plan_write(sn_infer_memory_plan *overlap, uint32_t slot, uint64_t bytes) {
+    if (slot >= SN_INFER_MEMORY_PLAN_SLOTS)
         return;
     overlap->now[slot] = bytes;
-    for (uint32_t i = 0; i < SN_INFER_OVERLAP_SLOTS; i++)
+    for (uint32_t i = 0; i < SN_INFER_MEMORY_PLAN_SLOTS; i++)
         if (bytes > overlap->since[i][slot])
             overlap->since[i][slot] = bytes;
 }
 
-void sn_infer_overlap_read(sn_infer_overlap *overlap, uint32_t slot) {
-    if (slot >= SN_INFER_OVERLAP_SLOTS)
+void sn_infer_memory_plan_read(sn_infer_memory_plan *overlap, uint32_t slot) {
+    if (slot >= SN_INFER_MEMORY_PLAN_SLOTS)
         return;
-    for (uint32_t i = 0; i < SN_INFER_OVERLAP_SLOTS; i++)
+    for (uint32_t i = 0; i < SN_INFER_MEMORY_PLAN_SLOTS; i++)
         if (overlap->since[slot][i] > overlap->meanwhile[slot][i])
             overlap->meanwhile[slot][i] = overlap->since[slot][i];
 }
 
-void sn_infer_overlap_begin(sn_infer_overlap *overlap, uint32_t slot) {
-    if (slot >= SN_INFER_OVERLAP_SLOTS)
+void sn_infer_memory_plan_begin(sn_infer_memory_plan *overlap, uint32_t slot) {
+    if (slot >= SN_INFER_MEMORY_PLAN_SLOTS)
         return;
-    for (uint32_t i = 0; i < SN_INFER_OVERLAP_SLOTS; i++)
+    for (uint32_t i = 0; i < SN_INFER_MEMORY_PLAN_SLOTS; i++)
         overlap->since[slot][i] = overlap->now[i];
 }
 
 /* Slots are placed from the last to the first, each at the end of the first slot that has room
  * behind what it holds meanwhile and before what was placed there already. A host is not placed
  * itself. */
-int sn_infer_overlap_host(const sn_infer_overlap *overlap, const uint64_t *bytes, uint32_t count,
-                          uint32_t slot, uint64_t *behind) {
-    bool placed[SN_INFER_OVERLAP_SLOTS] = {false};
-    uint64_t taken[SN_INFER_OVERLAP_SLOTS] = {0}; /* at the end of each */
-    const uint32_t known = count < SN_INFER_OVERLAP_SLOTS ? count : SN_INFER_OVERLAP_SLOTS;
+int sn_infer_memory_plan_host(const sn_infer_memory_plan *overlap, const uint64_t *bytes,
+                              uint32_t count, uint32_t slot, uint64_t *behind) {
+    bool placed[SN_INFER_MEMORY_PLAN_SLOTS] = {false};
+    uint64_t taken[SN_INFER_MEMORY_PLAN_SLOTS] = {0}; /* at the end of each */
+    const uint32_t known = count < SN_INFER_MEMORY_PLAN_SLOTS ? count : SN_INFER_MEMORY_PLAN_SLOTS;
     if (slot >= known)
         return -1;
     for (uint32_t guest = known; guest-- > slot;) {

@@ -1,12 +1,8 @@
-#include "infer/terms.h"
-
-static uint64_t taps_of(const sn_infer_layer *layer) {
-    return (uint64_t)layer->kernel_height * layer->kernel_width;
-}
+#include "infer/scheme.h"
 
 /* The weights of a region are some of its filter's, one after the other. */
 static uint64_t region_first(const sn_infer_layer *layer, uint32_t region) {
-    return (uint64_t)region * layer->region_channels * taps_of(layer);
+    return (uint64_t)region * layer->region_channels * sn_infer_taps(layer);
 }
 
 static uint64_t region_end(const sn_infer_layer *layer, uint32_t region) {
@@ -69,8 +65,9 @@ int sn_infer_digit(const sn_infer_layer *layer, uint32_t k, uint64_t i) {
     default: /* signed-binary */
         if (!set || layer->regions == 1)
             return set;
-        return is_negative(layer, k, (uint32_t)(i / taps_of(layer)) / layer->region_channels) ? -1
-                                                                                              : 1;
+        return is_negative(layer, k, (uint32_t)(i / sn_infer_taps(layer)) / layer->region_channels)
+                   ? -1
+                   : 1;
     }
 }
 
@@ -79,9 +76,8 @@ float sn_infer_mean(const sn_infer_layer *layer, uint32_t k, uint32_t region) {
     return layer->regions == 1 ? density : sign_of(layer, k, region) * density;
 }
 
-bool sn_infer_has_digits(const sn_infer_layer *layer) {
-    return layer->weight_kind == SN_INFER_WEIGHTS_TERNARY ||
-           layer->conv.signs == SN_INFER_SIGNS_DIGITS;
+bool sn_infer_has_digits(const sn_infer_layer *layer, const sn_infer_scheme *scheme) {
+    return layer->weight_kind == SN_INFER_WEIGHTS_TERNARY || scheme->signs == SN_INFER_SIGNS_DIGITS;
 }
 
 /* ---- which inputs are added up ---- */
@@ -99,35 +95,37 @@ static bool set_bits_prevail(const sn_infer_layer *layer, uint32_t k, uint32_t r
     return 2 * count_region(layer, k, region) > region_weights(layer, region);
 }
 
-static bool is_inverted(const sn_infer_layer *layer, uint32_t k, uint32_t region, bool turned) {
-    if (layer->conv.signs == SN_INFER_SIGNS_INVERTED)
+static bool is_inverted(const sn_infer_layer *layer, const sn_infer_scheme *scheme, uint32_t k,
+                        uint32_t region, bool turned) {
+    if (scheme->signs == SN_INFER_SIGNS_INVERTED)
         return is_negative(layer, k, region) != turned;
-    return layer->conv.inverts && set_bits_prevail(layer, k, region);
+    return scheme->inverts && set_bits_prevail(layer, k, region);
 }
 
-uint32_t sn_infer_turned(const sn_infer_layer *layer, uint32_t first, uint32_t count) {
+uint32_t sn_infer_turned(const sn_infer_layer *layer, const sn_infer_scheme *scheme, uint32_t first,
+                         uint32_t count) {
     uint32_t bits = 0;
-    if (layer->conv.signs == SN_INFER_SIGNS_INVERTED)
+    if (scheme->signs == SN_INFER_SIGNS_INVERTED)
         for (uint32_t j = 0; j < count; j++)
             bits |= (uint32_t)is_turned(layer, first + j) << j;
     return bits;
 }
 
-uint32_t sn_infer_inverted(const sn_infer_layer *layer, uint32_t first, uint32_t count,
-                           uint32_t region, uint32_t turned) {
+uint32_t sn_infer_inverted(const sn_infer_layer *layer, const sn_infer_scheme *scheme,
+                           uint32_t first, uint32_t count, uint32_t region, uint32_t turned) {
     uint32_t bits = 0;
     for (uint32_t j = 0; j < count; j++)
-        bits |= (uint32_t)is_inverted(layer, first + j, region, turned >> j & 1) << j;
+        bits |= (uint32_t)is_inverted(layer, scheme, first + j, region, turned >> j & 1) << j;
     return bits;
 }
 
-uint32_t sn_infer_subtracted(const sn_infer_layer *layer, uint32_t first, uint32_t count,
-                             uint32_t region) {
+uint32_t sn_infer_subtracted(const sn_infer_layer *layer, const sn_infer_scheme *scheme,
+                             uint32_t first, uint32_t count, uint32_t region) {
     uint32_t bits = 0;
-    if (layer->conv.signs == SN_INFER_SIGNS_CHUNKS)
+    if (scheme->signs == SN_INFER_SIGNS_CHUNKS)
         for (uint32_t j = 0; j < count; j++)
             bits |= (uint32_t)(is_negative(layer, first + j, region) !=
-                               is_inverted(layer, first + j, region, false))
+                               is_inverted(layer, scheme, first + j, region, false))
                     << j;
     return bits;
 }
@@ -145,7 +143,7 @@ bool sn_infer_inverting_pays(const sn_infer_layer *layer) {
     const uint64_t filters = layer->out.channels, regions = layer->regions;
     uint64_t saved = 0, price = 3 * (uint64_t)layer->in.channels;
     if (regions > 1)
-        price += regions * (taps_of(layer) + filters);
+        price += regions * (sn_infer_taps(layer) + filters);
     for (uint32_t k = 0; k < filters; k++)
         for (uint32_t region = 0; region < regions; region++) {
             const uint64_t all = region_weights(layer, region);
@@ -161,37 +159,37 @@ typedef struct terms {
     float gain, share;
 } terms;
 
-/* y = gain * (z + share * B), z the sum of the inputs whose bit is set and B that of all:
+/* y = gain * (z + share * B), z being the sum of the inputs whose bit is set, B the window sum:
  *
  *     {0, 1}, centred       z - density B
  *     {-1, 1}               2 z - B
  *     complement            z = sum - S / 2 + B / 2, in which S is the group's extra sum
  *     inverted              z = B - sum
  */
-static terms whole_terms(const sn_infer_layer *layer, uint32_t k) {
-    const bool has_bits = !sn_infer_has_digits(layer);
+static terms whole_terms(const sn_infer_layer *layer, const sn_infer_scheme *scheme, uint32_t k) {
+    const bool has_bits = !sn_infer_has_digits(layer, scheme);
     terms t = {1, 0};
     if (layer->weight_kind == SN_INFER_WEIGHTS_SIGNED_BINARY)
         t.gain = sign_of(layer, k, 0);
-    if (layer->conv.tiles && layer->centered)
+    if (scheme->integer_weights && layer->centered)
         t.share = -density_of(layer, k, 0);
-    if (layer->conv.form == SN_INFER_FORM_DENSE || !has_bits)
+    if (scheme->form == SN_INFER_FORM_DENSE || !has_bits)
         return t; /* weights as they are */
     if (layer->weight_kind == SN_INFER_WEIGHTS_BINARY)
         t = (terms){2, -0.5f};
     else if (layer->centered)
         t.share = -density_of(layer, k, 0);
-    if (layer->conv.form == SN_INFER_FORM_COMPLEMENT)
+    if (scheme->form == SN_INFER_FORM_COMPLEMENT)
         t.share += 0.5f;
-    else if (is_inverted(layer, k, 0, false))
+    else if (is_inverted(layer, scheme, k, 0, false))
         t = (terms){-t.gain, -(1 + t.share)};
     return t;
 }
 
-static float filter_gain(const sn_infer_layer *layer, uint32_t k) {
+static float filter_gain(const sn_infer_layer *layer, const sn_infer_scheme *scheme, uint32_t k) {
     if (layer->regions == 1)
-        return whole_terms(layer, k).gain;
-    return layer->conv.signs == SN_INFER_SIGNS_INVERTED && is_turned(layer, k) ? -1.0f : 1.0f;
+        return whole_terms(layer, scheme, k).gain;
+    return scheme->signs == SN_INFER_SIGNS_INVERTED && is_turned(layer, k) ? -1.0f : 1.0f;
 }
 
 /* Of a region z is the sum of the inputs whose bit is set, and it gives s (z - density B), s being
@@ -201,51 +199,44 @@ static float filter_gain(const sn_infer_layer *layer, uint32_t k) {
  *     chunks                s z, or inverted s (z - B)
  *     inverted              gain s z, or inverted B - z, in which gain s is -1
  *
- * and complements lack -S / 2 + B / 2 as above, B being the sum over all regions. */
-static float region_share(const sn_infer_layer *layer, uint32_t k, uint32_t region, float gain) {
-    const sn_infer_conv *conv = &layer->conv;
+ * and complements lack -S / 2 + B / 2 as above, B being the window sum of all regions. */
+static float region_share(const sn_infer_layer *layer, const sn_infer_scheme *scheme, uint32_t k,
+                          uint32_t region, float gain) {
     const float sign = gain * sign_of(layer, k, region);
-    if (conv->form == SN_INFER_FORM_DENSE && !conv->tiles)
+    if (scheme->form == SN_INFER_FORM_DENSE && !scheme->integer_weights)
         return 0; /* weights as they are */
     float share = layer->centered ? -sign * density_of(layer, k, region) : 0.0f;
-    if (conv->form == SN_INFER_FORM_DENSE || sn_infer_has_digits(layer))
+    if (scheme->form == SN_INFER_FORM_DENSE || sn_infer_has_digits(layer, scheme))
         return share;
-    if (is_inverted(layer, k, region, gain < 0))
+    if (is_inverted(layer, scheme, k, region, gain < 0))
         share += sign;
-    return conv->form == SN_INFER_FORM_COMPLEMENT ? share + 0.5f : share;
+    return scheme->form == SN_INFER_FORM_COMPLEMENT ? share + 0.5f : share;
 }
 
-static float share_of(const sn_infer_layer *layer, uint32_t k, uint32_t region, float gain) {
-    return layer->regions == 1 ? whole_terms(layer, k).share : region_share(layer, k, region, gain);
+static float share_of(const sn_infer_layer *layer, const sn_infer_scheme *scheme, uint32_t k,
+                      uint32_t region, float gain) {
+    return layer->regions == 1 ? whole_terms(layer, scheme, k).share
+                               : region_share(layer, scheme, k, region, gain);
 }
 
-bool sn_infer_needs_box(const sn_infer_layer *layer) {
+bool sn_infer_needs_window_sums(const sn_infer_layer *layer, const sn_infer_scheme *scheme) {
     if (sn_infer_inputs_cancel(layer))
         return false;
     for (uint32_t k = 0; k < layer->out.channels; k++) {
-        const float gain = filter_gain(layer, k);
+        const float gain = filter_gain(layer, scheme, k);
         for (uint32_t region = 0; region < layer->regions; region++)
-            if (share_of(layer, k, region, gain) != 0)
+            if (share_of(layer, scheme, k, region, gain) != 0)
                 return true;
     }
     return false;
 }
 
-void sn_infer_prepare_terms(const sn_infer_layer *layer, float *gain, float *bias, float *share,
-                            float *slope, float *shift) {
-    const uint32_t filters = layer->out.channels;
-    sn_infer_load_words(gain, layer->packed_scale, filters);
-    sn_infer_load_words(bias, layer->packed_bias, filters);
-    for (uint32_t k = 0; layer->input_scale != 0 && k < filters; k++)
-        gain[k] *= layer->input_scale;
-    if (slope)
-        sn_infer_load_words(slope, layer->packed_slope, filters);
-    if (shift)
-        sn_infer_load_words(shift, layer->packed_shift, filters);
-    for (uint32_t k = 0; layer->weight_kind != SN_INFER_WEIGHTS_FP32 && k < filters; k++) {
-        const float of_filter = filter_gain(layer, k);
+void sn_infer_scheme_gains(const sn_infer_layer *layer, const sn_infer_scheme *scheme, float *gain,
+                           float *share) {
+    for (uint32_t k = 0; k < layer->out.channels; k++) {
+        const float of_filter = filter_gain(layer, scheme, k);
         gain[k] *= of_filter;
         for (uint32_t region = 0; share && region < layer->regions; region++)
-            *share++ = share_of(layer, k, region, of_filter);
+            *share++ = share_of(layer, scheme, k, region, of_filter);
     }
 }
