@@ -264,10 +264,6 @@ static void print_header(const settings *s, const bench_plan *plan) {
 
 /* Messages about what does not compete. */
 static void print_notes(const bench_plan *plan) {
-    for (int i = 0; i < BENCH_WEIGHTS; i++)
-        if (plan->weights[i] && !bench_conv_can_pack((bench_weights)i))
-            fprintf(stderr, "%s: left out: %s weights cannot be packed yet\n", program,
-                    bench_weights_name(i));
     const char *said = NULL;
     for (int i = 0; i < BENCH_ONEDNN_KINDS && plan->others; i++) {
         const char *lack = bench_onednn_lacks((bench_onednn_kind)i);

@@ -47,12 +47,6 @@ void bench_conv_free(bench_conv *conv);
 sn_status bench_conv_reference(const bench_conv *conv, const double *image, double *output,
                                sn_error *error);
 
-/* Whether the packer can express such weights. */
-bool bench_conv_can_pack(bench_weights weights);
-
-/* Whether it can express a convolution that adds a shortcut. */
-bool bench_conv_can_pack_residual(void);
-
 /* residual: NULL, or the shortcut to add before a ReLU. */
 sn_status bench_conv_pack(const bench_conv *conv, const sn_packer_value *residual,
                           sn_packer *packer, sn_packer_value input, sn_packer_value *output,

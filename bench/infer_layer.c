@@ -159,8 +159,7 @@ static sn_status make_subjects(const bench_plan *plan, const bench_shape *shape,
     const uint64_t seed = plan->seed ^ sn_hash_text(shape->name);
     for (int i = 0; i < BENCH_WEIGHTS; i++) {
         const bench_weights weights = (bench_weights)i;
-        if (!plan->weights[i] || !bench_conv_can_pack(weights) ||
-            (shape->full_precision && weights != BENCH_FP32))
+        if (!plan->weights[i] || (shape->full_precision && weights != BENCH_FP32))
             continue;
         const size_t regions = bench_weights_have_regions(weights) ? plan->regions : 1;
         for (size_t j = 0; j < regions; j++, subjects++) {

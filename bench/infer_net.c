@@ -105,16 +105,6 @@ static sn_status add_conv(builder *b, const bench_shape *shape, bool relu,
     return status;
 }
 
-/* *x = relu(*x + shortcut) */
-static sn_status add_sum(builder *b, sn_packer_value shortcut, sn_packer_value *x) {
-    const value *p = &b->values[*x];
-    value *v;
-    SN_TRY(sn_packer_add_sum(b->packer, *x, shortcut, SN_PACKER_RELU, NULL, x, b->error));
-    SN_TRY(add_value(b, p->channels, p->height, p->width, &v));
-    add_shortcut(p, &b->values[shortcut], v);
-    return SN_OK;
-}
-
 /* The largest of a 3x3 window with stride 2 and padding 1. Values are not negative. */
 static double window_largest(const value *p, const double *plane, int y, int x) {
     double largest = 0;
@@ -265,10 +255,7 @@ static sn_status add_block(builder *b, int filters, int stride, sn_packer_value 
     SN_TRY(add_conv(b, &first, true, NULL, x));
     if (stride != 1 || first.channels != filters)
         SN_TRY(add_conv(b, &shortcut, false, NULL, &side));
-    if (bench_conv_can_pack_residual())
-        return add_conv(b, &second, false, &side, x);
-    SN_TRY(add_conv(b, &second, false, NULL, x));
-    return add_sum(b, side, x);
+    return add_conv(b, &second, false, &side, x);
 }
 
 static sn_status build_resnet(builder *b, const char *name, uint64_t seed) {

@@ -296,7 +296,7 @@ sn_status bench_network(const bench_plan *plan, const char *name, const char *pa
         for (int w = 0; w < BENCH_WEIGHTS; w++) {
             const bench_weights weights = (bench_weights)w;
             const bool again = i > 0 && !bench_weights_have_density(weights);
-            if (!plan->weights[w] || !bench_conv_can_pack(weights) || again)
+            if (!plan->weights[w] || again)
                 continue;
             const double density = bench_weights_have_density(weights) ? plan->density[i] : 1;
             if (!bench_weights_have_regions(weights))

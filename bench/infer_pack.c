@@ -1,18 +1,6 @@
-/* Random convolutions for the packer. What it does not have yet is left out by BENCH_PACKS_ALL,
- * which bench/meson.build finds out. */
-#include "infer_conv.h"
-
-bool bench_conv_can_pack(bench_weights weights) {
-    return BENCH_PACKS_ALL || (weights != BENCH_BINARY && weights != BENCH_TERNARY);
-}
-
-bool bench_conv_can_pack_residual(void) {
-    return BENCH_PACKS_ALL;
-}
-
-#if BENCH_PACKS_ALL
-
+/* Random convolutions for the packer. */
 #include "base/memory.h"
+#include "infer_conv.h"
 
 /* The weights of binary and ternary layers are integers in floats. */
 static sn_status pack_integers(const bench_conv *conv, const sn_packer_conv *window,
@@ -31,31 +19,6 @@ static sn_status pack_integers(const bench_conv *conv, const sn_packer_conv *win
     return status;
 }
 
-static void set_residual(sn_packer_epilogue *epilogue, const sn_packer_value *residual) {
-    epilogue->residual = residual;
-}
-
-#else
-
-static sn_status pack_integers(const bench_conv *conv, const sn_packer_conv *window,
-                               const sn_packer_epilogue *epilogue, sn_packer *packer,
-                               sn_packer_value input, sn_packer_value *output, sn_error *error) {
-    (void)window;
-    (void)epilogue;
-    (void)packer;
-    (void)input;
-    (void)output;
-    return sn_error_set(error, SN_ERROR_INTERNAL, "%s weights cannot be packed yet",
-                        bench_weights_name((int)conv->weights));
-}
-
-static void set_residual(sn_packer_epilogue *epilogue, const sn_packer_value *residual) {
-    (void)epilogue;
-    (void)residual;
-}
-
-#endif
-
 sn_status bench_conv_pack(const bench_conv *conv, const sn_packer_value *residual,
                           sn_packer *packer, sn_packer_value input, sn_packer_value *output,
                           sn_error *error) {
@@ -67,16 +30,16 @@ sn_status bench_conv_pack(const bench_conv *conv, const sn_packer_value *residua
                                    .padding = s->padding,
                                    .input_centered =
                                        conv->weights == BENCH_SIGNED_BINARY_INPUT_CENTERED};
-    sn_packer_epilogue epilogue = {.scale = conv->scale,
-                                   .bias = conv->bias,
-                                   .activation =
-                                       conv->relu || residual ? SN_PACKER_RELU : SN_PACKER_LINEAR};
+    const sn_packer_epilogue epilogue = {.scale = conv->scale,
+                                         .bias = conv->bias,
+                                         .activation = conv->relu || residual ? SN_PACKER_RELU
+                                                                              : SN_PACKER_LINEAR,
+                                         .residual = residual};
     const sn_packer_signed_binary signed_binary = {.mask = conv->mask,
                                                    .sign = conv->sign,
                                                    .centered = conv->weights ==
                                                                BENCH_SIGNED_BINARY_CENTERED,
                                                    .region_channels = conv->region};
-    set_residual(&epilogue, residual);
     switch (conv->weights) {
     case BENCH_SIGNED_BINARY:
     case BENCH_SIGNED_BINARY_CENTERED:

@@ -1,4 +1,4 @@
-/* Whether tiles can be used; and their emulation, for tests. */
+/* Whether AMX tiles can be used, and their emulation for tests. */
 #if defined(__linux__) && !defined(_DEFAULT_SOURCE)
 #define _DEFAULT_SOURCE /* syscall */
 #endif
@@ -12,9 +12,9 @@ typedef int sn_infer_no_amx;
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The registers are large, so that Linux (5.16 and later) gives them to processes that ask only:
- * without the permission the first instruction is a signal. It is for all threads, and asking again
- * changes nothing. The numbers are those of asm/prctl.h, which older systems lack. */
+/* Linux (5.16 and later) gives these large registers only to processes that ask; without permission
+ * the first instruction raises a signal. Permission is for all threads, and asking again changes
+ * nothing. The numbers are from asm/prctl.h, which older systems lack. */
 static bool permitted(void) {
     enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
     return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
@@ -45,7 +45,7 @@ void sn_amx_begin(void) {
 }
 
 void sn_amx_end(void) {
-    /* What is left behind must not help whoever forgets to begin. */
+    /* Tiles left behind must not help a caller that forgets to begin. */
     memset(&state, 0xff, sizeof state);
     state.config.palette = 0;
 }

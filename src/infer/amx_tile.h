@@ -32,11 +32,11 @@ enum { SN_AMX_TILE_ROWS = 16, SN_AMX_ROW_BYTES = 64, SN_AMX_TILES = 8 };
 
 #if SN_INFER_HAS_AMX
 
-/* Whether the processor has tiles of int8 and the kernel lets this process use them, which it has
- * to be asked for: the first call asks. */
+/* Whether the processor has AMX tiles of int8 and the system lets this process use them. The first
+ * call asks the system. */
 bool sn_infer_amx_available(void);
 
-/* What the instruction that configures tiles reads. */
+/* Read by the instruction that configures the tiles. */
 typedef struct sn_amx_config {
     uint8_t palette, start_row, reserved[14];
     uint16_t row_bytes[16];
@@ -57,7 +57,7 @@ static inline sn_amx_config sn_amx_whole(void) {
 
 #define SN_AMX_TARGET __attribute__((target("avx512f,avx512vl,avx512bw,amx-tile,amx-int8")))
 
-/* GCC's intrinsics do not say that they read memory: what was written before must be there. */
+/* GCC's intrinsics do not declare that they read memory: this makes earlier writes visible. */
 #define SN_AMX_WRITTEN() __asm__ volatile("" ::: "memory")
 
 SN_AMX_TARGET static inline void sn_amx_begin(void) {

@@ -6,9 +6,10 @@
 
 /* ---- planning ---- */
 
-/* What the windows of one column of outputs may take of a chunk's band. Somewhat more than the 32
- * KiB of a first-level cache: what has to come from the second again costs less than more chunks
- * do, each of which adds its own walk. Anything from 27 to 56 KiB was within 5 % on Zen 3. */
+/* The most that the windows of one column of outputs read of a chunk's band. It is somewhat more
+ * than the 32 KiB of a first-level cache: to fetch the rest from the second level again costs less
+ * than more chunks, each of which has its own walk. Anything from 27 to 56 KiB was within 5 % on
+ * Zen 3. */
 enum { WINDOW_BYTES = 36 << 10 };
 
 sn_infer_chunks sn_infer_conv_chunks(const sn_infer_layer *layer, const sn_infer_bands *bands,
@@ -22,7 +23,7 @@ sn_infer_chunks sn_infer_conv_chunks(const sn_infer_layer *layer, const sn_infer
     if (most > SN_INFER_MAX_LIST / sn_infer_taps(layer))
         most = SN_INFER_MAX_LIST / sn_infer_taps(layer); /* lists have 12 */
     const uint32_t size = most < 1 ? 1 : most > slice ? slice : (uint32_t)most;
-    /* The size may be smaller for it to be the same for all. */
+    /* Smaller where that makes all chunks equal. */
     return sn_infer_chunks_of(layer->in.channels, slice,
                               sn_infer_divide_up(slice, sn_infer_divide_up(slice, size)));
 }
@@ -39,14 +40,13 @@ double sn_infer_conv_frame_ns(const sn_infer_layer *layer, const sn_infer_plan *
     const double windows = columns * bands * plan->bands.rows, regions = layer->regions;
     const double taps = layer->kernel_height * layer->kernel_width;
     double ns = (copied + stored) * (double)costs->stage;
-    if (layer->input_centered) /* sums over channels, and what is taken off */
+    if (layer->input_centered) /* sums over channels, and subtracting the means */
         ns += ((double)sn_infer_lane_layout_vectors(&layout->from) * layer->in.channels +
                band * (shorts ? 2 : 1)) *
               (double)costs->add;
     if (plan->conv.window_sums && layer->regions == 1)
         ns += (copied + windows * taps) * (double)costs->add;
-    else if (plan->conv
-                 .window_sums) /* floats, for each region; every output takes all of them in */
+    else if (plan->conv.window_sums) /* of floats, for each region; every output adds all of them */
         ns += (copied + (shorts ? 2 : 1) * windows * regions * (taps + layer->out.channels)) *
               (double)costs->add;
     return ns;
@@ -87,7 +87,7 @@ void sn_infer_conv_prepare(const sn_infer_layer *layer, const sn_infer_plan *pla
 
 /* ---- running ---- */
 
-/* What a thread works with. The second of two is of the patches' lower halves, for 16-bit lanes. */
+/* A thread's memory. The second of two is for the patches' lower halves, with 16-bit lanes. */
 typedef struct workspace {
     void *band;
     float *floats[2];                       /* of one chunk, before they become integers */
@@ -110,7 +110,7 @@ typedef struct share {
     workspace work;
 } share;
 
-/* Chunks whose bands are kept at a time, see chunk_band. */
+/* How many chunks have a band at the same time, see chunk_band. */
 static uint32_t kept_chunks(const sn_infer_plan *plan) {
     return plan->bands.layout.to.columns == 1 ? 1 : plan->conv.chunks.count;
 }
@@ -142,14 +142,14 @@ uint64_t sn_infer_conv_work(const sn_infer_layer *layer, const sn_infer_plan *pl
 }
 
 /* Where a chunk's band lies. A layer with one column of blocks needs a chunk only while it is added
- * up, so all take the same place, and stay in the first-level cache. */
+ * up: all chunks share one place, which stays in the first-level cache. */
 static unsigned char *chunk_band(const share *s, uint32_t chunk) {
     const uint32_t place = kept_chunks(s->plan) == 1 ? 0 : chunk;
     const size_t channel = s->plan->bands.layout.channel * s->vector;
     return (unsigned char *)s->work.band + (size_t)place * s->plan->conv.chunks.size * channel;
 }
 
-/* Adds a chunk to the column sums of the regions that it is of. */
+/* Adds a chunk to the column sums of its regions. */
 static void sum_columns(const share *s, uint32_t chunk, const unsigned char *band) {
     const sn_infer_chunks *chunks = &s->plan->conv.chunks;
     const uint32_t end = sn_infer_chunk_end(chunks, chunk);
@@ -203,7 +203,7 @@ static void prepare_band(const share *s, uint32_t chunk, uint32_t first_row, voi
                                        .to = band});
 }
 
-/* And what the chunk adds to the column sums. */
+/* The band of a chunk, and its part of the column sums. */
 static void prepare_chunk(const share *s, uint32_t chunk, uint32_t first_row) {
     unsigned char *band = chunk_band(s, chunk);
     prepare_band(s, chunk, first_row, band);
@@ -253,8 +253,9 @@ static void sum_windows(const share *s, const sn_infer_block *b, uint32_t half) 
     }
 }
 
-/* Rows first_row .. end_row - 1 of the patch are those of the block that count. */
-static void finish_block(const share *s, const sn_infer_block *b, uint32_t half, uint32_t first_row,
+/* The block's outputs are rows first_row .. end_row - 1 of the patch; rows beyond are not stored.
+ */
+static void run_epilogue(const share *s, const sn_infer_block *b, uint32_t half, uint32_t first_row,
                          uint32_t end_row) {
     const sn_infer_conv_plan *conv = &s->plan->conv;
     const sn_infer_lane_layout *to = &s->plan->bands.layout.to;
@@ -280,12 +281,12 @@ static void run_block(const share *s, const sn_infer_block *b) {
     const uint32_t rows = s->plan->bands.layout.to.rows, lower = s->plan->conv.half + b->first_row;
     sum_block(s, b);
     if (s->halves == 1) {
-        finish_block(s, b, 0, b->first_row, rows);
+        run_epilogue(s, b, 0, b->first_row, rows);
         return;
     }
-    finish_block(s, b, 0, b->first_row, s->plan->conv.half);
+    run_epilogue(s, b, 0, b->first_row, s->plan->conv.half);
     if (lower < rows)
-        finish_block(s, b, 1, lower, rows);
+        run_epilogue(s, b, 1, lower, rows);
 }
 
 static void run_unit(const share *s, const sn_infer_unit *unit) {

@@ -55,8 +55,8 @@ static uint64_t run_steps(const sn_infer_layer *layer, const tap_run *run) {
 
 /* ---- planning ---- */
 
-/* Sums have to fit into 32 bits. Those below 2^24 are exact as floats, others are rounded once. The
- * integers of a centred input go from -255 to 255, and do not fit into a tile's bytes. */
+/* Sums must fit into 32 bits. Below 2^24 they are exact as floats, above they are rounded once. The
+ * integers of a centred input go from -255 to 255 and do not fit into the bytes of an AMX tile. */
 static bool accepts(const sn_infer_layer *layer) {
     return layer->opcode == SN_INFER_OP_CONV && layer->payload_layout == SN_INFER_PAYLOAD_PLAIN &&
            sn_infer_rounds_input(layer) && !layer->input_centered && sn_infer_has_bits(layer) &&
@@ -115,8 +115,8 @@ static uint64_t carve_work(const sn_infer_layer *layer, const sn_infer_plan *pla
     return used;
 }
 
-/* AMX tiles multiply: they are a dense form. There is no cost model for them yet, so that they cost
- * 0 and are taken wherever the request leaves them. */
+/* AMX tiles multiply, so they are a dense form. They have no cost model yet: their cost is 0, and
+ * they are chosen wherever the request allows the dense form. */
 static bool plan_tiles(const sn_infer_layer *layer, const sn_infer_request *request,
                        sn_infer_plan *plan) {
     amx_tables tables;
@@ -289,7 +289,7 @@ static void sum_windows(const share *s) {
         }
 }
 
-/* Up to two tiles of filters, times one or two of pixels. */
+/* Up to two AMX tiles of filters, times one or two of pixels. */
 typedef struct tile_job {
     const int8_t *weights[2]; /* the second, or NULL */
     const unsigned char *band[2];
@@ -299,7 +299,7 @@ typedef struct tile_job {
     size_t stride; /* of sums, in bytes */
 } tile_job;
 
-/* A processor foresees the conditions in here, which are the same at each step. */
+/* The conditions are the same at each step, so that a processor predicts them. */
 #define SUM_TILES(name, sn_amx_dot)                                                                \
     SN_AMX_TARGET static void name(const tile_job *job) {                                          \
         const int8_t *first = job->weights[0], *second = job->weights[1];                          \

@@ -59,7 +59,8 @@ static float weight_value(const sn_infer_layer *layer, uint32_t k, uint64_t i) {
     return value;
 }
 
-/* Takes the means off the weights of channels first .. end - 1, which lie `step` floats apart. */
+/* Subtracts the means from the weights of channels first .. end - 1, which lie `step` floats apart.
+ */
 static void centre(const sn_infer_layer *layer, uint32_t k, uint32_t first, uint32_t end,
                    size_t step, float *weights) {
     for (uint32_t c = first; c < end;) {

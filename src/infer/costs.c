@@ -10,8 +10,8 @@ enum {
     WORD_BYTES = 49 << 10,
     OFFSET_BYTES = 176 << 10,
     LIST = 600,   /* of the long list */
-    FEW = 512,    /* short lists, whose lengths a processor knows by heart after some repeats */
-    MANY = 12288, /* and as many as it cannot */
+    FEW = 512,    /* short lists, few enough for a branch predictor to remember their lengths */
+    MANY = 12288, /* and too many for it */
     REPEATS = 60
 };
 

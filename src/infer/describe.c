@@ -52,6 +52,8 @@ void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_la
         .stride = (int)layer->stride,
         .padding = (int)layer->padding,
         .residual = layer->residual,
+        .input_rounded = sn_infer_rounds_input(layer),
+        .input_signed = layer->input_signed,
         .input_centered = layer->input_centered,
         .weight_count = weights ? layer->out.channels * layer->weights_per_filter : 0,
         .effectual_weights = layer->weight_kind == SN_INFER_WEIGHTS_FP32
@@ -60,7 +62,10 @@ void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_la
         .kernel = op->kernel->name,
         .regions = (int)layer->regions,
         .region_channels = layer->regions > 1 ? (int)layer->region_channels : 0,
+        .channel_floats = (layer->packed_scale != NULL) + (layer->packed_bias != NULL) +
+                          (layer->packed_slope != NULL) + (layer->packed_shift != NULL),
         .payload_bytes = layer->payload_bytes,
+        .packed_bytes = sizeof(sn_infer_record) + layer->payload_bytes,
         .group = 1,
         .table_bytes = (size_t)sn_infer_align_up(op->plan.prepared),
     };
@@ -77,4 +82,14 @@ void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_la
     info->chunk = (int)conv->chunks.size;
     info->additions = (double)(conv->additions + conv->transitions) / (double)layer->out.channels;
     info->predicted_us = op->plan.cost_ns * 1e-3;
+}
+
+int sn_infer_weight(const sn_infer_model *model, int layer, int filter, uint64_t weight) {
+    const sn_infer_layer *of = &model->layers[layer];
+    const uint32_t k = (uint32_t)filter;
+    const int digit = sn_infer_digit(of, k, weight);
+    /* Digits of a filter that is one region are without its sign. */
+    const bool negative = of->weight_kind == SN_INFER_WEIGHTS_SIGNED_BINARY && of->regions == 1 &&
+                          sn_infer_bit(of->packed_signs, k);
+    return negative ? -digit : digit;
 }

@@ -25,8 +25,8 @@ void sn_infer_epilogue_prepare(const sn_infer_layer *layer, const sn_infer_schem
         sn_infer_scheme_gains(layer, scheme, epilogue->gain, epilogue->share);
 }
 
-/* The one window sum of a whole filter is taken in with its scale; those of regions are added to
- * the sums before. */
+/* The window sum of a whole filter is added together with its scale. Window sums of regions are
+ * added to the sums before that. */
 void sn_infer_epilogue_run(const sn_infer_operator *op, const sn_infer_task *task,
                            const sn_infer_epilogue *epilogue, const sn_infer_block_sums *block) {
     const sn_infer_layer *layer = op->layer;

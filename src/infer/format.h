@@ -14,7 +14,7 @@
 
 enum {
     SN_INFER_FORMAT_VERSION = 2,
-    SN_INFER_CHECKSUM_OFFSET = 24, /* of the checksum's eight bytes, which it leaves out */
+    SN_INFER_CHECKSUM_OFFSET = 24, /* of its own eight bytes, which the checksum leaves out */
     SN_INFER_MAX_SLOTS = 256,
     SN_INFER_MAX_CHANNELS = 1 << 16, /* outputs of a linear layer too */
     SN_INFER_MAX_SIDE = 1 << 15,     /* height and width */
@@ -58,11 +58,12 @@ enum sn_infer_activation {
 
 /* Of a record. */
 enum sn_infer_flag {
-    SN_INFER_FLAG_CENTERED = 1,       /* signed-binary weights */
-    SN_INFER_FLAG_RESIDUAL = 2,       /* a convolution adds input_b before its activation */
-    SN_INFER_FLAG_INPUT_SIGNED = 4,   /* integers of the input go from -127 to 127, not 0 to 255 */
-    SN_INFER_FLAG_INPUT_CENTERED = 8, /* a convolution takes the mean over channels off its input */
-    SN_INFER_FLAG_OUTPUT_SHIFTED = 16 /* a convolution adds a shift behind its activation */
+    SN_INFER_FLAG_CENTERED = 1,     /* signed-binary weights */
+    SN_INFER_FLAG_RESIDUAL = 2,     /* a convolution adds input_b before its activation */
+    SN_INFER_FLAG_INPUT_SIGNED = 4, /* integers of the input go from -127 to 127, not 0 to 255 */
+    SN_INFER_FLAG_INPUT_CENTERED =
+        8, /* a convolution subtracts the mean over channels from its input */
+    SN_INFER_FLAG_OUTPUT_SHIFTED = 16 /* a convolution adds a shift after its activation */
 };
 
 /* Of the header: which metadata is there. */

@@ -1,4 +1,4 @@
-/* Which instruction sets there are, here and now. */
+/* The instruction sets that this build and processor have. */
 #include "infer/isa.h"
 #include "infer/amx_tile.h"
 
@@ -23,7 +23,7 @@ static bool has_avx2(void) {
 
 static bool has_avx512(void) {
 #ifdef SN_INFER_EMULATE_AMX
-    return true; /* isa_avx512.c is not what its name says then */
+    return true; /* isa_avx512.c is compiled without AVX-512 then */
 #endif
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
@@ -66,8 +66,8 @@ const char *sn_infer_signs_name(int signs) {
     return signs >= 0 && signs < SN_INFER_SIGNS_COUNT ? signs_names[signs] : NULL;
 }
 
-/* What AUTO tries, the fastest first. AMX is not among them: it has run in emulation only so far,
- * and the kernel would have to be asked for it. */
+/* AUTO takes the first that is available. AMX is not in the list: it has run in emulation only so
+ * far, and using it needs a permission of the system. */
 static const sn_infer_isa fastest_first[] = {SN_INFER_ISA_AVX512, SN_INFER_ISA_AVX2,
                                              SN_INFER_ISA_NEON, SN_INFER_ISA_PORTABLE};
 

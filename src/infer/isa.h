@@ -30,8 +30,8 @@ static inline sn_infer_rounding sn_infer_rounding_of(const sn_infer_layer *layer
                                .high = layer->input_signed ? 127.0f : 255.0f};
 }
 
-/* to[i] = {the rounded first[i], then the rounded second[i]}, of `channels` channels one after the
- * other; less what a channel of means holds, which are integers. */
+/* to[i] = {first[i] rounded, then second[i] rounded}, for `channels` channels one after the other,
+ * less the means of one channel, which are integers. */
 typedef struct sn_infer_narrow_job {
     const sn_infer_rounding *rounding;
     uint32_t channels, vectors; /* of a channel */
@@ -40,8 +40,8 @@ typedef struct sn_infer_narrow_job {
     void *to;
 } sn_infer_narrow_job;
 
-/* to[vectors] = the mean over channels, from[channels][pitch] in vectors. Of floats; or, when they
- * are to be rounded, of the integers q that they become: floor((sum of q + channels / 2) /
+/* to[vectors] = the mean over channels of from[channels][pitch], in vectors. Without rounding of
+ * the floats; with it of the integers q that they become: floor((sum of q + channels / 2) /
  * channels). */
 typedef struct sn_infer_channel_means_job {
     const float *from;
@@ -145,7 +145,7 @@ struct sn_infer_isa_ops {
     float (*dot)(const float *a, const float *b, size_t count);
 };
 
-/* The channels that are a thread's part of a layer that works number by number. */
+/* A thread's channels of an element-wise layer. */
 typedef struct sn_infer_channels {
     uint32_t first, count;
     uint32_t vectors; /* of a channel */

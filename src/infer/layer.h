@@ -20,8 +20,8 @@ typedef struct sn_infer_layer {
     bool centered;       /* signed-binary only */
     bool input_signed;   /* see input_scale */
     bool input_centered; /* of a convolution with one-bit or ternary weights: at each pixel the mean
-                            over input channels is taken off its input; the padding stays 0. The
-                            mean of integers is an integer (docs/model-format.md) */
+                            over input channels is subtracted from its input; the padding stays 0.
+                            The mean of integers is an integer (docs/model-format.md) */
     bool residual;       /* of a convolution: input_b, shaped like the output, is added to
                           scale * sum + bias before the activation; output may be input_b */
     uint32_t input_a, input_b, output; /* slots */

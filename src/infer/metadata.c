@@ -4,8 +4,8 @@
 /* Texts in front of the names of the classes. */
 enum { NETWORK_NAME, DATASET_NAME, FIRST_CLASS };
 
-/* Bytes of the UTF-8 sequence that text begins with: 0 when it is none, is longer than needed, is
- * half of a UTF-16 pair or lies beyond Unicode. */
+/* Bytes of the UTF-8 sequence that text begins with; 0 when it is malformed, overlong, half of a
+ * UTF-16 pair or beyond Unicode. */
 static size_t sequence_bytes(const unsigned char *text, size_t left) {
     static const uint32_t smallest[5] = {0, 0, 0x80, 0x800, 0x10000};
     const size_t count = text[0] < 0x80             ? 1
@@ -52,7 +52,7 @@ static const unsigned char *metadata_start(const sn_infer_header *header,
     return bytes + sizeof *header + (size_t)header->instruction_count * sizeof(sn_infer_record);
 }
 
-/* Neither infinite nor a number that is none: its exponent is not all ones. */
+/* Neither infinite nor NaN: its exponent is not all ones. */
 static bool is_finite(const float *value) {
     uint32_t bits;
     memcpy(&bits, value, 4);

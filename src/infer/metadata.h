@@ -8,6 +8,7 @@
 #define SN_INFER_METADATA_H
 
 #include "infer/format.h"
+#include "infer/signet.h" /* the rest of it */
 
 #include <stdbool.h>
 
@@ -22,10 +23,5 @@ uint64_t sn_infer_metadata_bytes(const sn_infer_header *header);
  * *class_names receives how many there are. */
 bool sn_infer_metadata_is_sound(const sn_infer_header *header, const unsigned char *bytes,
                                 uint64_t *class_names);
-
-/* The name of the network and that of the data set it was trained on; "" when the model does not
- * say. It must have passed sn_infer_inspect. */
-const char *sn_infer_network_name(const void *packed);
-const char *sn_infer_dataset_name(const void *packed);
 
 #endif

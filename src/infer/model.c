@@ -96,8 +96,8 @@ static sn_infer_status survey_next(survey *s, sn_infer_layer *layer, sn_infer_ch
     return SN_INFER_OK;
 }
 
-/* Slots one after the other, but for those that fit behind what another holds while they are
- * needed; then the threads' workspaces. Returns the whole size. */
+/* Slots one after the other, except those that share another's memory (memory_plan.h); then the
+ * threads' workspaces. Returns the whole size. */
 static uint64_t lay_out_scratch(const survey *s, sn_infer_model *model) {
     const uint32_t count = s->reader.header.slot_count;
     uint64_t used = 0;

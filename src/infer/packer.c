@@ -124,7 +124,7 @@ static unsigned char *section(sn_packer_node *node, size_t *used, uint64_t bytes
     return start;
 }
 
-/* Appends values[count], or `fallback` so often when values is NULL. */
+/* Appends values[count], or `fallback` count times when values is NULL. */
 static void add_floats(sn_packer_node *node, size_t *used, const float *values, uint64_t count,
                        float fallback) {
     unsigned char *to = section(node, used, count * 4);
@@ -160,7 +160,7 @@ static void add_epilogue(sn_packer_node *node, size_t *used, const sn_packer_epi
     assert(*used == node->payload_bytes);
 }
 
-/* Appends the node, which owns its payload from here on whatever comes out. */
+/* Appends the node. It owns its payload from here on, also when this fails. */
 static sn_status add_node(sn_packer *packer, sn_packer_node *node, const char *what,
                           sn_packer_value *output, sn_error *error) {
     if (packer->count == packer->capacity) {

@@ -29,9 +29,9 @@ typedef struct sn_packer_conv {
      * -127 .. 127 when it is signed. */
     float input_scale;
     bool input_signed;
-    /* At each pixel the mean over all input channels is taken off the input; the padding stays 0.
-     * Of integers q, sum of C, it is floor((sum + C / 2) / C), C / 2 being rounded down. Not for
-     * fp32 weights, nor for centred ones. */
+    /* At each pixel the mean over all input channels is subtracted from the input; the padding
+     * stays 0. The mean of C integers is floor((sum + C / 2) / C), C / 2 rounded down. Not for fp32
+     * weights, nor for centred ones. */
     bool input_centered;
 } sn_packer_conv;
 
@@ -79,7 +79,7 @@ sn_status sn_packer_add_conv_signed_binary(sn_packer *packer, sn_packer_value in
                                            const sn_packer_epilogue *epilogue,
                                            sn_packer_value *output, sn_error *error);
 
-/* weights[K][C][R][S], each +1 or -1. The filter's alpha belongs into the epilogue's scale. */
+/* weights[K][C][R][S], each +1 or -1. The filter's alpha goes into the epilogue's scale. */
 sn_status sn_packer_add_conv_binary(sn_packer *packer, sn_packer_value input,
                                     const sn_packer_conv *conv, const int8_t *weights,
                                     const sn_packer_epilogue *epilogue, sn_packer_value *output,

@@ -53,7 +53,7 @@ sn_infer_status sn_infer_reader_begin(sn_infer_reader *reader, const void *packe
     return SN_INFER_OK;
 }
 
-/* The step of a convolution's integer input: +0, or a positive number that is no infinity. */
+/* The step of a convolution's integer input: +0, or positive and finite. */
 static sn_infer_status check_input_scale(const sn_infer_record *record) {
     const bool is_signed = record->flags & SN_INFER_FLAG_INPUT_SIGNED;
     uint32_t bits;
@@ -171,7 +171,8 @@ static bool all_zero(const unsigned char *bytes, uint64_t count) {
     return true;
 }
 
-/* Hands out the payload's sections one after the other; counts on when there is no room left. */
+/* Hands out the payload's sections one after the other; goes on counting when there is no room
+ * left. */
 typedef struct sections {
     const unsigned char *bytes;
     uint64_t size, used;
@@ -225,8 +226,7 @@ static bool check_bits(sn_infer_layer *layer) {
     return layer->weight_kind != SN_INFER_WEIGHTS_TERNARY || signs_are_masked(layer);
 }
 
-/* Payloads lie in order, each as near to what comes before as its alignment allows, and only zeros
- * between. */
+/* Payloads lie in order, each at the next place that its alignment allows, with zeros between. */
 static sn_infer_status place_payload(sn_infer_reader *reader, uint64_t offset, uint64_t bytes) {
     if (bytes == 0)
         return offset == 0 ? SN_INFER_OK : SN_INFER_CORRUPT;

@@ -1,4 +1,4 @@
-/* Inside the runtime: walks the instructions of a packed model and checks all of them. It keeps one
+/* Inside the runtime: reads the instructions of a packed model and checks all of them. It keeps one
  * shape per slot, so a model of any length is checked in constant memory.
  */
 #ifndef SN_INFER_READER_H

@@ -82,8 +82,8 @@ bool sn_infer_has_digits(const sn_infer_layer *layer, const sn_infer_scheme *sch
 
 /* ---- which inputs are added up ---- */
 
-/* With inverted signs a filter is turned as a whole, too, when it is negative for the most part:
- * then it is the positive regions that add up the inputs that they do not want. */
+/* With inverted signs a filter that is negative for the most part is turned as a whole: then the
+ * positive regions add up the inputs that they do not want. */
 static bool is_turned(const sn_infer_layer *layer, uint32_t k) {
     uint32_t negative = 0;
     for (uint32_t region = 0; region < layer->regions; region++)
@@ -138,8 +138,8 @@ bool sn_infer_inverting_pays(const sn_infer_layer *layer) {
     if (layer->centered || layer->weight_kind == SN_INFER_WEIGHTS_BINARY ||
         sn_infer_inputs_cancel(layer))
         return true;
-    /* Sums of all inputs take about three vectors per channel and window; with regions also one per
-     * region and tap, and every output takes that many in. */
+    /* Window sums take about three vectors per channel and window. Those of regions also take one
+     * per region and tap, and every output adds one per region. */
     const uint64_t filters = layer->out.channels, regions = layer->regions;
     uint64_t saved = 0, price = 3 * (uint64_t)layer->in.channels;
     if (regions > 1)
@@ -155,9 +155,9 @@ bool sn_infer_inverting_pays(const sn_infer_layer *layer) {
 
 /* ---- what outputs take in ---- */
 
-typedef struct terms {
+typedef struct coefficients {
     float gain, share;
-} terms;
+} coefficients;
 
 /* y = gain * (z + share * B), z being the sum of the inputs whose bit is set, B the window sum:
  *
@@ -166,9 +166,10 @@ typedef struct terms {
  *     complement            z = sum - S / 2 + B / 2, in which S is the group's extra sum
  *     inverted              z = B - sum
  */
-static terms whole_terms(const sn_infer_layer *layer, const sn_infer_scheme *scheme, uint32_t k) {
+static coefficients whole_coefficients(const sn_infer_layer *layer, const sn_infer_scheme *scheme,
+                                       uint32_t k) {
     const bool has_bits = !sn_infer_has_digits(layer, scheme);
-    terms t = {1, 0};
+    coefficients t = {1, 0};
     if (layer->weight_kind == SN_INFER_WEIGHTS_SIGNED_BINARY)
         t.gain = sign_of(layer, k, 0);
     if (scheme->integer_weights && layer->centered)
@@ -176,19 +177,19 @@ static terms whole_terms(const sn_infer_layer *layer, const sn_infer_scheme *sch
     if (scheme->form == SN_INFER_FORM_DENSE || !has_bits)
         return t; /* weights as they are */
     if (layer->weight_kind == SN_INFER_WEIGHTS_BINARY)
-        t = (terms){2, -0.5f};
+        t = (coefficients){2, -0.5f};
     else if (layer->centered)
         t.share = -density_of(layer, k, 0);
     if (scheme->form == SN_INFER_FORM_COMPLEMENT)
         t.share += 0.5f;
     else if (is_inverted(layer, scheme, k, 0, false))
-        t = (terms){-t.gain, -(1 + t.share)};
+        t = (coefficients){-t.gain, -(1 + t.share)};
     return t;
 }
 
 static float filter_gain(const sn_infer_layer *layer, const sn_infer_scheme *scheme, uint32_t k) {
     if (layer->regions == 1)
-        return whole_terms(layer, scheme, k).gain;
+        return whole_coefficients(layer, scheme, k).gain;
     return scheme->signs == SN_INFER_SIGNS_INVERTED && is_turned(layer, k) ? -1.0f : 1.0f;
 }
 
@@ -215,7 +216,7 @@ static float region_share(const sn_infer_layer *layer, const sn_infer_scheme *sc
 
 static float share_of(const sn_infer_layer *layer, const sn_infer_scheme *scheme, uint32_t k,
                       uint32_t region, float gain) {
-    return layer->regions == 1 ? whole_terms(layer, scheme, k).share
+    return layer->regions == 1 ? whole_coefficients(layer, scheme, k).share
                                : region_share(layer, scheme, k, region, gain);
 }
 

@@ -23,7 +23,7 @@ typedef struct sn_infer_scheme {
  * of fp32 weights. */
 int sn_infer_digit(const sn_infer_layer *layer, uint32_t k, uint64_t i);
 
-/* What centring takes off the digits of a region: their mean. */
+/* What centring subtracts from the digits of a region: their mean. */
 float sn_infer_mean(const sn_infer_layer *layer, uint32_t k, uint32_t region);
 
 /* Whether sums are those of digits -1, 0 and 1. */
@@ -42,19 +42,19 @@ uint32_t sn_infer_inverted(const sn_infer_layer *layer, const sn_infer_scheme *s
 uint32_t sn_infer_subtracted(const sn_infer_layer *layer, const sn_infer_scheme *scheme,
                              uint32_t first, uint32_t count, uint32_t region);
 
-/* Whether the sum of all inputs at a pixel is 0. A centred input's is, up to rounding errors. Not
- * that of integers, whose mean is rounded, nor that of a region alone. */
+/* Whether all inputs at a pixel add up to 0: those of a centred input do, up to rounding errors.
+ * Integers do not, because their mean is rounded, nor does a region alone. */
 bool sn_infer_inputs_cancel(const sn_infer_layer *layer);
 
 /* Inverting pays when the window sums are needed anyway, or when it saves more additions than they
  * take. */
 bool sn_infer_inverting_pays(const sn_infer_layer *layer);
 
-/* Whether any output takes in a window sum. */
+/* Whether any output needs a window sum. */
 bool sn_infer_needs_window_sums(const sn_infer_layer *layer, const sn_infer_scheme *scheme);
 
-/* gain[K], which holds the filters' scales, is multiplied by what the scheme adds to them.
- * share[K][regions]: or NULL. Not of fp32 weights. */
+/* Multiplies gain[K], the filters' scales, by the scheme's factors. Fills share[K][regions], unless
+ * that is NULL. Not for fp32 weights. */
 void sn_infer_scheme_gains(const sn_infer_layer *layer, const sn_infer_scheme *scheme, float *gain,
                            float *share);
 

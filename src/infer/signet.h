@@ -34,12 +34,13 @@ typedef enum sn_infer_status {
 
 /* Which instructions the kernels use. All give the same sums up to the rounding of float32. */
 typedef enum sn_infer_isa {
-    SN_INFER_ISA_AUTO = 0, /* the fastest that this processor has, but for AMX */
+    SN_INFER_ISA_AUTO = 0, /* the fastest that this processor has, except AMX */
     SN_INFER_ISA_PORTABLE, /* C alone */
     SN_INFER_ISA_AVX2,
     SN_INFER_ISA_AVX512,
     SN_INFER_ISA_NEON,
-    SN_INFER_ISA_AMX, /* integer layers by tiles, all else by AVX-512; AUTO does not choose it */
+    SN_INFER_ISA_AMX, /* AMX tiles for integer layers, AVX-512 for the others; AUTO does not choose
+                         it */
     SN_INFER_ISA_COUNT
 } sn_infer_isa;
 
@@ -49,30 +50,30 @@ typedef enum sn_infer_form {
     SN_INFER_FORM_DENSE,      /* weights as float32, by multiplication */
     SN_INFER_FORM_SPARSE,     /* each filter's effectual weights, one by one */
     SN_INFER_FORM_SHARED,     /* sums shared by the filters of a group */
-    SN_INFER_FORM_COMPLEMENT, /* likewise; a pattern and its complement are one, which takes one
+    SN_INFER_FORM_COMPLEMENT, /* likewise; a pattern and its complement are one, at the price of one
                                  more sum that all filters share */
     SN_INFER_FORM_COUNT
 } sn_infer_form;
 
-/* How sums take the signs of regions that are part of a filter; layers without such regions have
- * nothing to choose. */
+/* How sums take the signs of regions. Layers whose regions are whole filters have nothing to
+ * choose. */
 typedef enum sn_infer_signs {
     SN_INFER_SIGNS_AUTO = 0, /* the cheapest by the cost model; or nothing to choose */
     SN_INFER_SIGNS_CHUNKS,   /* one region after the other, sums being added or subtracted */
-    SN_INFER_SIGNS_INVERTED, /* a negative region adds up the inputs that it does not want, and the
-                                sum of all is taken away */
+    SN_INFER_SIGNS_INVERTED, /* a negative region adds up the inputs that it does not want, and its
+                                window sum is subtracted */
     SN_INFER_SIGNS_DIGITS,   /* weights as digits -1, 0, 1, like ternary ones */
     SN_INFER_SIGNS_COUNT
 } sn_infer_signs;
 
-/* Nanoseconds that steps of the kernels take on one thread; per vector of lanes, but for lists. */
+/* Nanoseconds that steps of the kernels take on one thread: per vector, except for lists. */
 typedef struct sn_infer_costs {
     float add;        /* a vector loaded and added */
     float list;       /* beginning and end of a run of additions */
-    float miss;       /* the same, more, where the processor cannot foresee the end */
+    float miss;       /* more than that, where the processor mispredicts the end */
     float transition; /* a running sum taken over into an output */
     float multiply;   /* a weight times a vector, added */
-    float stage;      /* a vector copied to where kernels read it */
+    float stage;      /* a vector copied by a prologue or stored by an epilogue */
 } sn_infer_costs;
 
 /* All zero, or NULL in place of it: the best for this machine, on one thread. */
@@ -108,29 +109,33 @@ typedef struct sn_infer_layer_info {
     int in_channels, in_height, in_width;             /* input image of the layer */
     int out_channels, out_height, out_width;          /* and its output */
     int kernel_height, kernel_width, stride, padding; /* 0 when it has no window */
-    bool residual;       /* a shortcut is added before the activation */
-    bool input_centered; /* the mean over channels is taken off the input, at each pixel */
+    bool residual;      /* a shortcut is added before the activation */
+    bool input_rounded; /* the input is rounded to integers: 0 .. 255, or -127 .. 127 if signed */
+    bool input_signed;
+    bool input_centered; /* the mean over channels is subtracted from the input, at each pixel */
     uint64_t weight_count, effectual_weights;
-    int regions;            /* of a filter, whose signs may differ; 1: it is a region as a whole */
+    int regions;            /* of a filter, each with its own sign; 1: the filter is one region */
     int region_channels;    /* input channels of a region; 0: all */
+    int channel_floats;     /* for each output channel: scale, bias, slope and shift */
     uint64_t payload_bytes; /* in the packed model */
-    const char *kernel;     /* that runs it: "walk", "dense", ... */
-    sn_infer_form form;     /* AUTO for layers that have no choice */
-    sn_infer_signs signs;   /* AUTO for layers and forms that have no choice */
-    int boxes;              /* sums of all inputs of a region that every output takes in */
-    int group;              /* filters that share sums; 1: none are shared */
-    int chunk;              /* input channels taken at a time */
-    uint64_t patterns;      /* distinct patterns of the groups' filters, summed over groups */
-    double additions;       /* per output value; of the dense form products */
-    size_t table_bytes;     /* of what sn_infer_open prepared for it */
-    double predicted_us;    /* by the cost model, one thread; 0 when it has none */
+    uint64_t packed_bytes;  /* the payload and the instruction */
+    const char *kernel;   /* that runs it: "walk", "short walk", "dense", "AMX tiles", "sum", ... */
+    sn_infer_form form;   /* AUTO for layers that have no choice */
+    sn_infer_signs signs; /* AUTO for layers and forms that have no choice */
+    int boxes;            /* window sums that every output adds, one for each region; 0: none */
+    int group;            /* filters that share sums; 1: none are shared */
+    int chunk;            /* input channels taken at a time */
+    uint64_t patterns;    /* distinct patterns of the groups' filters, summed over groups */
+    double additions;     /* per output value; of the dense form products */
+    size_t table_bytes;   /* of what sn_infer_open prepared for it */
+    double predicted_us;  /* by the cost model, one thread; 0 when it has none */
 } sn_infer_layer_info;
 
 typedef struct sn_infer_model sn_infer_model;
 
 /* Threads that the caller has. run calls task(argument, i) once for every i in 0 .. threads - 1, at
- * the same time as far as it can, and returns when all have returned. src/infer/threads.h is one
- * for systems with POSIX threads. */
+ * the same time as far as it can, and returns when all have returned. threads.h has one for systems
+ * with POSIX threads. */
 typedef struct sn_infer_pool {
     void *state;
     int threads;
@@ -172,6 +177,10 @@ sn_infer_status sn_infer_run_timed(const sn_infer_model *model, void *scratch, s
 /* Describes layer `index` of 0 .. info.layers - 1. */
 void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_layer_info *info);
 
+/* Weight `weight` of filter `filter` of layer `layer`, which has one-bit or ternary weights: -1, 0
+ * or 1, in the order [channel][row][column], without the filter's scale and its centring. */
+int sn_infer_weight(const sn_infer_model *model, int layer, int filter, uint64_t weight);
+
 /* Measures the costs on this machine by running the isa's kernels for some milliseconds on
  * `memory`, SN_INFER_COSTS_MEMORY bytes aligned to 64. `now` is a clock in seconds, of 100 ns or
  * finer. */
@@ -185,6 +194,11 @@ sn_infer_status sn_infer_measure_costs(sn_infer_isa isa, double (*now)(void), vo
  * the model does not say; mean and deviation hold info.channels floats. The model must have passed
  * sn_infer_inspect, here and below. */
 bool sn_infer_normalisation(const void *packed, float *mean, float *deviation);
+
+/* What the network was called, and the data set that it was trained on; "" when the model does not
+ * say. Inside the packed model, UTF-8, ending in NUL. */
+const char *sn_infer_network_name(const void *packed);
+const char *sn_infer_dataset_name(const void *packed);
 
 /* The name of a class, inside the packed model, UTF-8, ending in NUL; NULL when it has none. */
 const char *sn_infer_class_name(const void *packed, int index);

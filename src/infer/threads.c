@@ -58,7 +58,7 @@ static void *work(void *argument) {
             return NULL;
         c->task(c->argument, w->index);
         if (atomic_fetch_sub(&c->busy, 1) == 1) {
-            /* The caller may be between its last look and its sleep: it holds the mutex then. */
+            /* The caller may be between its last look and its sleep. It holds the mutex then. */
             pthread_mutex_lock(&c->mutex);
             pthread_cond_signal(&c->done);
             pthread_mutex_unlock(&c->mutex);

@@ -118,7 +118,7 @@ static inversion inversion_at(const sn_infer_walk_part *part, uint32_t channel) 
     };
 }
 
-/* What the part's filters want of weight `index`. */
+/* Where the input of weight `index` goes, by what the part's filters want of it. */
 static slot place_input(const sn_infer_walk_part *part, uint64_t index, uint32_t inverted) {
     const sn_infer_layer *layer = part->layer;
     const uint64_t row = sn_infer_mask_bytes(layer->weights_per_filter);

@@ -32,17 +32,17 @@ sn_infer_walk_part sn_infer_walk_plan_part(const sn_infer_layer *layer, const sn
 
 /* ---- costs ---- */
 
-/* The share of a layer's lists whose lengths a processor's branch predictor does not remember from
- * the block before: none up to some thousand lists, all from some more on. The bounds are where
- * times bend on Zen 3; other processors of its years remember about as much. */
+/* The share of a layer's lists whose lengths the branch predictor has forgotten since the block
+ * before: none of a few thousand lists, all of many more. The bounds are where times bend on Zen 3;
+ * other processors of its years remember about as much. */
 static double forgotten_share(uint64_t lists) {
     const double few = 8192, many = 16384;
     const double share = ((double)lists - few) / (many - few);
     return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
-/* Integers become floats after every chunk. Whole filters have as few chunks as fit into the cache
- * in all forms alike; with regions there may be many more. */
+/* Integers become floats after every chunk. Whole filters have the same few chunks in all forms, so
+ * that only regions, which may have many, pay for it. */
 static double predict_chunks(const sn_infer_layer *layer, const sn_infer_plan *plan,
                              const sn_infer_costs *costs) {
     const sn_infer_conv_plan *conv = &plan->conv;
@@ -100,10 +100,10 @@ static bool has_form(const sn_infer_layer *layer, const sn_infer_conv_plan *conv
     if ((form == SN_INFER_FORM_SPARSE) != (group == 1))
         return false;
     if (form == SN_INFER_FORM_COMPLEMENT)
-        /* The group's extra sum would not fit into 16 bits; and there is one for all regions. */
+        /* The group's extra sum would not fit into 16 bits, and it is one for all regions. */
         return group >= 3 && !sn_infer_has_digits(layer, &conv->scheme) && !conv->short_lanes &&
                conv->scheme.signs != SN_INFER_SIGNS_CHUNKS;
-    /* One by one, what is not wanted is mostly more than what is. */
+    /* The inputs that a sparse filter does not want are mostly more than those it wants. */
     return form != SN_INFER_FORM_SPARSE || conv->scheme.signs != SN_INFER_SIGNS_INVERTED;
 }
 
@@ -172,7 +172,7 @@ static uint64_t most_terms(const sn_infer_layer *layer, const sn_infer_conv_plan
 static bool shrink_chunks(const sn_infer_layer *layer, sn_infer_conv_plan *conv) {
     uint64_t highest = layer->input_signed ? 127 : 255;
     if (layer->input_centered && layer->input_signed)
-        highest = 254; /* from one end to the other; else the mean has the sign of all */
+        highest = 254; /* -127 less a mean of 127; unsigned values and their mean lie in 0 .. 255 */
     if (sn_infer_taps(layer) * highest > INT16_MAX)
         return false;
     while (most_terms(layer, conv) * highest > INT16_MAX)
@@ -203,7 +203,7 @@ static void plan_signs(const sn_infer_layer *layer, const sn_infer_request *requ
     conv->chunks = sn_infer_conv_chunks(layer, &plan.bands,
                                         by_chunks ? layer->region_channels : layer->in.channels);
     if (conv->short_lanes) {
-        /* Inverting filters is decided alike for all forms here. */
+        /* Chunks are the same for all forms, so inverting is decided for all at once. */
         conv->scheme.form = SN_INFER_FORM_SPARSE;
         conv->scheme.inverts = inverts(layer, &conv->scheme);
         if (!shrink_chunks(layer, conv))
@@ -212,7 +212,7 @@ static void plan_signs(const sn_infer_layer *layer, const sn_infer_request *requ
     plan_forms(layer, request, &plan, found, best);
 }
 
-/* The sign of a whole filter is in its gain, so that only regions have ways to choose from. */
+/* The sign of a whole filter is part of its gain: only regions have signs to plan. */
 bool sn_infer_walk_plan(const sn_infer_layer *layer, const sn_infer_request *request,
                         bool short_lanes, sn_infer_plan *best) {
     bool found = false;
