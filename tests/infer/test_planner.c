@@ -320,6 +320,30 @@ START_TEST(plans_follow_costs) {
 }
 END_TEST
 
+/* Of all forms and groups that can be forced, none costs less than the plan, and one costs as much.
+ */
+START_TEST(no_forced_plan_is_cheaper) {
+    const sn_infer_layer layers[] = {conv_of(SN_INFER_WEIGHTS_SIGNED_BINARY),
+                                     integer_conv_of(SN_INFER_WEIGHTS_BINARY)};
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        const double cost =
+            plan(sn_infer_avx2_kernels, &layers[i], 8, SN_INFER_FORM_AUTO).plan.cost_ns;
+        double least = 0;
+        for (int form = SN_INFER_FORM_DENSE; form < SN_INFER_FORM_COUNT; form++)
+            for (uint32_t group = 1; group <= 8; group++) {
+                const sn_infer_request request = {
+                    .lanes = 8, .costs = costs, .form = (sn_infer_form)form, .group = group};
+                sn_infer_choice choice;
+                ck_assert(
+                    sn_infer_plan_layer(sn_infer_avx2_kernels, &layers[i], &request, &choice));
+                if (least == 0 || choice.plan.cost_ns < least)
+                    least = choice.plan.cost_ns;
+            }
+        ck_assert(cost == least);
+    }
+}
+END_TEST
+
 /* The same in, the same out, whatever was in memory before. */
 START_TEST(planning_is_pure) {
     const sn_infer_layer layer = conv_of(SN_INFER_WEIGHTS_SIGNED_BINARY);
@@ -353,6 +377,7 @@ int main(void) {
     tcase_add_test(tests, amx_tiles_take_what_their_bytes_hold);
     tcase_add_test(tests, costs_are_those_of_the_plan);
     tcase_add_test(tests, plans_follow_costs);
+    tcase_add_test(tests, no_forced_plan_is_cheaper);
     tcase_add_test(tests, planning_is_pure);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
