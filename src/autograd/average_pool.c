@@ -1,12 +1,12 @@
 #include "autograd/ops.h"
-#include "autograd/window.h"
+#include "autograd/pool_window.h"
 
 #include <string.h>
 
 static sn_status average_pool_shape(sn_node *node, const sn_run *run, sn_error *error) {
     (void)run;
-    SN_TRY(sn_window_shape(node, error));
-    node->output->format = node->input[0]->format;
+    SN_TRY(sn_pool_window_shape(node, error));
+    node->output->layout = node->input[0]->layout;
     node->output->bf16 = node->input[0]->bf16;
     return SN_OK;
 }
@@ -24,7 +24,7 @@ static void forward_plane(const sn_node *node, const sn_real *x, sn_real *y) {
     const sn_real share = window_share(node);
     for (size_t oy = 0; oy < out[2]; oy++) {
         for (size_t ox = 0; ox < out[3]; ox++) {
-            const sn_window window = sn_window_at(node, oy, ox);
+            const sn_pool_window window = sn_pool_window_at(node, oy, ox);
             sn_real sum = 0;
             for (size_t iy = window.y0; iy < window.y1; iy++)
                 for (size_t ix = window.x0; ix < window.x1; ix++)
@@ -41,7 +41,7 @@ static void backward_plane(const sn_node *node, const sn_real *dy, sn_real *dx) 
         memset(dx, 0, in[2] * in[3] * sizeof *dx);
     for (size_t oy = 0; oy < out[2]; oy++) {
         for (size_t ox = 0; ox < out[3]; ox++) {
-            const sn_window window = sn_window_at(node, oy, ox);
+            const sn_pool_window window = sn_pool_window_at(node, oy, ox);
             const sn_real part = dy[oy * out[3] + ox] * share;
             for (size_t iy = window.y0; iy < window.y1; iy++)
                 for (size_t ix = window.x0; ix < window.x1; ix++)
@@ -68,13 +68,13 @@ static void backward_planes(const sn_node *node, const sn_part *part) {
 
 /* ---- in lanes ---- */
 
-static void forward_group(const sn_node *node, const sn_part *part, const sn_window_group *g) {
+static void forward_group(const sn_node *node, const sn_part *part, const sn_pool_window_group *g) {
     const size_t width = node->input[0]->shape.size[3], out_width = node->output->shape.size[3];
     const sn_real share = window_share(node);
     const void *x = sn_value_at(node->input[0], part);
     void *y = sn_value_at(node->output, part);
     for (size_t o = 0; o < g->out->pixels; o++) {
-        const sn_window window = sn_window_at(node, o / out_width, o % out_width);
+        const sn_pool_window window = sn_pool_window_at(node, o / out_width, o % out_width);
         sn_vec sum = {0};
         for (size_t iy = window.y0; iy < window.y1; iy++)
             for (size_t ix = window.x0; ix < window.x1; ix++)
@@ -84,13 +84,14 @@ static void forward_group(const sn_node *node, const sn_part *part, const sn_win
     }
 }
 
-static void backward_group(const sn_node *node, const sn_part *part, const sn_window_group *g) {
+static void backward_group(const sn_node *node, const sn_part *part,
+                           const sn_pool_window_group *g) {
     const size_t width = node->input[0]->shape.size[3], out_width = node->output->shape.size[3];
     const sn_real share = window_share(node);
     const void *dy = sn_gradient_at(node->output, part);
     void *dx = sn_gradient_at(node->input[0], part);
     for (size_t o = 0; o < g->out->pixels; o++) {
-        const sn_window window = sn_window_at(node, o / out_width, o % out_width);
+        const sn_pool_window window = sn_pool_window_at(node, o / out_width, o % out_width);
         const sn_vec passed =
             sn_lanes_load(dy, g->y0 + o * g->out->pixel_stride, g->out->bf16) * share;
         for (size_t iy = window.y0; iy < window.y1; iy++) {
@@ -104,24 +105,24 @@ static void backward_group(const sn_node *node, const sn_part *part, const sn_wi
 
 static void average_pool_forward(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
-    if (node->input[0]->format == SN_FORMAT_PLAIN)
+    if (node->input[0]->layout == SN_LAYOUT_PLAIN)
         forward_planes(node, part);
     else
-        sn_window_groups(node, part, forward_group);
+        sn_pool_window_groups(node, part, forward_group);
 }
 
 static void average_pool_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
-    if (node->input[0]->format == SN_FORMAT_PLAIN)
+    if (node->input[0]->layout == SN_LAYOUT_PLAIN)
         backward_planes(node, part);
     else
-        sn_window_groups_back(node, part, backward_group);
+        sn_pool_window_groups_back(node, part, backward_group);
 }
 
 const sn_op sn_op_average_pool = {
     .name = "average_pool",
     .attributes_size = sizeof(sn_pool_attributes),
-    .any_format = true,
+    .any_layout = true,
     .shape = average_pool_shape,
     .forward = {{SN_PHASE_IMAGES, average_pool_forward, SN_ALWAYS}},
     .backward = {{SN_PHASE_IMAGES, average_pool_backward, SN_ALWAYS}},

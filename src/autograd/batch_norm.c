@@ -3,7 +3,7 @@
  * One pass over the images gathers the statistics, one applies them, and so it is backwards. Each
  * thread sums over its own images in their order; the threads' sums are joined in the order of the
  * threads, so the bits depend on their number only. */
-#include "autograd/batch_norm_strip.h"
+#include "autograd/batch_norm_plane.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
@@ -62,7 +62,7 @@ static sn_status batch_norm_shape(sn_node *node, const sn_run *run, sn_error *er
                  "batch_norm: shortcut %s does not fit input %s",
                  sn_shape_text(&residual->shape, rs), sn_shape_text(&x->shape, xs));
     node->output->shape = x->shape;
-    node->output->format = x->format;
+    node->output->layout = x->layout;
     node->output->bf16 = x->bf16;
     const size_t channels = padded_channels(node), threads = (size_t)run->threads;
     node->saved_size = SAVED_VECTORS * channels * sizeof(sn_real);
@@ -114,13 +114,13 @@ static sn_real *backward_vector(const sn_node *node, const sn_run *run, size_t w
     return first + which * padded_channels(node);
 }
 
-/* ---- what statistics there are for a strip ---- */
+/* ---- what statistics there are for a plane ---- */
 
-static sn_affine strip_affine(const sn_node *node, const sn_strips *s, size_t strip) {
-    return (sn_affine){.mean = sn_strip_vector(s, saved_vector(node, SAVED_MEAN), strip),
-                       .scale = sn_strip_vector(s, saved_vector(node, SAVED_SCALE), strip),
-                       .shift = sn_strip_vector(s, saved_vector(node, SAVED_SHIFT), strip),
-                       .slope = sn_strip_vector(s, saved_vector(node, SAVED_SLOPE), strip)};
+static sn_affine plane_affine(const sn_node *node, const sn_planes *s, size_t plane) {
+    return (sn_affine){.mean = sn_plane_vector(s, saved_vector(node, SAVED_MEAN), plane),
+                       .scale = sn_plane_vector(s, saved_vector(node, SAVED_SCALE), plane),
+                       .shift = sn_plane_vector(s, saved_vector(node, SAVED_SHIFT), plane),
+                       .slope = sn_plane_vector(s, saved_vector(node, SAVED_SLOPE), plane)};
 }
 
 /* Runs `call` with `activation` as a constant. */
@@ -153,22 +153,22 @@ static sn_affine strip_affine(const sn_node *node, const sn_strips *s, size_t st
 /* ---- forward ---- */
 
 /* The means of the thread's first image: near enough to the batch's that little cancels. */
-static void choose_centre(const sn_strips *s, const void *x, sn_real *centre) {
-    for (size_t strip = 0; strip < s->count; strip++) {
-        const sn_strip first = sn_strip_at(s, 0, strip);
+static void choose_centre(const sn_planes *s, const void *x, sn_real *centre) {
+    for (size_t plane = 0; plane < s->count; plane++) {
+        const sn_plane first = sn_plane_at(s, 0, plane);
         sn_vec sum, square;
         SN_WITH_CONSTANT_BF16(s->bf16,
-                              sn_strip_moments(x, &first, (sn_vec){0}, bf16, &sum, &square));
+                              sn_plane_moments(x, &first, (sn_vec){0}, bf16, &sum, &square));
         double sums[SN_LANES] = {0};
-        sn_strip_add_to_sums(s, 0, sum, sums);
+        sn_plane_add_to_sums(s, 0, sum, sums);
         for (size_t i = 0; i < (s->in_lanes ? (size_t)SN_LANES : 1); i++)
-            centre[strip * (s->in_lanes ? (size_t)SN_LANES : 1) + i] =
+            centre[plane * (s->in_lanes ? (size_t)SN_LANES : 1) + i] =
                 (sn_real)(sums[i] / (double)s->pixels);
     }
 }
 
 static void batch_norm_gather(const sn_node *node, const sn_run *run, const sn_part *part) {
-    const sn_strips s = sn_strips_of(node->input[X]);
+    const sn_planes s = sn_planes_of(node->input[X]);
     const void *x = sn_value_at(node->input[X], part);
     const size_t channels = padded_channels(node), images = part->last - part->first;
     double *sums = forward_sum(node, part->thread, SUM);
@@ -183,12 +183,12 @@ static void batch_norm_gather(const sn_node *node, const sn_run *run, const sn_p
     }
     for (size_t n = 0; n < images; n++) {
         for (size_t i = 0; i < s.count; i++) {
-            const sn_strip strip = sn_strip_at(&s, n, i);
-            const sn_vec c = sn_strip_vector(&s, centre, i);
+            const sn_plane plane = sn_plane_at(&s, n, i);
+            const sn_vec c = sn_plane_vector(&s, centre, i);
             sn_vec sum, square;
-            SN_WITH_CONSTANT_BF16(s.bf16, sn_strip_moments(x, &strip, c, bf16, &sum, &square));
-            sn_strip_add_to_sums(&s, i, sum, sums);
-            sn_strip_add_to_sums(&s, i, square, squares);
+            SN_WITH_CONSTANT_BF16(s.bf16, sn_plane_moments(x, &plane, c, bf16, &sum, &square));
+            sn_plane_add_to_sums(&s, i, sum, sums);
+            sn_plane_add_to_sums(&s, i, square, squares);
         }
     }
 }
@@ -256,24 +256,24 @@ static void batch_norm_join(const sn_node *node, const sn_run *run, const sn_par
 static void batch_norm_apply(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
     const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
-    const sn_strips s = sn_strips_of(node->input[X]);
+    const sn_planes s = sn_planes_of(node->input[X]);
     const void *x = sn_value_at(node->input[X], part);
     const void *residual = node->input[RESIDUAL] ? sn_value_at(node->input[RESIDUAL], part) : NULL;
     void *y = sn_value_at(node->output, part);
     for (size_t n = 0; n < part->last - part->first; n++) {
         for (size_t i = 0; i < s.count; i++) {
-            const sn_strip strip = sn_strip_at(&s, n, i);
-            const sn_affine a = strip_affine(node, &s, i);
+            const sn_plane plane = sn_plane_at(&s, n, i);
+            const sn_affine a = plane_affine(node, &s, i);
             if (residual)
                 SN_WITH_CONSTANT_BF16(
                     s.bf16, WITH_CONSTANT_ACTIVATION(attributes->activation,
-                                                     sn_strip_forward(x, residual, y, &strip, &a,
+                                                     sn_plane_forward(x, residual, y, &plane, &a,
                                                                       bf16, activation, true)));
             else
                 SN_WITH_CONSTANT_BF16(
                     s.bf16, WITH_CONSTANT_ACTIVATION(
                                 attributes->activation,
-                                sn_strip_forward(x, NULL, y, &strip, &a, bf16, activation, false)));
+                                sn_plane_forward(x, NULL, y, &plane, &a, bf16, activation, false)));
         }
     }
 }
@@ -283,9 +283,9 @@ static void batch_norm_apply(const sn_node *node, const sn_run *run, const sn_pa
 static void batch_norm_reduce(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
     const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
-    const sn_strips s = sn_strips_of(node->input[X]);
+    const sn_planes s = sn_planes_of(node->input[X]);
     const sn_tensor *residual = node->input[RESIDUAL];
-    const sn_strip_gradients g = {
+    const sn_plane_gradients g = {
         .x = sn_value_at(node->input[X], part),
         .y = node->backward_reads & SN_READS_OUTPUT ? sn_value_at(node->output, part) : NULL,
         .residual = residual && node->backward_reads & SN_READS_INPUT(RESIDUAL)
@@ -302,17 +302,17 @@ static void batch_norm_reduce(const sn_node *node, const sn_run *run, const sn_p
     }
     for (size_t n = 0; n < part->last - part->first; n++) {
         for (size_t i = 0; i < s.count; i++) {
-            const sn_strip strip = sn_strip_at(&s, n, i);
-            const sn_affine a = strip_affine(node, &s, i);
-            sn_strip_sums own;
+            const sn_plane plane = sn_plane_at(&s, n, i);
+            const sn_affine a = plane_affine(node, &s, i);
+            sn_plane_sums own;
             SN_WITH_CONSTANT_BF16(
                 s.bf16, WITH_CONSTANT_ACTIVATION(attributes->activation,
-                                                 sn_strip_reduce(&g, &strip, &a, bf16, activation,
+                                                 sn_plane_reduce(&g, &plane, &a, bf16, activation,
                                                                  g.residual != NULL, &own)));
-            sn_strip_add_to_sums(&s, i, own.dz, sums[SUM]);
-            sn_strip_add_to_sums(&s, i, own.product, sums[SECOND_SUM]);
+            sn_plane_add_to_sums(&s, i, own.dz, sums[SUM]);
+            sn_plane_add_to_sums(&s, i, own.product, sums[SECOND_SUM]);
             if (attributes->activation == SN_ACTIVATION_PRELU)
-                sn_strip_add_to_sums(&s, i, own.slope, sums[THIRD_SUM]);
+                sn_plane_add_to_sums(&s, i, own.slope, sums[THIRD_SUM]);
         }
     }
 }
@@ -352,19 +352,19 @@ static void batch_norm_join_back(const sn_node *node, const sn_run *run, const s
 }
 
 static void batch_norm_pass_back(const sn_node *node, const sn_run *run, const sn_part *part) {
-    const sn_strips s = sn_strips_of(node->input[X]);
+    const sn_planes s = sn_planes_of(node->input[X]);
     const void *x = sn_value_at(node->input[X], part);
     const void *dz = sn_gradient_at(node->output, part);
     void *dx = sn_gradient_at(node->input[X], part);
     const bool add = node->add[X];
     for (size_t n = 0; dx && n < part->last - part->first; n++) {
         for (size_t i = 0; i < s.count; i++) {
-            const sn_strip strip = sn_strip_at(&s, n, i);
-            const sn_affine a = strip_affine(node, &s, i);
-            const sn_vec constant = sn_strip_vector(&s, backward_vector(node, run, CONSTANT), i);
-            const sn_vec factor = sn_strip_vector(&s, backward_vector(node, run, FACTOR), i);
+            const sn_plane plane = sn_plane_at(&s, n, i);
+            const sn_affine a = plane_affine(node, &s, i);
+            const sn_vec constant = sn_plane_vector(&s, backward_vector(node, run, CONSTANT), i);
+            const sn_vec factor = sn_plane_vector(&s, backward_vector(node, run, FACTOR), i);
             SN_WITH_CONSTANT_BF16(
-                s.bf16, sn_strip_backward(x, dz, dx, &strip, &a, constant, factor, bf16, add));
+                s.bf16, sn_plane_backward(x, dz, dx, &plane, &a, constant, factor, bf16, add));
         }
     }
 }
@@ -380,7 +380,7 @@ const sn_op sn_op_batch_norm = {
     .attributes_size = sizeof(sn_batch_norm_attributes),
     .backward_reads = SN_READS_INPUT(X),
     .weights = SN_READS_INPUT(GAMMA) | SN_READS_INPUT(BETA) | SN_READS_INPUT(SLOPE),
-    .any_format = true,
+    .any_layout = true,
     .shape = batch_norm_shape,
     .plan = batch_norm_plan,
     .forward = {{SN_PHASE_IMAGES, batch_norm_gather, SN_TRAINING_ONLY, IMAGES_BUT_X},
@@ -397,7 +397,7 @@ sn_status sn_batch_norm(sn_graph *graph, sn_tensor *x, const sn_batch_norm_opera
                         sn_error *error) {
     sn_tensor *residual = operands->residual;
     /* Both have the same layout, or both are made plain. */
-    if (residual && (residual->format != x->format || residual->bf16 != x->bf16)) {
+    if (residual && (residual->layout != x->layout || residual->bf16 != x->bf16)) {
         SN_TRY(sn_make_plain(graph, x, &x, error));
         SN_TRY(sn_make_plain(graph, residual, &residual, error));
     }

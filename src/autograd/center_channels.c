@@ -5,7 +5,7 @@
  *     r = floor((sum_c q + floor(C / 2)) / C),     y = step (q - r)
  * which is what the inference library computes in integers. The rounding passes gradients on.
  */
-#include "autograd/lanes.h"
+#include "autograd/lane_layout.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
@@ -27,7 +27,7 @@ static sn_status center_channels_shape(sn_node *node, const sn_run *run, sn_erro
     SN_RETURN_IF(range && sn_shape_count(&range->shape) != 1, error, SN_ERROR_ARGUMENT,
                  "center_channels: range %s; need one number", sn_shape_text(&range->shape, text));
     node->output->shape = x->shape;
-    node->output->format = x->format;
+    node->output->layout = x->layout;
     node->output->bf16 = x->bf16;
     node->saved_size = sizeof(rounding);
     return SN_OK;
@@ -149,7 +149,7 @@ SN_INLINE void center_plain(const rounding *r, const sn_shape *shape, const sn_r
 /* y (+)= x less its means, for images of the tensor's shape and layout. */
 static void center(const sn_tensor *tensor, const rounding *r, const void *x, void *y,
                    size_t images, bool rounds, bool add) {
-    if (tensor->format == SN_FORMAT_PLAIN) {
+    if (tensor->layout == SN_LAYOUT_PLAIN) {
         center_plain(r, &tensor->shape, x, y, images, rounds, add);
         return;
     }
@@ -177,7 +177,7 @@ static void center_channels_backward(const sn_node *node, const sn_run *run, con
 const sn_op sn_op_center_channels = {
     .name = "center_channels",
     .attributes_size = sizeof(sn_center_channels_attributes),
-    .any_format = true,
+    .any_layout = true,
     .shape = center_channels_shape,
     .forward = {{SN_PHASE_EARLY, center_channels_begin, SN_ALWAYS},
                 {SN_PHASE_IMAGES, center_channels_forward, SN_ALWAYS}},

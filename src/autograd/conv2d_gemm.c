@@ -99,7 +99,7 @@ typedef struct workspace {
 } workspace;
 
 static bool is_plain(const sn_tensor *tensor) {
-    return tensor->format == SN_FORMAT_PLAIN && !tensor->bf16;
+    return tensor->layout == SN_LAYOUT_PLAIN && !tensor->bf16;
 }
 
 /* Measures when the base is NULL. */
@@ -122,7 +122,7 @@ static size_t sums_stride(const sn_conv2d_geometry *g) {
 static sn_status conv2d_gemm_shape(sn_node *node, const sn_run *run, sn_error *error) {
     SN_TRY(sn_conv2d_shape(node, error));
     if (run->precision == SN_PRECISION_BF16) {
-        node->output->format = SN_FORMAT_BLOCKED;
+        node->output->layout = SN_LAYOUT_BLOCKED;
         node->output->bf16 = true;
     }
     const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
@@ -252,7 +252,7 @@ static void add_up(const sn_node *node, const sn_run *run, int input, size_t off
     }
 }
 
-static void conv2d_gemm_finish(const sn_node *node, const sn_run *run, const sn_part *part) {
+static void conv2d_gemm_join(const sn_node *node, const sn_run *run, const sn_part *part) {
     const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
     const size_t first = sn_chunk_start(g.k, part->thread, run->threads);
     const size_t last = sn_chunk_start(g.k, part->thread + 1, run->threads);
@@ -265,9 +265,9 @@ const sn_op sn_op_conv2d_gemm = {
     .attributes_size = sizeof(sn_conv2d_attributes),
     .backward_reads = SN_READS_INPUT(X) | SN_READS_INPUT(WEIGHT),
     .weights = SN_READS_INPUT(WEIGHT) | SN_READS_INPUT(BIAS),
-    .any_format = true,
+    .any_layout = true,
     .shape = conv2d_gemm_shape,
     .forward = {{SN_PHASE_IMAGES, conv2d_gemm_forward, SN_ALWAYS}},
     .backward = {{SN_PHASE_IMAGES, conv2d_gemm_backward, SN_ALWAYS},
-                 {SN_PHASE_LATE, conv2d_gemm_finish, SN_ALWAYS}},
+                 {SN_PHASE_LATE, conv2d_gemm_join, SN_ALWAYS}},
 };

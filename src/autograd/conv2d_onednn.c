@@ -1,18 +1,18 @@
-/* Convolution by oneDNN. Every thread runs oneDNN's primitives on its own images; weights are laid
- * out for them once a step. Sums of dW lie as oneDNN likes; they are added up in the order of the
- * threads.
+/* Convolution by oneDNN. Every thread runs oneDNN's primitives on its own images. Weights are put
+ * into oneDNN's layout once a step. Sums of dW stay in oneDNN's layout until the threads' sums are
+ * joined.
  *
- * With bf16 activations the largest magnitude of each filter is taken out of its weights: what is
- * left of {-a, 0, a} is exact however short the numbers are. y is multiplied by it afterwards, and
- * rounded once; for dx, dy is multiplied before. Where the processor has nothing for bf16, slices
- * are widened and computed in float.
+ * With bf16 activations each filter's weights are divided by their largest magnitude. What is left
+ * of {-a, 0, a} is exact in bf16. Forward multiplies y by that scale and rounds once; the data pass
+ * multiplies dy by it first. A processor without bf16 instructions widens slices and computes in
+ * float.
  *
- * Images that lie otherwise than oneDNN should see them are staged: copied to and from a workspace
- * a slice at a time. */
+ * If a tensor's layout is not the one that oneDNN should see, its images are reordered: copied to
+ * and from a workspace, a slice at a time (reorder.h). */
 #include "autograd/conv2d.h"
 #include "autograd/onednn.h"
 #include "autograd/ops.h"
-#include "autograd/stage.h"
+#include "autograd/reorder.h"
 
 #include "base/memory.h"
 
@@ -26,10 +26,10 @@ typedef struct convolution {
     sn_onednn *onednn;
     bool scaled; /* the largest magnitudes are taken out of the weights */
     bool shares_weights;
-    /* x, y, dy and dx as oneDNN sees them, and whether they are staged: dy once as it is and once
-     * scaled. dx is added from a stage also where it might lie there itself. */
+    /* x, y, dy and dx as oneDNN sees them, and whether they are reordered. dy is needed as it is
+     * and scaled. A dx that is added to goes through a copy in any layout. */
     sn_tensor x, y, dy, dx;
-    bool stages_x, stages_y, stages_dy, stages_dx;
+    bool reorders_x, reorders_y, reorders_dy, reorders_dx;
 } convolution;
 
 static const convolution *own_of(const sn_node *node) {
@@ -37,11 +37,11 @@ static const convolution *own_of(const sn_node *node) {
 }
 
 static bool lies_alike(const sn_tensor *a, const sn_tensor *b) {
-    return a->format == b->format && a->bf16 == b->bf16;
+    return a->layout == b->layout && a->bf16 == b->bf16;
 }
 
-static size_t stage_size(const sn_tensor *stage, size_t images) {
-    return sn_align_up(images * sn_tensor_row(stage) * sn_element_size(stage));
+static size_t copy_size(const sn_tensor *copy, size_t images) {
+    return sn_align_up(images * sn_tensor_row(copy) * sn_element_size(copy));
 }
 
 static size_t larger(size_t a, size_t b) {
@@ -50,38 +50,38 @@ static size_t larger(size_t a, size_t b) {
 
 /* ---- shape and plan ---- */
 
-/* oneDNN's kernels for tiles want channels innermost, the others in blocks. */
+/* oneDNN's kernels for AMX tiles want channels innermost, its other kernels in blocks. */
 static sn_status conv2d_onednn_shape(sn_node *node, const sn_run *run, sn_error *error) {
     SN_TRY(sn_conv2d_shape(node, error));
     node->output->bf16 = run->precision == SN_PRECISION_BF16;
-    node->output->format =
-        node->output->bf16 && sn_onednn_has_tiles() ? SN_FORMAT_INTERLEAVED : SN_FORMAT_BLOCKED;
+    node->output->layout =
+        node->output->bf16 && sn_onednn_has_amx() ? SN_LAYOUT_INTERLEAVED : SN_LAYOUT_BLOCKED;
     return SN_OK;
 }
 
-/* The tensor as it is to lie for oneDNN: like the output, but that kernels for few channels take
- * plain images. */
-static sn_tensor stage_of(const sn_node *node, const sn_tensor *tensor, bool bf16) {
-    const bool few = tensor->format == SN_FORMAT_PLAIN && tensor->shape.size[1] < SN_LANES;
+/* The layout that oneDNN should see: the output's. Its kernels for few channels take plain images.
+ */
+static sn_tensor layout_for(const sn_node *node, const sn_tensor *tensor, bool bf16) {
+    const bool few = tensor->layout == SN_LAYOUT_PLAIN && tensor->shape.size[1] < SN_LANES;
     return (sn_tensor){.shape = tensor->shape,
-                       .format = few && !bf16 ? SN_FORMAT_PLAIN : node->output->format,
+                       .layout = few && !bf16 ? SN_LAYOUT_PLAIN : node->output->layout,
                        .bf16 = bf16};
 }
 
-/* Decides what is staged and how. */
-static void choose_stages(const sn_node *node, convolution *own) {
+/* Decides what is reordered, and into which layout. */
+static void choose_layouts(const sn_node *node, convolution *own) {
     const sn_tensor *x = node->input[X], *y = node->output;
     const bool bf16 = y->bf16 && sn_onednn_has_bf16();
     own->scaled = y->bf16;
-    own->x = stage_of(node, x, bf16);
-    own->dy = stage_of(node, y, bf16);
-    own->y = stage_of(node, y, false);
+    own->x = layout_for(node, x, bf16);
+    own->dy = layout_for(node, y, bf16);
+    own->y = layout_for(node, y, false);
     own->dx = own->x;
-    own->stages_x = own->stages_dx = !lies_alike(x, &own->x);
-    own->stages_y = !lies_alike(y, &own->y);
-    own->stages_dy = !lies_alike(y, &own->dy);
-    own->stages_dx = own->stages_dx || node->add[X];
-    own->dx.bf16 = bf16 && !own->stages_dx;
+    own->reorders_x = own->reorders_dx = !lies_alike(x, &own->x);
+    own->reorders_y = !lies_alike(y, &own->y);
+    own->reorders_dy = !lies_alike(y, &own->dy);
+    own->reorders_dx = own->reorders_dx || node->add[X];
+    own->dx.bf16 = bf16 && !own->reorders_dx;
 }
 
 static sn_onednn_setup setup_of(const sn_node *node, const sn_run *run, const convolution *own) {
@@ -141,7 +141,7 @@ static size_t sums_stride(const sn_node *node) {
 
 /* One thread's workspace. */
 typedef struct workspace {
-    void *x, *y; /* the stages; dx after x, dy for y */
+    void *x, *y; /* the copies; dx after x, dy for y */
     sn_real *dw; /* of a slice */
     void *scratch;
 } workspace;
@@ -150,8 +150,8 @@ typedef struct workspace {
 static size_t carve_forward(const sn_node *node, unsigned char *base, workspace *w) {
     const convolution *own = own_of(node);
     const size_t images = node->forward_slice;
-    const size_t x = own->stages_x ? stage_size(&own->x, images) : 0;
-    const size_t y = own->stages_y ? stage_size(&own->y, images) : 0;
+    const size_t x = own->reorders_x ? copy_size(&own->x, images) : 0;
+    const size_t y = own->reorders_y ? copy_size(&own->y, images) : 0;
     if (base)
         *w = (workspace){.x = base, .y = base + x, .scratch = base + x + y};
     return x + y + sn_onednn_scratch_size(own->onednn, SN_ONEDNN_FORWARD);
@@ -160,9 +160,9 @@ static size_t carve_forward(const sn_node *node, unsigned char *base, workspace 
 static size_t carve_backward(const sn_node *node, unsigned char *base, workspace *w) {
     const convolution *own = own_of(node);
     const size_t images = node->backward_slice;
-    const size_t x = larger(own->stages_x ? stage_size(&own->x, images) : 0,
-                            own->stages_dx ? stage_size(&own->dx, images) : 0);
-    const size_t y = own->stages_dy || own->scaled ? stage_size(&own->dy, images) : 0;
+    const size_t x = larger(own->reorders_x ? copy_size(&own->x, images) : 0,
+                            own->reorders_dx ? copy_size(&own->dx, images) : 0);
+    const size_t y = own->reorders_dy || own->scaled ? copy_size(&own->dy, images) : 0;
     const size_t weights = sn_onednn_weights_of(own->onednn, SN_ONEDNN_WEIGHTS)->count;
     const size_t dw = sn_align_up(weights * sizeof(sn_real));
     if (base)
@@ -176,7 +176,7 @@ static size_t carve_backward(const sn_node *node, unsigned char *base, workspace
 static sn_status conv2d_onednn_plan(sn_node *node, const sn_run *run, sn_error *error) {
     convolution *own = node->own = calloc(1, sizeof *own);
     SN_RETURN_IF(!own, error, SN_ERROR_MEMORY, "out of memory for the graph");
-    choose_stages(node, own);
+    choose_layouts(node, own);
     const sn_onednn_setup setup = setup_of(node, run, own);
     SN_TRY(sn_onednn_create(&setup, &own->onednn, error));
     own->shares_weights = sn_onednn_shares_weights(own->onednn);
@@ -305,16 +305,16 @@ static void conv2d_onednn_forward(const sn_node *node, const sn_run *run, const 
     if (images == 0)
         return;
     carve_forward(node, sn_scratch_at(&node->forward_scratch, part), &w);
-    if (own->stages_x)
-        sn_to_stage(node->input[X], x, &own->x, w.x, images, &(sn_stage_change){0});
-    const void *raw = own->stages_y ? w.y : y;
+    if (own->reorders_x)
+        sn_reorder(node->input[X], x, &own->x, w.x, images, &(sn_reorder_change){0});
+    const void *raw = own->reorders_y ? w.y : y;
     sn_onednn_run(own->onednn, SN_ONEDNN_FORWARD, images, part->thread,
-                  &(sn_onednn_operands){own->stages_x ? w.x : x,
+                  &(sn_onednn_operands){own->reorders_x ? w.x : x,
                                         saved_weights(node, SN_ONEDNN_FORWARD), raw, w.scratch});
-    const sn_stage_change finish = {.factor = own->scaled ? saved_scale(node) : NULL,
-                                    .shift = node->input[BIAS] ? saved_bias(node) : NULL};
-    if (own->stages_y || finish.shift)
-        sn_from_stage(&own->y, raw, node->output, y, images, &finish);
+    const sn_reorder_change epilogue = {.factor = own->scaled ? saved_scale(node) : NULL,
+                                        .shift = node->input[BIAS] ? saved_bias(node) : NULL};
+    if (own->reorders_y || epilogue.shift)
+        sn_reorder_back(&own->y, raw, node->output, y, images, &epilogue);
 }
 
 /* ---- backward ---- */
@@ -325,13 +325,13 @@ static void add_weight_sums(const sn_node *node, const sn_part *part, const void
     const convolution *own = own_of(node);
     const size_t images = part->last - part->first;
     const void *x = sn_value_at(node->input[X], part);
-    if (own->stages_x)
-        sn_to_stage(node->input[X], x, &own->x, w->x, images, &(sn_stage_change){0});
-    if (own->stages_dy)
-        sn_to_stage(node->output, dy, &own->dy, w->y, images, &(sn_stage_change){0});
+    if (own->reorders_x)
+        sn_reorder(node->input[X], x, &own->x, w->x, images, &(sn_reorder_change){0});
+    if (own->reorders_dy)
+        sn_reorder(node->output, dy, &own->dy, w->y, images, &(sn_reorder_change){0});
     sn_onednn_run(own->onednn, SN_ONEDNN_WEIGHTS, images, part->thread,
-                  &(sn_onednn_operands){own->stages_x ? w->x : x, part->is_start ? sums : w->dw,
-                                        own->stages_dy ? w->y : dy, w->scratch});
+                  &(sn_onednn_operands){own->reorders_x ? w->x : x, part->is_start ? sums : w->dw,
+                                        own->reorders_dy ? w->y : dy, w->scratch});
     const size_t count = sn_onednn_weights_of(own->onednn, SN_ONEDNN_WEIGHTS)->count;
     for (size_t i = 0; i < count && !part->is_start; i++)
         sums[i] += w->dw[i];
@@ -341,17 +341,17 @@ static void pass_back(const sn_node *node, const sn_part *part, const void *dy, 
                       void *dx) {
     const convolution *own = own_of(node);
     const size_t images = part->last - part->first;
-    const sn_stage_change scale = {.factor = own->scaled ? saved_scale(node) : NULL};
-    if (own->stages_dy || own->scaled) {
-        sn_to_stage(node->output, dy, &own->dy, w->y, images, &scale);
+    const sn_reorder_change scale = {.factor = own->scaled ? saved_scale(node) : NULL};
+    if (own->reorders_dy || own->scaled) {
+        sn_reorder(node->output, dy, &own->dy, w->y, images, &scale);
         dy = w->y;
     }
     sn_onednn_run(own->onednn, SN_ONEDNN_DATA, images, part->thread,
-                  &(sn_onednn_operands){own->stages_dx ? w->x : dx,
+                  &(sn_onednn_operands){own->reorders_dx ? w->x : dx,
                                         saved_weights(node, SN_ONEDNN_DATA), dy, w->scratch});
-    if (own->stages_dx)
-        sn_from_stage(&own->dx, w->x, node->input[X], dx, images,
-                      &(sn_stage_change){.add = node->add[X]});
+    if (own->reorders_dx)
+        sn_reorder_back(&own->dx, w->x, node->input[X], dx, images,
+                        &(sn_reorder_change){.add = node->add[X]});
 }
 
 static bool wants_gradient(const sn_node *node, int input) {
@@ -401,7 +401,7 @@ static void finish_filter(const sn_node *node, const sn_run *run, size_t k) {
                         total(node, run, map->filter[k] + map->channel[c] + map->tap[tap]);
 }
 
-static void conv2d_onednn_finish(const sn_node *node, const sn_run *run, const sn_part *part) {
+static void conv2d_onednn_join(const sn_node *node, const sn_run *run, const sn_part *part) {
     const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
     const size_t weights = sn_onednn_weights_of(own_of(node)->onednn, SN_ONEDNN_WEIGHTS)->count;
     const size_t last = sn_chunk_start(g.k, part->thread + 1, run->threads);
@@ -420,12 +420,12 @@ const sn_op sn_op_conv2d_onednn = {
     .attributes_size = sizeof(sn_conv2d_attributes),
     .backward_reads = SN_READS_INPUT(X),
     .weights = SN_READS_INPUT(WEIGHT) | SN_READS_INPUT(BIAS),
-    .any_format = true,
+    .any_layout = true,
     .shape = conv2d_onednn_shape,
     .plan = conv2d_onednn_plan,
     .release = conv2d_onednn_release,
     .forward = {{SN_PHASE_EARLY, conv2d_onednn_prepare, SN_ALWAYS},
                 {SN_PHASE_IMAGES, conv2d_onednn_forward, SN_ALWAYS}},
     .backward = {{SN_PHASE_IMAGES, conv2d_onednn_backward, SN_ALWAYS},
-                 {SN_PHASE_LATE, conv2d_onednn_finish, SN_ALWAYS}},
+                 {SN_PHASE_LATE, conv2d_onednn_join, SN_ALWAYS}},
 };

@@ -1,10 +1,10 @@
-/* Convolution on activations in vectors of channels: 3x3 with stride 1 by Winograd's method
- * (winograd.h), all others as windows times a matrix (windows.h). Weights are transformed early,
- * once a step; their gradients are summed up by each thread in the transformed domain. */
+/* Convolution on activations in a lane layout: 3x3 with stride 1 by Winograd's method (winograd.h),
+ * all others by implicit GEMM (implicit_gemm.h). Weights are transformed once a step, early. Each
+ * thread sums their gradients in the transformed domain. */
 #include "autograd/conv2d.h"
+#include "autograd/implicit_gemm.h"
 #include "autograd/ops.h"
-#include "autograd/stage.h"
-#include "autograd/windows.h"
+#include "autograd/reorder.h"
 #include "autograd/winograd.h"
 
 #include "base/memory.h"
@@ -17,19 +17,19 @@ enum { X, WEIGHT, BIAS };
 typedef struct kernels {
     bool is_winograd;
     sn_winograd winograd;
-    sn_windows windows;
+    sn_implicit_gemm gemm;
 } kernels;
 
 /* A layout for plain images where gradients have to pass through lanes. */
 static sn_lane_layout lanes_for(const sn_tensor *tensor) {
     sn_tensor blocked = *tensor;
-    if (blocked.format == SN_FORMAT_PLAIN)
-        blocked.format = SN_FORMAT_BLOCKED;
+    if (blocked.layout == SN_LAYOUT_PLAIN)
+        blocked.layout = SN_LAYOUT_BLOCKED;
     return sn_tensor_lanes(&blocked);
 }
 
 static bool is_plain(const sn_tensor *tensor) {
-    return tensor->format == SN_FORMAT_PLAIN;
+    return tensor->layout == SN_LAYOUT_PLAIN;
 }
 
 /* With `in_lanes` x is taken as lying in lanes even if it does not. */
@@ -42,37 +42,37 @@ static kernels kernels_of(const sn_node *node, bool in_lanes) {
     k.is_winograd = g.r == 3 && g.s == 3 && g.stride == 1 && g.padding == 1 && !plain;
     k.winograd = (sn_winograd){
         .channels = g.c, .filters = g.k, .height = g.h, .width = g.w, .x = lanes, .y = y};
-    k.windows = (sn_windows){.channels = g.c,
-                             .filters = g.k,
-                             .height = g.h,
-                             .width = g.w,
-                             .rows = g.r,
-                             .columns = g.s,
-                             .stride = g.stride,
-                             .padding = g.padding,
-                             .out_height = g.oh,
-                             .out_width = g.ow,
-                             .plain = plain,
-                             .x = lanes,
-                             .y = y};
+    k.gemm = (sn_implicit_gemm){.channels = g.c,
+                                .filters = g.k,
+                                .height = g.h,
+                                .width = g.w,
+                                .rows = g.r,
+                                .columns = g.s,
+                                .stride = g.stride,
+                                .padding = g.padding,
+                                .out_height = g.oh,
+                                .out_width = g.ow,
+                                .plain = plain,
+                                .x = lanes,
+                                .y = y};
     if (plain)
-        k.windows.x.image_stride = g.c * g.h * g.w;
+        k.gemm.x.image_stride = g.c * g.h * g.w;
     return k;
 }
 
 static size_t forward_count(const kernels *k) {
     return k->is_winograd ? sn_winograd_forward_count(&k->winograd)
-                          : sn_windows_forward_count(&k->windows);
+                          : sn_implicit_gemm_forward_count(&k->gemm);
 }
 
 static size_t backward_count(const kernels *k) {
     return k->is_winograd ? sn_winograd_backward_count(&k->winograd)
-                          : sn_windows_backward_count(&k->windows);
+                          : sn_implicit_gemm_backward_count(&k->gemm);
 }
 
 static size_t workspace_size(const kernels *k) {
     return sn_align_up(k->is_winograd ? sn_winograd_workspace(&k->winograd)
-                                      : sn_windows_workspace(&k->windows));
+                                      : sn_implicit_gemm_workspace(&k->gemm));
 }
 
 /* ---- memory ---- */
@@ -121,7 +121,7 @@ static sn_real *bias_sums(const sn_node *node, int thread) {
 
 static sn_status conv2d_winograd_shape(sn_node *node, const sn_run *run, sn_error *error) {
     SN_TRY(sn_conv2d_shape(node, error));
-    node->output->format = SN_FORMAT_BLOCKED;
+    node->output->layout = SN_LAYOUT_BLOCKED;
     node->output->bf16 = run->precision == SN_PRECISION_BF16;
     return SN_OK;
 }
@@ -137,7 +137,7 @@ static sn_status conv2d_winograd_plan(sn_node *node, const sn_run *run, sn_error
     if (passes_back(node) && is_plain(node->input[X]))
         node->backward_scratch_size =
             workspace_size(&k) + workspace_size(&data) +
-            node->backward_slice * data.windows.x.image_stride * sizeof(sn_real);
+            node->backward_slice * data.gemm.x.image_stride * sizeof(sn_real);
     node->backward_sums_size = (size_t)run->threads * sums_stride(node) * sizeof(sn_real);
     return SN_OK;
 }
@@ -147,13 +147,13 @@ static sn_status conv2d_winograd_plan(sn_node *node, const sn_run *run, sn_error
 static void transform(const kernels *k, const sn_run *run, const sn_part *part,
                       const sn_real *weight, sn_real *forward, sn_real *backward) {
     const size_t items = k->is_winograd ? sn_winograd_weight_items(&k->winograd)
-                                        : sn_windows_weight_items(&k->windows);
+                                        : sn_implicit_gemm_weight_items(&k->gemm);
     const size_t first = sn_chunk_start(items, part->thread, run->threads);
     const size_t last = sn_chunk_start(items, part->thread + 1, run->threads);
     if (k->is_winograd)
         sn_winograd_weights(&k->winograd, weight, first, last, forward, backward);
     else
-        sn_windows_weights(&k->windows, weight, first, last, forward, backward);
+        sn_implicit_gemm_weights(&k->gemm, weight, first, last, forward, backward);
 }
 
 static void conv2d_winograd_transform(const sn_node *node, const sn_run *run, const sn_part *part) {
@@ -193,7 +193,7 @@ static void conv2d_winograd_forward(const sn_node *node, const sn_run *run, cons
     if (k.is_winograd)
         sn_winograd_forward(&k.winograd, images, x, u, y, workspace);
     else
-        sn_windows_forward(&k.windows, images, x, u, y, workspace);
+        sn_implicit_gemm_forward(&k.gemm, images, x, u, y, workspace);
     if (node->input[BIAS])
         add_bias(node, images, y);
 }
@@ -205,18 +205,18 @@ static void pass_back(const kernels *k, size_t images, const void *dy, const sn_
     if (k->is_winograd)
         sn_winograd_backward_data(&k->winograd, images, dy, u, dx, add, workspace);
     else
-        sn_windows_backward_data(&k->windows, images, dy, u, dx, add, workspace);
+        sn_implicit_gemm_backward_data(&k->gemm, images, dy, u, dx, add, workspace);
 }
 
 /* Through a copy in lanes; for the edges of a network, not for its middle. */
 static void pass_back_plain(const sn_node *node, size_t images, const void *dy, const sn_real *u,
                             sn_real *dx, unsigned char *workspace) {
     const kernels data = kernels_of(node, true);
-    const sn_tensor lanes = {.shape = node->input[X]->shape, .format = SN_FORMAT_BLOCKED};
+    const sn_tensor lanes = {.shape = node->input[X]->shape, .layout = SN_LAYOUT_BLOCKED};
     void *copy = workspace + workspace_size(&data);
     pass_back(&data, images, dy, u, copy, false, workspace);
-    sn_from_stage(&lanes, copy, node->input[X], dx, images,
-                  &(sn_stage_change){.add = node->add[X]});
+    sn_reorder_back(&lanes, copy, node->input[X], dx, images,
+                    &(sn_reorder_change){.add = node->add[X]});
 }
 
 static void conv2d_winograd_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
@@ -233,7 +233,7 @@ static void conv2d_winograd_backward(const sn_node *node, const sn_run *run, con
     if (node->input[WEIGHT]->wants_gradient && k.is_winograd)
         sn_winograd_backward_weights(&k.winograd, images, x, dy, sums, workspace);
     else if (node->input[WEIGHT]->wants_gradient)
-        sn_windows_backward_weights(&k.windows, images, x, dy, sums, workspace);
+        sn_implicit_gemm_backward_weights(&k.gemm, images, x, dy, sums, workspace);
     if (node->input[BIAS] && node->input[BIAS]->wants_gradient)
         sn_conv2d_sum_bias(node, images, dy, bias_sums(node, part->thread));
     if (dx && is_plain(node->input[X]))
@@ -252,12 +252,12 @@ static void finish_bias(const sn_node *node, const sn_run *run) {
     }
 }
 
-static void conv2d_winograd_finish(const sn_node *node, const sn_run *run, const sn_part *part) {
+static void conv2d_winograd_join(const sn_node *node, const sn_run *run, const sn_part *part) {
     enum { MOST_AT_ONCE = 64 };
     const kernels k = kernels_of(node, false);
     sn_real *gradient = node->input[WEIGHT]->gradient;
     const size_t items =
-        k.is_winograd ? sn_winograd_finish_items(&k.winograd) : sn_windows_finish_items(&k.windows);
+        k.is_winograd ? sn_winograd_join_items(&k.winograd) : sn_implicit_gemm_join_items(&k.gemm);
     const size_t first = sn_chunk_start(items, part->thread, run->threads);
     const size_t last = sn_chunk_start(items, part->thread + 1, run->threads);
     for (int done = 0; gradient && done < run->threads; done += MOST_AT_ONCE) {
@@ -269,9 +269,9 @@ static void conv2d_winograd_finish(const sn_node *node, const sn_run *run, const
         }
         const bool add = node->add[WEIGHT] || done > 0;
         if (k.is_winograd)
-            sn_winograd_finish_weights(&k.winograd, sums, count, first, last, gradient, add);
+            sn_winograd_join_weights(&k.winograd, sums, count, first, last, gradient, add);
         else
-            sn_windows_finish_weights(&k.windows, sums, count, first, last, gradient, add);
+            sn_implicit_gemm_join_weights(&k.gemm, sums, count, first, last, gradient, add);
     }
     if (part->thread == 0 && node->input[BIAS] && node->input[BIAS]->gradient)
         finish_bias(node, run);
@@ -282,11 +282,11 @@ const sn_op sn_op_conv2d_winograd = {
     .attributes_size = sizeof(sn_conv2d_attributes),
     .backward_reads = SN_READS_INPUT(X),
     .weights = SN_READS_INPUT(WEIGHT) | SN_READS_INPUT(BIAS),
-    .any_format = true,
+    .any_layout = true,
     .shape = conv2d_winograd_shape,
     .plan = conv2d_winograd_plan,
     .forward = {{SN_PHASE_EARLY, conv2d_winograd_transform, SN_ALWAYS},
                 {SN_PHASE_IMAGES, conv2d_winograd_forward, SN_ALWAYS}},
     .backward = {{SN_PHASE_IMAGES, conv2d_winograd_backward, SN_ALWAYS},
-                 {SN_PHASE_LATE, conv2d_winograd_finish, SN_ALWAYS}},
+                 {SN_PHASE_LATE, conv2d_winograd_join, SN_ALWAYS}},
 };

@@ -27,7 +27,7 @@ sn_engine sn_engine_resolve(sn_engine engine, sn_precision precision) {
     if (engine != SN_ENGINE_AUTO)
         return engine;
 #if SN_HAS_ONEDNN
-    if (precision == SN_PRECISION_BF16 && sn_onednn_has_tiles())
+    if (precision == SN_PRECISION_BF16 && sn_onednn_has_amx())
         return SN_ENGINE_ONEDNN;
 #endif
     (void)precision;

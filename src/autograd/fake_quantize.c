@@ -7,7 +7,7 @@
  *
  * The rounding is bit for bit that of the inference library (round_vector in vector_kernels.inc).
  */
-#include "autograd/lanes.h"
+#include "autograd/lane_layout.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
@@ -46,7 +46,7 @@ static sn_status fake_quantize_shape(sn_node *node, const sn_run *run, sn_error 
     SN_RETURN_IF(sn_shape_count(&range->shape) != 1, error, SN_ERROR_ARGUMENT,
                  "fake_quantize: range %s; need one number", sn_shape_text(&range->shape, text));
     node->output->shape = x->shape;
-    node->output->format = x->format;
+    node->output->layout = x->layout;
     node->output->bf16 = x->bf16;
     node->saved_size = sizeof(rounding);
     node->forward_sums_size = (size_t)run->threads * sizeof(sn_real);
@@ -184,7 +184,7 @@ const sn_op sn_op_fake_quantize = {
     .name = "fake_quantize",
     .attributes_size = sizeof(sn_fake_quantize_attributes),
     .backward_reads = SN_READS_INPUT(0),
-    .any_format = true,
+    .any_layout = true,
     .shape = fake_quantize_shape,
     .forward = {{SN_PHASE_EARLY, fake_quantize_begin, SN_ALWAYS},
                 {SN_PHASE_IMAGES, fake_quantize_forward, SN_ALWAYS},

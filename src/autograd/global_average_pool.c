@@ -78,7 +78,7 @@ static void global_average_pool_forward(const sn_node *node, const sn_run *run,
     const size_t *size = x->shape.size, images = part->last - part->first;
     const void *from = sn_value_at(x, part);
     sn_real *y = sn_value_at(node->output, part);
-    if (x->format == SN_FORMAT_PLAIN) {
+    if (x->layout == SN_LAYOUT_PLAIN) {
         forward_planes(from, images * size[1], size[2] * size[3], y);
         return;
     }
@@ -93,7 +93,7 @@ static void global_average_pool_backward(const sn_node *node, const sn_run *run,
     const size_t *size = x->shape.size, images = part->last - part->first;
     const sn_real *dy = sn_gradient_at(node->output, part);
     void *dx = sn_gradient_at(x, part);
-    if (x->format == SN_FORMAT_PLAIN) {
+    if (x->layout == SN_LAYOUT_PLAIN) {
         backward_planes(dy, images * size[1], size[2] * size[3], node->add[0], dx);
         return;
     }
@@ -103,7 +103,7 @@ static void global_average_pool_backward(const sn_node *node, const sn_run *run,
 
 const sn_op sn_op_global_average_pool = {
     .name = "global_average_pool",
-    .any_format = true,
+    .any_layout = true,
     .shape = global_average_pool_shape,
     .forward = {{SN_PHASE_IMAGES, global_average_pool_forward, SN_ALWAYS}},
     .backward = {{SN_PHASE_IMAGES, global_average_pool_backward, SN_ALWAYS}},

@@ -160,7 +160,7 @@ sn_status sn_graph_apply(sn_graph *graph, const sn_op *op, const void *attribute
     SN_TRY(check_operands(graph, op, operands, states, error));
     for (int i = 0; i < SN_MAX_INPUTS; i++) {
         inputs[i] = operands[i];
-        if (inputs[i] && !op->any_format)
+        if (inputs[i] && !op->any_layout)
             SN_TRY(sn_make_plain(graph, operands[i], &inputs[i], error));
     }
     sn_node **nodes = grow(graph->nodes, graph->node_count, &graph->node_capacity);

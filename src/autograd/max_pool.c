@@ -1,15 +1,15 @@
 /* Max pooling. Forward saves which pixel won each window, as an index into its plane; the numbers
  * of the output's layout are in the same order. */
 #include "autograd/ops.h"
-#include "autograd/window.h"
+#include "autograd/pool_window.h"
 
 #include <stdint.h>
 #include <string.h>
 
 static sn_status max_pool_shape(sn_node *node, const sn_run *run, sn_error *error) {
     (void)run;
-    SN_TRY(sn_window_shape(node, error));
-    node->output->format = node->input[0]->format;
+    SN_TRY(sn_pool_window_shape(node, error));
+    node->output->layout = node->input[0]->layout;
     node->output->bf16 = node->input[0]->bf16;
     node->saved_size = node->output->shape.size[0] * sn_tensor_row(node->output) * sizeof(uint32_t);
     return SN_OK;
@@ -25,7 +25,7 @@ static void forward_plane(const sn_node *node, const sn_real *x, sn_real *y, uin
     const size_t *in = node->input[0]->shape.size, *out = node->output->shape.size;
     for (size_t oy = 0; oy < out[2]; oy++) {
         for (size_t ox = 0; ox < out[3]; ox++) {
-            const sn_window window = sn_window_at(node, oy, ox);
+            const sn_pool_window window = sn_pool_window_at(node, oy, ox);
             size_t best = window.y0 * in[3] + window.x0;
             for (size_t iy = window.y0; iy < window.y1; iy++)
                 for (size_t ix = window.x0; ix < window.x1; ix++)
@@ -63,7 +63,7 @@ static void backward_planes(const sn_node *node, const sn_part *part) {
 
 /* ---- in lanes ---- */
 
-static void forward_group(const sn_node *node, const sn_part *part, const sn_window_group *g) {
+static void forward_group(const sn_node *node, const sn_part *part, const sn_pool_window_group *g) {
     const size_t width = node->input[0]->shape.size[3];
     const size_t *size = node->output->shape.size;
     const sn_lane_layout *in = g->in, *out = g->out;
@@ -71,7 +71,7 @@ static void forward_group(const sn_node *node, const sn_part *part, const sn_win
     void *y = sn_value_at(node->output, part);
     uint32_t *winner = winners(node, part);
     for (size_t o = 0; o < out->pixels; o++) {
-        const sn_window window = sn_window_at(node, o / size[3], o % size[3]);
+        const sn_pool_window window = sn_pool_window_at(node, o / size[3], o % size[3]);
         const size_t first = window.y0 * width + window.x0;
         sn_vec best = sn_lanes_load(x, g->x0 + first * in->pixel_stride, in->bf16);
         size_t place[SN_LANES];
@@ -94,7 +94,8 @@ static void forward_group(const sn_node *node, const sn_part *part, const sn_win
     }
 }
 
-static void backward_group(const sn_node *node, const sn_part *part, const sn_window_group *g) {
+static void backward_group(const sn_node *node, const sn_part *part,
+                           const sn_pool_window_group *g) {
     const sn_lane_layout *in = g->in, *out = g->out;
     const void *dy = sn_gradient_at(node->output, part);
     void *dx = sn_gradient_at(node->input[0], part);
@@ -113,24 +114,24 @@ static void backward_group(const sn_node *node, const sn_part *part, const sn_wi
 
 static void max_pool_forward(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
-    if (node->input[0]->format == SN_FORMAT_PLAIN)
+    if (node->input[0]->layout == SN_LAYOUT_PLAIN)
         forward_planes(node, part);
     else
-        sn_window_groups(node, part, forward_group);
+        sn_pool_window_groups(node, part, forward_group);
 }
 
 static void max_pool_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
-    if (node->input[0]->format == SN_FORMAT_PLAIN)
+    if (node->input[0]->layout == SN_LAYOUT_PLAIN)
         backward_planes(node, part);
     else
-        sn_window_groups_back(node, part, backward_group);
+        sn_pool_window_groups_back(node, part, backward_group);
 }
 
 const sn_op sn_op_max_pool = {
     .name = "max_pool",
     .attributes_size = sizeof(sn_pool_attributes),
-    .any_format = true,
+    .any_layout = true,
     .shape = max_pool_shape,
     .forward = {{SN_PHASE_IMAGES, max_pool_forward, SN_ALWAYS}},
     .backward = {{SN_PHASE_IMAGES, max_pool_backward, SN_ALWAYS}},

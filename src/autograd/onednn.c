@@ -56,7 +56,7 @@ bool sn_onednn_has_bf16(void) {
     return has_isa(dnnl_cpu_isa_avx512_core);
 }
 
-bool sn_onednn_has_tiles(void) {
+bool sn_onednn_has_amx(void) {
     return has_isa(dnnl_cpu_isa_avx512_core_amx);
 }
 
@@ -68,7 +68,7 @@ static dnnl_data_type_t type_of(bool bf16) {
 
 static size_t stored_channels(const sn_tensor *tensor) {
     const size_t channels = tensor->shape.size[1];
-    return tensor->format == SN_FORMAT_PLAIN ? channels : sn_lane_groups(channels) * SN_LANES;
+    return tensor->layout == SN_LAYOUT_PLAIN ? channels : sn_lane_groups(channels) * SN_LANES;
 }
 
 static dnnl_status_t describe_images(const sn_tensor *tensor, size_t images, bool bf16,
@@ -77,10 +77,10 @@ static dnnl_status_t describe_images(const sn_tensor *tensor, size_t images, boo
     const dnnl_dims_t dims = {(dnnl_dim_t)images, (dnnl_dim_t)stored_channels(tensor),
                               (dnnl_dim_t)size[2], (dnnl_dim_t)size[3]};
     const dnnl_format_tag_t blocked = SN_LANES == 16 ? dnnl_nChw16c : dnnl_nChw8c;
-    const dnnl_format_tag_t tags[] = {[SN_FORMAT_PLAIN] = dnnl_nchw,
-                                      [SN_FORMAT_BLOCKED] = blocked,
-                                      [SN_FORMAT_INTERLEAVED] = dnnl_nhwc};
-    return dnnl_memory_desc_init_by_tag(layout, 4, dims, type_of(bf16), tags[tensor->format]);
+    const dnnl_format_tag_t tags[] = {[SN_LAYOUT_PLAIN] = dnnl_nchw,
+                                      [SN_LAYOUT_BLOCKED] = blocked,
+                                      [SN_LAYOUT_INTERLEAVED] = dnnl_nhwc};
+    return dnnl_memory_desc_init_by_tag(layout, 4, dims, type_of(bf16), tags[tensor->layout]);
 }
 
 /* In whatever order oneDNN likes best. */

@@ -19,7 +19,7 @@ typedef enum sn_onednn_pass {
 typedef struct sn_onednn_setup {
     size_t images; /* of the batch */
     int threads;
-    sn_tensor x, y; /* shape and format as oneDNN sees them */
+    sn_tensor x, y; /* shape and layout that oneDNN sees */
     size_t kernel_height, kernel_width, stride, padding;
     bool bf16; /* weights, and what below says; all else, dw included, is float */
     struct {
@@ -59,8 +59,8 @@ typedef struct sn_onednn_operands {
 void sn_onednn_run(const sn_onednn *onednn, sn_onednn_pass pass, size_t images, int thread,
                    const sn_onednn_operands *operands);
 
-/* What this processor has for bf16: any instructions that oneDNN uses; tiles. */
+/* Whether this processor has instructions for bf16 that oneDNN uses, and AMX tiles. */
 bool sn_onednn_has_bf16(void);
-bool sn_onednn_has_tiles(void);
+bool sn_onednn_has_amx(void);
 
 #endif

@@ -1,28 +1,28 @@
 /* What an op is: for files that implement one, and for those that walk a graph.
  *
- * `shape` runs once, at construction: it checks the operands and sets the output's shape and format
+ * `shape` runs once, at construction: it checks the operands and sets the output's shape and layout
  * and how many bytes the op wants. What forward and backward do is cut into phases (below), so that
  * the phases of neighbouring ops can run one after the other on the same few images. Forward reads
  * the inputs' values and overwrites the output's. Backward reads the output's gradient and passes
  * on the inputs': gradients that are wanted have a buffer, which is overwritten or added to as
  * node->add says.
  *
- * An op touches its own operands only, by the format that each tensor carries.
+ * An op touches its own operands only, by the layout that each tensor carries.
  */
 #ifndef SN_AUTOGRAD_OP_H
 #define SN_AUTOGRAD_OP_H
 
 #include "autograd/graph.h"
-#include "autograd/lanes.h"
+#include "autograd/lane_layout.h"
 
 enum { SN_MAX_INPUTS = 5, SN_MAX_STATES = 2, SN_MAX_PHASES = 4, SN_MAX_ATTRIBUTES_SIZE = 72 };
 
 /* How a tensor lies in memory. */
-typedef enum sn_format {
-    SN_FORMAT_PLAIN,      /* row major */
-    SN_FORMAT_BLOCKED,    /* N, channels / SN_LANES, H, W, SN_LANES */
-    SN_FORMAT_INTERLEAVED /* N, H, W, channels */
-} sn_format;
+typedef enum sn_layout {
+    SN_LAYOUT_PLAIN,      /* row major */
+    SN_LAYOUT_BLOCKED,    /* N, channels / SN_LANES, H, W, SN_LANES */
+    SN_LAYOUT_INTERLEAVED /* N, H, W, channels */
+} sn_layout;
 
 /* Values or gradients of a tensor. A tensor that lives within one run of ops has no room for the
  * whole batch: each thread has a place for the images at hand. */
@@ -34,7 +34,7 @@ typedef struct sn_storage {
 struct sn_tensor {
     size_t index; /* in the graph; set by sn_graph_plan */
     sn_shape shape;
-    sn_format format;
+    sn_layout layout;
     bool bf16; /* in lanes only */
     bool is_labels;
     const sn_parameter *parameter; /* NULL unless this is one; set by sn_graph_plan */
@@ -121,7 +121,7 @@ struct sn_op {
     unsigned backward_reads; /* bits SN_READS_.. of the values that backward uses */
     unsigned label_inputs;   /* bits SN_READS_INPUT(i) of the inputs that are class labels */
     unsigned weights;        /* likewise, of those that early and late phases are for */
-    bool any_format;         /* takes activations as they lie; for others they are made plain */
+    bool any_layout;         /* takes activations as they lie; for others they are made plain */
     sn_status (*shape)(sn_node *node, const sn_run *run, sn_error *error);
     /* After shapes, gradients and slices are known and before memory is laid out. May be NULL, and
      * so may release. */

@@ -3,7 +3,7 @@
  *     shift_prelu    y = prelu(x + before[c], slope[c]) + after[c]
  */
 #include "autograd/ops.h"
-#include "autograd/strips.h"
+#include "autograd/planes.h"
 
 enum { X, BEFORE, SLOPE, AFTER, INPUTS };
 
@@ -33,7 +33,7 @@ static sn_status shift_shape(sn_node *node, const sn_run *run, sn_error *error) 
                      sn_shape_text(&x->shape, xs));
     }
     node->output->shape = x->shape;
-    node->output->format = x->format;
+    node->output->layout = x->layout;
     node->output->bf16 = x->bf16;
     const size_t channels = padded_channels(node), threads = (size_t)run->threads;
     node->saved_size = VECTORS * channels * sizeof(sn_real);
@@ -61,17 +61,17 @@ static void shift_begin(const sn_node *node, const sn_run *run, const sn_part *p
                    node->input[k]->shape.size[0] * sizeof(sn_real));
 }
 
-/* ---- strips ---- */
+/* ---- planes ---- */
 
-/* The parameters of a strip's channels. */
+/* The parameters of a plane's channels. */
 typedef struct shifts {
     sn_vec before, slope, after;
 } shifts;
 
-static shifts shifts_of(const sn_node *node, const sn_strips *s, size_t strip) {
-    return (shifts){.before = sn_strip_vector(s, saved_vector(node, BEFORE), strip),
-                    .slope = sn_strip_vector(s, saved_vector(node, SLOPE), strip),
-                    .after = sn_strip_vector(s, saved_vector(node, AFTER), strip)};
+static shifts shifts_of(const sn_node *node, const sn_planes *s, size_t plane) {
+    return (shifts){.before = sn_plane_vector(s, saved_vector(node, BEFORE), plane),
+                    .slope = sn_plane_vector(s, saved_vector(node, SLOPE), plane),
+                    .after = sn_plane_vector(s, saved_vector(node, AFTER), plane)};
 }
 
 /* What is not a number stays so: the loss must show it. */
@@ -83,15 +83,15 @@ SN_INLINE sn_vec forward_vector(sn_vec x, const shifts *p, bool clamp) {
     return sn_vec_select((sn_vec_mask)(low > limit), limit, low);
 }
 
-SN_INLINE void forward_strip(const void *x, void *y, const sn_strip *s, const shifts *p, bool bf16,
+SN_INLINE void forward_plane(const void *x, void *y, const sn_plane *s, const shifts *p, bool bf16,
                              bool clamp) {
     for (size_t i = 0; i < s->vectors; i++)
-        sn_strip_store(y, s, i, forward_vector(sn_strip_load(x, s, i, bf16), p, clamp), bf16);
+        sn_plane_store(y, s, i, forward_vector(sn_plane_load(x, s, i, bf16), p, clamp), bf16);
     if (s->tail)
-        sn_strip_store_tail(y, s, forward_vector(sn_strip_load_tail(x, s), p, clamp));
+        sn_plane_store_tail(y, s, forward_vector(sn_plane_load_tail(x, s), p, clamp));
 }
 
-/* Sums over a strip of what before, slope and after receive. */
+/* Sums over a plane of what before, slope and after receive. */
 typedef struct sums {
     sn_vec before, slope, after;
 } sums;
@@ -114,37 +114,37 @@ SN_INLINE sn_vec backward_vector(sn_vec x, sn_vec dy, const shifts *p, bool clam
 }
 
 /* dx: or NULL. */
-SN_INLINE void backward_strip(const void *x, const void *dy, void *dx, const sn_strip *s,
+SN_INLINE void backward_plane(const void *x, const void *dy, void *dx, const sn_plane *s,
                               const shifts *p, bool bf16, bool clamp, bool add, sums *total) {
     sums own = {{0}, {0}, {0}};
     for (size_t i = 0; i < s->vectors; i++) {
-        sn_vec v = backward_vector(sn_strip_load(x, s, i, bf16), sn_strip_load(dy, s, i, bf16), p,
+        sn_vec v = backward_vector(sn_plane_load(x, s, i, bf16), sn_plane_load(dy, s, i, bf16), p,
                                    clamp, &own);
         if (dx && add)
-            v += sn_strip_load(dx, s, i, bf16);
+            v += sn_plane_load(dx, s, i, bf16);
         if (dx)
-            sn_strip_store(dx, s, i, v, bf16);
+            sn_plane_store(dx, s, i, v, bf16);
     }
     if (s->tail) {
         sn_vec v =
-            backward_vector(sn_strip_load_tail(x, s), sn_strip_load_tail(dy, s), p, clamp, &own);
+            backward_vector(sn_plane_load_tail(x, s), sn_plane_load_tail(dy, s), p, clamp, &own);
         if (dx && add)
-            v += sn_strip_load_tail(dx, s);
+            v += sn_plane_load_tail(dx, s);
         if (dx)
-            sn_strip_store_tail(dx, s, v);
+            sn_plane_store_tail(dx, s, v);
     }
     *total = own;
 }
 
 /* Runs `call` with `clamp` and `bf16` as constants. */
-#define WITH_CONSTANTS(node, strips, call)                                                         \
+#define WITH_CONSTANTS(node, planes, call)                                                         \
     do {                                                                                           \
         if (clamps(node)) {                                                                        \
             const bool clamp = true;                                                               \
-            SN_WITH_CONSTANT_BF16((strips).bf16, call);                                            \
+            SN_WITH_CONSTANT_BF16((planes).bf16, call);                                            \
         } else {                                                                                   \
             const bool clamp = false;                                                              \
-            SN_WITH_CONSTANT_BF16((strips).bf16, call);                                            \
+            SN_WITH_CONSTANT_BF16((planes).bf16, call);                                            \
         }                                                                                          \
     } while (0)
 
@@ -152,21 +152,21 @@ SN_INLINE void backward_strip(const void *x, const void *dy, void *dx, const sn_
 
 static void shift_forward(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
-    const sn_strips s = sn_strips_of(node->input[X]);
+    const sn_planes s = sn_planes_of(node->input[X]);
     const void *x = sn_value_at(node->input[X], part);
     void *y = sn_value_at(node->output, part);
     for (size_t n = 0; n < part->last - part->first; n++) {
         for (size_t i = 0; i < s.count; i++) {
-            const sn_strip strip = sn_strip_at(&s, n, i);
+            const sn_plane plane = sn_plane_at(&s, n, i);
             const shifts p = shifts_of(node, &s, i);
-            WITH_CONSTANTS(node, s, forward_strip(x, y, &strip, &p, bf16, clamp));
+            WITH_CONSTANTS(node, s, forward_plane(x, y, &plane, &p, bf16, clamp));
         }
     }
 }
 
 static void shift_backward(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
-    const sn_strips s = sn_strips_of(node->input[X]);
+    const sn_planes s = sn_planes_of(node->input[X]);
     const void *x = sn_value_at(node->input[X], part);
     const void *dy = sn_gradient_at(node->output, part);
     void *dx = sn_gradient_at(node->input[X], part);
@@ -176,19 +176,19 @@ static void shift_backward(const sn_node *node, const sn_run *run, const sn_part
                VECTORS * padded_channels(node) * sizeof(double));
     for (size_t n = 0; n < part->last - part->first; n++) {
         for (size_t i = 0; i < s.count; i++) {
-            const sn_strip strip = sn_strip_at(&s, n, i);
+            const sn_plane plane = sn_plane_at(&s, n, i);
             const shifts p = shifts_of(node, &s, i);
             sums own;
-            WITH_CONSTANTS(node, s, backward_strip(x, dy, dx, &strip, &p, bf16, clamp, add, &own));
-            sn_strip_add_to_sums(&s, i, own.before, sums_of(node, part->thread, BEFORE));
-            sn_strip_add_to_sums(&s, i, own.slope, sums_of(node, part->thread, SLOPE));
-            sn_strip_add_to_sums(&s, i, own.after, sums_of(node, part->thread, AFTER));
+            WITH_CONSTANTS(node, s, backward_plane(x, dy, dx, &plane, &p, bf16, clamp, add, &own));
+            sn_plane_add_to_sums(&s, i, own.before, sums_of(node, part->thread, BEFORE));
+            sn_plane_add_to_sums(&s, i, own.slope, sums_of(node, part->thread, SLOPE));
+            sn_plane_add_to_sums(&s, i, own.after, sums_of(node, part->thread, AFTER));
         }
     }
 }
 
 /* Joins the threads' sums. */
-static void shift_finish(const sn_node *node, const sn_run *run, const sn_part *part) {
+static void shift_join(const sn_node *node, const sn_run *run, const sn_part *part) {
     for (int k = BEFORE; part->thread == 0 && k < INPUTS; k++) {
         sn_real *gradient = node->input[k] ? node->input[k]->gradient : NULL;
         const size_t channels = gradient ? node->input[k]->shape.size[0] : 0;
@@ -206,11 +206,11 @@ enum { ALL_IMAGES = SN_READS_INPUT(X) | SN_READS_OUTPUT };
 #define SHIFT_OP(op_name, weight_inputs)                                                           \
     {                                                                                              \
         .name = op_name, .backward_reads = SN_READS_INPUT(X), .weights = weight_inputs,            \
-        .any_format = true, .shape = shift_shape,                                                  \
+        .any_layout = true, .shape = shift_shape,                                                  \
         .forward = {{SN_PHASE_EARLY, shift_begin, SN_ALWAYS, ALL_IMAGES},                          \
                     {SN_PHASE_IMAGES, shift_forward, SN_ALWAYS}},                                  \
         .backward = {{SN_PHASE_IMAGES, shift_backward, SN_ALWAYS},                                 \
-                     {SN_PHASE_LATE, shift_finish, SN_ALWAYS, ALL_IMAGES}},                        \
+                     {SN_PHASE_LATE, shift_join, SN_ALWAYS, ALL_IMAGES}},                          \
     }
 
 const sn_op sn_op_shift_clamp = SHIFT_OP("shift_clamp", SN_READS_INPUT(BEFORE));

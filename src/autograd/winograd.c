@@ -1,9 +1,8 @@
-/* The matrices of F(2x2, 3x3), with the signs of the last position chosen so that no transform has
- * to negate:
- *     B^T = [1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 -1 0 1]      d -> V
- *     G   = [1 0 0; 1/2 1/2 1/2; 1/2 -1/2 1/2; 0 0 1]    g -> U
- *     A^T = [1 1 1 0; 0 1 -1 1]                          M = V U -> Y
- * V and M hold a block of tiles as [position][tile][channel], U is [position][packed matrix]. */
+/* The matrices of F(2x2, 3x3). The signs of the last position are chosen so that no transform has
+ * to negate: B^T = [1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 -1 0 1]      d -> V G   = [1 0 0; 1/2 1/2 1/2;
+ * 1/2 -1/2 1/2; 0 0 1]    g -> U A^T = [1 1 1 0; 0 1 -1 1]                          M = V U -> Y V
+ * and M hold a block of Winograd tiles as [position][tile][channel]. U is [position][packed
+ * matrix]. */
 #include "autograd/winograd_internal.h"
 #include "base/memory.h"
 
@@ -35,7 +34,7 @@ static size_t least(size_t a, size_t b) {
 static size_t tiles_per_block(const sn_winograd *w) {
     const size_t fit = BLOCK_NUMBERS / (POSITIONS * (x_side(w).padded + y_side(w).padded));
     const size_t tiles = fit < FEWEST_TILES ? FEWEST_TILES : least(fit, MOST_TILES);
-    return tiles / SN_TILE_ROWS * SN_TILE_ROWS;
+    return tiles / SN_REGISTER_ROWS * SN_REGISTER_ROWS;
 }
 
 /* Elements between the positions of a block. */
@@ -49,12 +48,12 @@ size_t sn_winograd_workspace(const sn_winograd *w) {
            sn_align_up(POSITIONS * position_stride(w, &y) * sizeof(sn_real));
 }
 
-/* A tile of an image, in the order in which tiles are numbered. */
-typedef struct tile {
+/* A Winograd tile: 2x2 outputs, named by the first. Counted row by row, image by image. */
+typedef struct winograd_tile {
     size_t image, y, x;
-} tile;
+} winograd_tile;
 
-static void next_tile(const sn_winograd *w, tile *t) {
+static void next_tile(const sn_winograd *w, winograd_tile *t) {
     t->x += 2;
     if (t->x < w->width)
         return;
@@ -66,10 +65,10 @@ static void next_tile(const sn_winograd *w, tile *t) {
     t->image++;
 }
 
-/* A block of tiles on its way through the transforms. */
+/* The Winograd tiles that are transformed together. */
 typedef struct block {
     const sn_winograd *w;
-    tile first;
+    winograd_tile first;
     size_t tiles;
 } block;
 
@@ -91,9 +90,9 @@ SN_INLINE void transform_patch(const sn_vec d[4][4], sn_real *v, size_t stride) 
     }
 }
 
-/* Both kinds of tile share the loads; `inner` tiles need no questions about the border. */
-SN_INLINE void patch_at(const block *b, const side *s, const tile *t, const void *from, sn_real *v,
-                        size_t stride, bool inner, bool bf16) {
+/* An `inner` tile's patch lies inside the image, so nothing is tested. */
+SN_INLINE void patch_at(const block *b, const side *s, const winograd_tile *t, const void *from,
+                        sn_real *v, size_t stride, bool inner, bool bf16) {
     const sn_lane_layout *layout = s->layout;
     const size_t pixel = layout->pixel_stride, line = b->w->width * pixel;
     const size_t height = b->w->height, width = b->w->width;
@@ -117,7 +116,7 @@ SN_INLINE void patch_at(const block *b, const side *s, const tile *t, const void
 SN_INLINE void gather_patches_of(const block *b, const side *s, const void *from, sn_real *v,
                                  bool bf16) {
     const size_t stride = position_stride(b->w, s);
-    tile t = b->first;
+    winograd_tile t = b->first;
     for (size_t i = 0; i < b->tiles; i++, next_tile(b->w, &t), v += s->padded) {
         if (t.y > 0 && t.x > 0 && t.y + 2 < b->w->height && t.x + 2 < b->w->width)
             patch_at(b, s, &t, from, v, stride, true, bf16);
@@ -151,7 +150,7 @@ SN_INLINE void inverse_transform(const sn_real *m, size_t stride, sn_vec y[2][2]
 }
 
 /* `whole`: all four pixels of the tile are inside the image. */
-SN_INLINE void outputs_at(const block *b, const side *s, const tile *t, const sn_real *m,
+SN_INLINE void outputs_at(const block *b, const side *s, const winograd_tile *t, const sn_real *m,
                           size_t stride, void *to, bool whole, bool add, bool bf16) {
     const sn_lane_layout *layout = s->layout;
     const size_t pixel = layout->pixel_stride, line = b->w->width * pixel;
@@ -176,7 +175,7 @@ SN_INLINE void outputs_at(const block *b, const side *s, const tile *t, const sn
 SN_INLINE void scatter_outputs_of(const block *b, const side *s, const sn_real *m, void *to,
                                   bool add, bool bf16) {
     const size_t stride = position_stride(b->w, s);
-    tile t = b->first;
+    winograd_tile t = b->first;
     for (size_t i = 0; i < b->tiles; i++, next_tile(b->w, &t), m += s->padded) {
         if (t.y + 1 < b->w->height && t.x + 1 < b->w->width)
             outputs_at(b, s, &t, m, stride, to, true, add, bf16);
@@ -197,8 +196,8 @@ static void scatter_outputs(const block *b, const side *s, const sn_real *m, voi
 }
 
 /* m[position] = A dy A^T */
-SN_INLINE void spread_at(const block *b, const side *s, const tile *t, const void *from, sn_real *m,
-                         size_t stride, bool whole, bool bf16) {
+SN_INLINE void spread_at(const block *b, const side *s, const winograd_tile *t, const void *from,
+                         sn_real *m, size_t stride, bool whole, bool bf16) {
     const sn_lane_layout *layout = s->layout;
     const size_t pixel = layout->pixel_stride, line = b->w->width * pixel;
     size_t at = t->image * layout->image_stride + t->y * line + t->x * pixel;
@@ -231,7 +230,7 @@ SN_INLINE void spread_at(const block *b, const side *s, const tile *t, const voi
 SN_INLINE void spread_outputs_of(const block *b, const side *s, const void *from, sn_real *m,
                                  bool bf16) {
     const size_t stride = position_stride(b->w, s);
-    tile t = b->first;
+    winograd_tile t = b->first;
     for (size_t i = 0; i < b->tiles; i++, next_tile(b->w, &t), m += s->padded) {
         if (t.y + 1 < b->w->height && t.x + 1 < b->w->width)
             spread_at(b, s, &t, from, m, stride, true, bf16);
@@ -247,7 +246,7 @@ static void spread_outputs(const block *b, const side *s, const void *from, sn_r
         spread_outputs_of(b, s, from, m, false);
 }
 
-/* The tiles of a slice, block by block. */
+/* The Winograd tiles of a slice. */
 static size_t slice_tiles(const sn_winograd *w, size_t images) {
     return images * ((w->height + 1) / 2) * ((w->width + 1) / 2);
 }
@@ -272,15 +271,15 @@ static void convolve(const sn_winograd *w, const side *in, const side *out, size
     for (size_t left = slice_tiles(w, images); left > 0; left -= b.tiles) {
         b.tiles = least(left, most);
         gather_patches(&b, in, from, v);
-        const sn_tile_gemm gemm = {.rows = b.tiles,
-                                   .steps = in->channels,
-                                   .groups = out->padded / SN_LANES,
-                                   .a_row = in->padded,
-                                   .a_step = 1,
-                                   .c_stride = out->padded};
+        const sn_panel_gemm gemm = {.rows = b.tiles,
+                                    .steps = in->channels,
+                                    .groups = out->padded / SN_LANES,
+                                    .a_row = in->padded,
+                                    .a_step = 1,
+                                    .c_stride = out->padded};
         for (size_t position = 0; position < POSITIONS; position++)
-            sn_tile_multiply(&gemm, v + position * v_stride, u + position * u_stride,
-                             m + position * m_stride);
+            sn_panel_multiply(&gemm, v + position * v_stride, u + position * u_stride,
+                              m + position * m_stride);
         scatter_outputs(&b, out, m, to, add);
         advance(&b);
     }
@@ -310,16 +309,16 @@ void sn_winograd_backward_weights(const sn_winograd *w, size_t images, const voi
         b.tiles = least(left, most);
         gather_patches(&b, &in, x, v);
         spread_outputs(&b, &out, dy, m);
-        const sn_tile_gemm gemm = {.rows = in.channels,
-                                   .steps = b.tiles,
-                                   .groups = out.padded / SN_LANES,
-                                   .a_row = 1,
-                                   .a_step = in.padded,
-                                   .b_stride = out.padded,
-                                   .add = true};
+        const sn_panel_gemm gemm = {.rows = in.channels,
+                                    .steps = b.tiles,
+                                    .groups = out.padded / SN_LANES,
+                                    .a_row = 1,
+                                    .a_step = in.padded,
+                                    .b_stride = out.padded,
+                                    .add = true};
         for (size_t position = 0; position < POSITIONS; position++)
-            sn_tile_multiply(&gemm, v + position * v_stride, m + position * m_stride,
-                             du + position * u_stride);
+            sn_panel_multiply(&gemm, v + position * v_stride, m + position * m_stride,
+                              du + position * u_stride);
         advance(&b);
     }
 }

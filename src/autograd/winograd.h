@@ -1,20 +1,20 @@
-/* 3x3 convolutions with stride 1 and padding 1 by Winograd's F(2x2, 3x3), on activations in vectors
- * of channels.
+/* 3x3 convolutions with stride 1 and padding 1 by Winograd's F(2x2, 3x3) (Lavin and Gray, arXiv
+ * 1509.09308), on activations in a lane layout.
  *
- * Each tile of 2x2 outputs is Y = A^T [(G g G^T) . (B^T d B)] A of a 4x4 patch d, with 16
- * multiplications where the sum over taps has 36. The 16 positions of the products are sixteen
- * independent matrix products over channels. Backward data is the same convolution of dy with the
- * weights flipped and transposed; backward weights is the adjoint in g: the tiles are summed up in
- * the transformed domain and transformed back once, by sn_winograd_finish_weights.
+ * A Winograd tile is 2x2 outputs, Y = A^T [(G g G^T) . (B^T d B)] A of a 4x4 patch d. That takes 16
+ * multiplications; the sum over taps takes 36. Each of the 16 positions is a matrix product over
+ * channels. Backward data is the same convolution of dy, with the weights flipped and transposed.
+ * Backward weights is the adjoint in g: tiles are summed in the transformed domain and transformed
+ * back once, by sn_winograd_join_weights.
  *
- * A call works on the images of one slice, on the calling thread, without allocating. No bit of a
- * result depends on how images are cut into slices; sums over images run in their order. With a
- * bf16 layout numbers are converted when loaded and rounded when stored, nowhere else.
+ * A call works on the images of one slice, on the calling thread, without allocating. Results do
+ * not depend on how images are cut into slices; sums over images run in their order. With a bf16
+ * layout numbers are converted when they are loaded and rounded when they are stored.
  */
 #ifndef SN_AUTOGRAD_WINOGRAD_H
 #define SN_AUTOGRAD_WINOGRAD_H
 
-#include "autograd/lanes.h"
+#include "autograd/lane_layout.h"
 
 typedef struct sn_winograd {
     size_t channels, filters; /* of x and of y */
@@ -47,9 +47,9 @@ void sn_winograd_backward_weights(const sn_winograd *w, size_t images, const voi
                                   const void *dy, sn_real *du, void *workspace);
 
 /* dweight[K][C][3][3] = or += the sum of `count` arrays du, in their order, transformed back. Of
- * sn_winograd_finish_items(w) independent items a call does [first, last). */
-size_t sn_winograd_finish_items(const sn_winograd *w);
-void sn_winograd_finish_weights(const sn_winograd *w, const sn_real *const *du, size_t count,
-                                size_t first, size_t last, sn_real *dweight, bool add);
+ * sn_winograd_join_items(w) independent items a call does [first, last). */
+size_t sn_winograd_join_items(const sn_winograd *w);
+void sn_winograd_join_weights(const sn_winograd *w, const sn_real *const *du, size_t count,
+                              size_t first, size_t last, sn_real *dweight, bool add);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef SN_AUTOGRAD_WINOGRAD_INTERNAL_H
 #define SN_AUTOGRAD_WINOGRAD_INTERNAL_H
 
-#include "autograd/tile_gemm.h"
+#include "autograd/panel_gemm.h"
 #include "autograd/winograd.h"
 
 enum { SN_WINOGRAD_POSITIONS = 16 };

@@ -17,7 +17,7 @@ size_t sn_winograd_weight_items(const sn_winograd *w) {
     return sn_lane_groups(w->filters) + sn_lane_groups(w->channels);
 }
 
-size_t sn_winograd_finish_items(const sn_winograd *w) {
+size_t sn_winograd_join_items(const sn_winograd *w) {
     return sn_lane_groups(w->filters);
 }
 
@@ -115,8 +115,8 @@ static void restore_taps(const sn_real *const *du, size_t count, size_t at, size
     }
 }
 
-void sn_winograd_finish_weights(const sn_winograd *w, const sn_real *const *du, size_t count,
-                                size_t first, size_t last, sn_real *dweight, bool add) {
+void sn_winograd_join_weights(const sn_winograd *w, const sn_real *const *du, size_t count,
+                              size_t first, size_t last, sn_real *dweight, bool add) {
     const size_t groups = sn_lane_groups(w->filters);
     for (size_t filter = first * SN_LANES; filter < last * SN_LANES; filter += SN_LANES) {
         for (size_t c = 0; c < w->channels; c++) {

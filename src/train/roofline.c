@@ -1,7 +1,7 @@
 /* Compiled so that a * b + c is one instruction where there is one (meson.build). */
 #include "train/roofline.h"
 
-#include "autograd/lanes.h"
+#include "autograd/lane_layout.h"
 #include "autograd/op.h"
 #include "base/clock.h"
 #include "base/memory.h"

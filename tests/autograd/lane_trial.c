@@ -265,7 +265,7 @@ static void try_backward_data(const trial *t, const array *old, bool add) {
 
 static void finish(const trial *t, const sn_real *const *du, size_t count, memory dweight,
                    bool add) {
-    for (size_t item = t->engine->finish_items(t->c); item-- > 0;)
+    for (size_t item = t->engine->join_items(t->c); item-- > 0;)
         t->engine->finish(t->c, du, count, item, item + 1, (void *)dweight.bytes, add);
 }
 

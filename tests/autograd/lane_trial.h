@@ -7,7 +7,7 @@
 #ifndef SN_TESTS_LANE_TRIAL_H
 #define SN_TESTS_LANE_TRIAL_H
 
-#include "autograd/lanes.h"
+#include "autograd/lane_layout.h"
 
 typedef struct lane_case {
     size_t images, channels, filters, height, width;
@@ -33,7 +33,7 @@ typedef struct lane_engine {
     size_t (*backward_count)(const lane_case *c);
     size_t (*workspace)(const lane_case *c);
     size_t (*weight_items)(const lane_case *c);
-    size_t (*finish_items)(const lane_case *c);
+    size_t (*join_items)(const lane_case *c);
     void (*weights)(const lane_case *c, const sn_real *weight, size_t first, size_t last,
                     sn_real *u_forward, sn_real *u_backward);
     void (*forward)(const lane_case *c, size_t images, const void *x, const sn_real *u, void *y,

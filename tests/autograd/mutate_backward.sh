@@ -153,7 +153,7 @@ break_source() {
     cp "$work/original.c" "$source"
 }
 
-break_source plan.c <<'END'
+break_source memory_plan.c <<'END'
 input values end with forward|s/backward_reads & SN_READS_INPUT(k)/backward_reads \& 0/
 output values end with forward|s/backward_reads & SN_READS_OUTPUT/backward_reads \& 0/
 values start when they are read|/static void use_forward/,/^}/s/if (touches_output(task) \&\&.*/if (0)/

@@ -35,11 +35,11 @@ const char *op_trial_text(const op_trial *trial, char text[TRIAL_TEXT_SIZE]) {
                              sn_shape_text(&trial->c->operand[k], shape));
     snprintf(text + used, TRIAL_TEXT_SIZE - (size_t)used,
              "; kernel %d stride %d padding %d activation %d residual %d eval %d) threads %d "
-             "parameters %d twice %d unwanted %#x format %d bf16 %d plain %#x",
+             "parameters %d twice %d unwanted %#x layout %d bf16 %d plain %#x",
              trial->c->kernel, trial->c->stride, trial->c->padding, (int)trial->c->activation,
              trial->c->residual_is_x, trial->c->eval, trial->setting.threads,
              trial->setting.parameters, trial->setting.twice, trial->setting.unwanted,
-             (int)trial->setting.format, trial->setting.bf16, trial->setting.plain);
+             (int)trial->setting.layout, trial->setting.bf16, trial->setting.plain);
     return text;
 }
 
@@ -143,9 +143,9 @@ static sn_status lay_out(const op_trial *trial, sn_tensor *used[MAX_OPERANDS], s
     for (int k = 0; k < MAX_OPERANDS; k++) {
         used[k] = trial->operand[k];
         if (used[k] && trial->entry->kind[k] == OPERAND_DATA && !(setting->plain >> k & 1u) &&
-            setting->format != SN_FORMAT_PLAIN)
+            setting->layout != SN_LAYOUT_PLAIN)
             SN_TRY(
-                to_lanes(trial->graph, used[k], setting->format, setting->bf16, &used[k], error));
+                to_lanes(trial->graph, used[k], setting->layout, setting->bf16, &used[k], error));
     }
     return SN_OK;
 }

@@ -13,8 +13,8 @@ typedef struct trial_setting {
     bool parameters;   /* weights are parameters; otherwise inputs that require a gradient */
     bool twice;        /* y = op(...) + op(...), so that every gradient has two parts */
     unsigned unwanted; /* bit i: operand i needs no gradient */
-    sn_format format;  /* of the data as the op meets them */
-    bool bf16;         /* likewise, not in a plain format; values and dy are drawn to fit */
+    sn_layout layout;  /* of the data as the op meets them */
+    bool bf16;         /* likewise, not in a plain layout; values and dy are drawn to fit */
     unsigned plain;    /* bit i: operand i is plain all the same */
 } trial_setting;
 

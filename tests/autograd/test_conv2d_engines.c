@@ -129,7 +129,7 @@ static void draw_values(workbench *b) {
 #if SN_HAS_ONEDNN
 static sn_status interleaved_shape(sn_node *node, const sn_run *run, sn_error *error) {
     SN_TRY(sn_op_conv2d_onednn.shape(node, run, error));
-    node->output->format = SN_FORMAT_INTERLEAVED;
+    node->output->layout = SN_LAYOUT_INTERLEAVED;
     return SN_OK;
 }
 #endif

@@ -74,13 +74,13 @@ static void check_case(const op_entry *entry, const op_case *c, trial_setting se
 
 /* In lanes, overwriting and adding. */
 static void check_layouts(const op_entry *entry, const op_case *c, size_t samples) {
-    for (int format = SN_FORMAT_BLOCKED; format <= SN_FORMAT_INTERLEAVED; format++)
+    for (int layout = SN_LAYOUT_BLOCKED; layout <= SN_LAYOUT_INTERLEAVED; layout++)
         for (int twice = 0; twice <= 1; twice++)
             check_case(entry, c,
                        (trial_setting){.threads = 1 + twice,
                                        .parameters = !twice,
                                        .twice = twice,
-                                       .format = (sn_format)format},
+                                       .layout = (sn_layout)layout},
                        samples);
 }
 
@@ -101,7 +101,7 @@ START_TEST(test_gradient) {
         check_case(entry, &cases[i],
                    (trial_setting){.threads = 2, .parameters = true, .twice = true}, samples);
         check_case(entry, &cases[i], (trial_setting){.threads = 3, .twice = true}, samples / 2);
-        if (sn_op_at((size_t)_i)->any_format)
+        if (sn_op_at((size_t)_i)->any_layout)
             check_layouts(entry, &cases[i], 3);
         /* Each operand in turn without a gradient, then all of them. */
         for (unsigned k = 0; k < MAX_OPERANDS; k++)

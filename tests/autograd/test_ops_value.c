@@ -76,10 +76,10 @@ static void check_case(const op_entry *entry, const op_case *c, trial_setting se
 
 /* In every layout that the op may meet. */
 static void check_layouts(const op_entry *entry, const op_case *c, int threads) {
-    for (int format = SN_FORMAT_BLOCKED; format <= SN_FORMAT_INTERLEAVED; format++)
+    for (int layout = SN_LAYOUT_BLOCKED; layout <= SN_LAYOUT_INTERLEAVED; layout++)
         for (int bf16 = 0; bf16 <= 1; bf16++) {
             trial_setting setting = {
-                .threads = threads, .parameters = true, .format = (sn_format)format, .bf16 = bf16};
+                .threads = threads, .parameters = true, .layout = (sn_layout)layout, .bf16 = bf16};
             check_case(entry, c, setting);
             setting.twice = true;
             setting.parameters = false;
@@ -101,12 +101,12 @@ START_TEST(test_value) {
             check_case(entry, &cases[i], (trial_setting){.threads = threads, .parameters = true});
             check_case(entry, &cases[i], (trial_setting){.threads = threads, .twice = true});
         }
-        if (sn_op_at((size_t)_i)->any_format)
+        if (sn_op_at((size_t)_i)->any_layout)
             check_layouts(entry, &cases[i], 1 + (int)i % 3);
         if (cases[i].operand[0].rank == 4 && cases[i].operand[0].rank == cases[i].operand[5].rank)
             check_case(entry, &cases[i],
                        (trial_setting){.threads = 2,
-                                       .format = SN_FORMAT_BLOCKED,
+                                       .layout = SN_LAYOUT_BLOCKED,
                                        .plain = 1u << (i % 2 ? 0 : 5)});
     }
     free(cases);

@@ -28,9 +28,9 @@ static size_t weight_items(const lane_case *c) {
     return sn_winograd_weight_items(&w);
 }
 
-static size_t finish_items(const lane_case *c) {
+static size_t join_items(const lane_case *c) {
     const sn_winograd w = of(c);
-    return sn_winograd_finish_items(&w);
+    return sn_winograd_join_items(&w);
 }
 
 static void weights(const lane_case *c, const sn_real *weight, size_t first, size_t last,
@@ -60,7 +60,7 @@ static void backward_weights(const lane_case *c, size_t images, const void *x, c
 static void finish(const lane_case *c, const sn_real *const *du, size_t count, size_t first,
                    size_t last, sn_real *dweight, bool add) {
     const sn_winograd w = of(c);
-    sn_winograd_finish_weights(&w, du, count, first, last, dweight, add);
+    sn_winograd_join_weights(&w, du, count, first, last, dweight, add);
 }
 
 /* y = A^T [ G g G^T . B^T d B ] A for tiles of two by two (Lavin and Gray 2016, arXiv 1509.09308).
@@ -88,11 +88,19 @@ static lane_error backward_weights_error(const lane_case *c) {
     return (lane_error){tiles + 10, 36 * tiles};
 }
 
-static const lane_engine engine = {
-    forward_count,         backward_count, workspace,     weight_items,
-    finish_items,          weights,        forward,       backward_data,
-    backward_weights,      finish,         forward_error, backward_data_error,
-    backward_weights_error};
+static const lane_engine engine = {forward_count,
+                                   backward_count,
+                                   workspace,
+                                   weight_items,
+                                   join_items,
+                                   weights,
+                                   forward,
+                                   backward_data,
+                                   backward_weights,
+                                   finish,
+                                   forward_error,
+                                   backward_data_error,
+                                   backward_weights_error};
 
 static lane_case case_of(size_t images, size_t channels, size_t filters, size_t height,
                          size_t width) {

@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 
 typedef struct attributes {
-    sn_format format;
+    sn_layout layout;
     bool bf16;
 } attributes;
 
@@ -17,7 +17,7 @@ static sn_real element(const sn_tensor *tensor, const void *stored, size_t index
 }
 
 size_t count_dirty_paddings(const sn_tensor *tensor, const void *stored, size_t rows) {
-    if (tensor->format == SN_FORMAT_PLAIN)
+    if (tensor->layout == SN_LAYOUT_PLAIN)
         return 0;
     const sn_lane_layout lanes = sn_tensor_lanes(tensor);
     size_t dirty = 0;
@@ -40,7 +40,7 @@ static sn_status to_lanes_shape(sn_node *node, const sn_run *run, sn_error *erro
     const attributes *wanted = (const void *)node->attributes;
     const size_t *size = node->input[0]->shape.size;
     node->output->shape = node->input[0]->shape;
-    node->output->format = wanted->format;
+    node->output->layout = wanted->layout;
     node->output->bf16 = wanted->bf16;
     node->backward_scratch_size = size[1] * size[2] * size[3] * sizeof(sn_real);
     return SN_OK;
@@ -74,9 +74,9 @@ static const sn_op op_to_lanes = {
     .backward = {{SN_PHASE_IMAGES, to_lanes_backward, SN_ALWAYS}},
 };
 
-sn_status to_lanes(sn_graph *graph, sn_tensor *x, sn_format format, bool bf16, sn_tensor **y,
+sn_status to_lanes(sn_graph *graph, sn_tensor *x, sn_layout layout, bool bf16, sn_tensor **y,
                    sn_error *error) {
-    const attributes wanted = {format, bf16};
+    const attributes wanted = {layout, bf16};
     sn_tensor *const inputs[SN_MAX_INPUTS] = {x};
     return sn_graph_apply(graph, &op_to_lanes, &wanted, inputs, NULL, y, error);
 }

@@ -6,7 +6,7 @@
 #include "autograd/op.h"
 
 /* x is [N, C, H, W]; bf16 in single precision only. */
-sn_status to_lanes(sn_graph *graph, sn_tensor *x, sn_format format, bool bf16, sn_tensor **y,
+sn_status to_lanes(sn_graph *graph, sn_tensor *x, sn_layout layout, bool bf16, sn_tensor **y,
                    sn_error *error);
 
 /* How many numbers in the paddings of `rows` images at `stored` are not zero. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 size_t sn_tensor_row(const sn_tensor *tensor) {
-    if (tensor->format == SN_FORMAT_PLAIN)
+    if (tensor->layout == SN_LAYOUT_PLAIN)
         return sn_shape_count(&tensor->shape) / tensor->shape.size[0];
     return sn_lane_groups(tensor->shape.size[1]) * SN_LANES * tensor->shape.size[2] *
            tensor->shape.size[3];
@@ -14,7 +14,7 @@ size_t sn_tensor_row(const sn_tensor *tensor) {
 sn_lane_layout sn_tensor_lanes(const sn_tensor *tensor) {
     const size_t groups = sn_lane_groups(tensor->shape.size[1]);
     const size_t pixels = tensor->shape.size[2] * tensor->shape.size[3];
-    const bool blocked = tensor->format == SN_FORMAT_BLOCKED;
+    const bool blocked = tensor->layout == SN_LAYOUT_BLOCKED;
     return (sn_lane_layout){.groups = groups,
                             .pixels = pixels,
                             .group_stride = blocked ? pixels * SN_LANES : SN_LANES,
@@ -59,7 +59,7 @@ static size_t place_of(const sn_lane_layout *lanes, size_t c, size_t p) {
 static void set_rows(const sn_tensor *tensor, void *stored, const sn_real *plain, sn_real value,
                      size_t rows, bool add) {
     const size_t row = sn_tensor_row(tensor);
-    if (tensor->format == SN_FORMAT_PLAIN) {
+    if (tensor->layout == SN_LAYOUT_PLAIN) {
         sn_real *to = stored;
         for (size_t i = 0; i < rows * row; i++)
             to[i] = (plain ? plain[i] : value) + (add ? to[i] : 0);
@@ -91,7 +91,7 @@ void sn_rows_fill(const sn_tensor *tensor, void *stored, sn_real value, size_t r
 
 void sn_rows_to_plain(const sn_tensor *tensor, const void *stored, sn_real *plain, size_t rows) {
     const size_t row = sn_tensor_row(tensor);
-    if (tensor->format == SN_FORMAT_PLAIN) {
+    if (tensor->layout == SN_LAYOUT_PLAIN) {
         memcpy(plain, stored, rows * row * sizeof *plain);
         return;
     }
@@ -125,7 +125,7 @@ static void make_plain_backward(const sn_node *node, const sn_run *run, const sn
 
 const sn_op sn_op_make_plain = {
     .name = "make_plain",
-    .any_format = true,
+    .any_layout = true,
     .shape = make_plain_shape,
     .forward = {{SN_PHASE_IMAGES, make_plain_forward, SN_ALWAYS}},
     .backward = {{SN_PHASE_IMAGES, make_plain_backward, SN_ALWAYS}},
@@ -133,7 +133,7 @@ const sn_op sn_op_make_plain = {
 
 sn_status sn_make_plain(sn_graph *graph, sn_tensor *tensor, sn_tensor **plain, sn_error *error) {
     *plain = tensor;
-    if (tensor->format == SN_FORMAT_PLAIN && !tensor->bf16)
+    if (tensor->layout == SN_LAYOUT_PLAIN && !tensor->bf16)
         return SN_OK;
     sn_tensor *const inputs[SN_MAX_INPUTS] = {tensor};
     return sn_graph_apply(graph, &sn_op_make_plain, NULL, inputs, NULL, plain, error);

@@ -1,12 +1,12 @@
-#include "autograd/tile_gemm.h"
+#include "autograd/panel_gemm.h"
 
 #if defined(__FMA__) && !defined(SN_REAL_DOUBLE)
 #include <immintrin.h>
 #endif
 
-/* sum + left * right. Compilers are free to round the product or not, and choose differently from
- * block shape to block shape; then bits would depend on how rows are cut. An intrinsic leaves no
- * choice, and neither does strict C on machines without the instruction. */
+/* sum + left * right. A compiler may round the product or not, and may choose differently for each
+ * block shape. Results would then depend on how rows are cut. The intrinsic leaves it no choice;
+ * without the instruction strict C does not either. */
 SN_INLINE sn_vec multiply_add(sn_vec left, sn_vec right, sn_vec sum) {
 #if defined(__AVX512F__) && !defined(SN_REAL_DOUBLE)
     return (sn_vec)_mm512_fmadd_ps((__m512)left, (__m512)right, (__m512)sum);
@@ -25,8 +25,8 @@ typedef struct panel {
 
 enum { MAX_ROWS = 12 };
 
-/* rows x vectors of C stay in registers while the steps pass. Both are constants here, and so is
- * whichever of A's strides is 1. */
+/* Keeps rows x vectors of C in registers through all steps. Both are constants here, and so is the
+ * stride of A that is 1. */
 SN_INLINE void block(const panel *p, const sn_real *a, size_t a_row, size_t a_step,
                      const sn_real *b, sn_real *c, size_t rows, size_t vectors) {
     const size_t b_stride = p->b_stride, c_stride = p->c_stride;
@@ -59,7 +59,7 @@ SN_INLINE void block(const panel *p, const sn_real *a, size_t a_row, size_t a_st
             sn_vec_store(c + i * c_stride + j * SN_LANES, sum[i][j]);
 }
 
-/* Dispatch to constants: fewer rows than `most` remain. */
+/* Calls block with a constant number of rows; fewer than `most` remain. */
 SN_INLINE void remainder_block(const panel *p, const sn_real *a, size_t a_row, size_t a_step,
                                const sn_real *b, sn_real *c, size_t rows, size_t vectors,
                                size_t most) {
@@ -88,7 +88,7 @@ SN_INLINE void remainder_block(const panel *p, const sn_real *a, size_t a_row, s
 
 SN_INLINE void all_rows(const panel *p, size_t rows, const sn_real *a, size_t a_row, size_t a_step,
                         const sn_real *b, sn_real *c, size_t vectors, size_t most) {
-    /* Two middling blocks at the end keep the multipliers busier than a full and a tiny one. */
+    /* Two half-full blocks at the end keep the multipliers busier than a full and a tiny one. */
     const size_t rest = rows % most;
     const bool balance = rows > most && rest > 0 && 2 * rest <= most;
     for (size_t full = rows / most - balance; full > 0; full--) {
@@ -109,12 +109,12 @@ SN_INLINE void all_rows(const panel *p, size_t rows, const sn_real *a, size_t a_
 
 static void wide_panel_of_rows(const panel *p, size_t rows, const sn_real *a, const sn_real *b,
                                sn_real *c) {
-    all_rows(p, rows, a, p->a_row, 1, b, c, 2, SN_TILE_ROWS);
+    all_rows(p, rows, a, p->a_row, 1, b, c, 2, SN_REGISTER_ROWS);
 }
 
 static void wide_panel_of_columns(const panel *p, size_t rows, const sn_real *a, const sn_real *b,
                                   sn_real *c) {
-    all_rows(p, rows, a, 1, p->a_step, b, c, 2, SN_TILE_ROWS);
+    all_rows(p, rows, a, 1, p->a_step, b, c, 2, SN_REGISTER_ROWS);
 }
 
 static void narrow_panel_of_rows(const panel *p, size_t rows, const sn_real *a, const sn_real *b,
@@ -127,7 +127,7 @@ static void narrow_panel_of_columns(const panel *p, size_t rows, const sn_real *
     all_rows(p, rows, a, 1, p->a_step, b, c, 1, MAX_ROWS);
 }
 
-void sn_tile_multiply(const sn_tile_gemm *gemm, const sn_real *a, const sn_real *b, sn_real *c) {
+void sn_panel_multiply(const sn_panel_gemm *gemm, const sn_real *a, const sn_real *b, sn_real *c) {
     for (size_t group = 0; group < gemm->groups; group += 2) {
         const bool wide = gemm->groups - group > 1;
         const size_t width = wide ? SN_PANEL : SN_LANES;

@@ -1,78 +1,78 @@
-/* Convolutions by gathered windows against the definition. */
-#include "autograd/windows.h"
+/* Convolutions by implicit GEMM against the definition. */
+#include "autograd/implicit_gemm.h"
 
 #include "lane_trial.h"
 #include "suites.h"
 
-static sn_windows of(const lane_case *c) {
-    return (sn_windows){.channels = c->channels,
-                        .filters = c->filters,
-                        .height = c->height,
-                        .width = c->width,
-                        .rows = c->rows,
-                        .columns = c->columns,
-                        .stride = c->stride,
-                        .padding = c->padding,
-                        .out_height = c->out_height,
-                        .out_width = c->out_width,
-                        .plain = c->plain,
-                        .x = c->x,
-                        .y = c->y};
+static sn_implicit_gemm of(const lane_case *c) {
+    return (sn_implicit_gemm){.channels = c->channels,
+                              .filters = c->filters,
+                              .height = c->height,
+                              .width = c->width,
+                              .rows = c->rows,
+                              .columns = c->columns,
+                              .stride = c->stride,
+                              .padding = c->padding,
+                              .out_height = c->out_height,
+                              .out_width = c->out_width,
+                              .plain = c->plain,
+                              .x = c->x,
+                              .y = c->y};
 }
 
 static size_t forward_count(const lane_case *c) {
-    const sn_windows w = of(c);
-    return sn_windows_forward_count(&w);
+    const sn_implicit_gemm w = of(c);
+    return sn_implicit_gemm_forward_count(&w);
 }
 
 static size_t backward_count(const lane_case *c) {
-    const sn_windows w = of(c);
-    return sn_windows_backward_count(&w);
+    const sn_implicit_gemm w = of(c);
+    return sn_implicit_gemm_backward_count(&w);
 }
 
 static size_t workspace(const lane_case *c) {
-    const sn_windows w = of(c);
-    return sn_windows_workspace(&w);
+    const sn_implicit_gemm w = of(c);
+    return sn_implicit_gemm_workspace(&w);
 }
 
 static size_t weight_items(const lane_case *c) {
-    const sn_windows w = of(c);
-    return sn_windows_weight_items(&w);
+    const sn_implicit_gemm w = of(c);
+    return sn_implicit_gemm_weight_items(&w);
 }
 
-static size_t finish_items(const lane_case *c) {
-    const sn_windows w = of(c);
-    return sn_windows_finish_items(&w);
+static size_t join_items(const lane_case *c) {
+    const sn_implicit_gemm w = of(c);
+    return sn_implicit_gemm_join_items(&w);
 }
 
 static void weights(const lane_case *c, const sn_real *weight, size_t first, size_t last,
                     sn_real *u_forward, sn_real *u_backward) {
-    const sn_windows w = of(c);
-    sn_windows_weights(&w, weight, first, last, u_forward, u_backward);
+    const sn_implicit_gemm w = of(c);
+    sn_implicit_gemm_weights(&w, weight, first, last, u_forward, u_backward);
 }
 
 static void forward(const lane_case *c, size_t images, const void *x, const sn_real *u, void *y,
                     void *workspace) {
-    const sn_windows w = of(c);
-    sn_windows_forward(&w, images, x, u, y, workspace);
+    const sn_implicit_gemm w = of(c);
+    sn_implicit_gemm_forward(&w, images, x, u, y, workspace);
 }
 
 static void backward_data(const lane_case *c, size_t images, const void *dy, const sn_real *u,
                           void *dx, bool add, void *workspace) {
-    const sn_windows w = of(c);
-    sn_windows_backward_data(&w, images, dy, u, dx, add, workspace);
+    const sn_implicit_gemm w = of(c);
+    sn_implicit_gemm_backward_data(&w, images, dy, u, dx, add, workspace);
 }
 
 static void backward_weights(const lane_case *c, size_t images, const void *x, const void *dy,
                              sn_real *du, void *workspace) {
-    const sn_windows w = of(c);
-    sn_windows_backward_weights(&w, images, x, dy, du, workspace);
+    const sn_implicit_gemm w = of(c);
+    sn_implicit_gemm_backward_weights(&w, images, x, dy, du, workspace);
 }
 
 static void finish(const lane_case *c, const sn_real *const *du, size_t count, size_t first,
                    size_t last, sn_real *dweight, bool add) {
-    const sn_windows w = of(c);
-    sn_windows_finish_weights(&w, du, count, first, last, dweight, add);
+    const sn_implicit_gemm w = of(c);
+    sn_implicit_gemm_join_weights(&w, du, count, first, last, dweight, add);
 }
 
 /* The terms of the definition, each rounded in its product and in every addition. */
@@ -93,11 +93,19 @@ static lane_error backward_weights_error(const lane_case *c) {
     return of_terms(c->images * c->out_height * c->out_width + 2);
 }
 
-static const lane_engine engine = {
-    forward_count,         backward_count, workspace,     weight_items,
-    finish_items,          weights,        forward,       backward_data,
-    backward_weights,      finish,         forward_error, backward_data_error,
-    backward_weights_error};
+static const lane_engine engine = {forward_count,
+                                   backward_count,
+                                   workspace,
+                                   weight_items,
+                                   join_items,
+                                   weights,
+                                   forward,
+                                   backward_data,
+                                   backward_weights,
+                                   finish,
+                                   forward_error,
+                                   backward_data_error,
+                                   backward_weights_error};
 
 static lane_case case_of(size_t images, size_t channels, size_t filters, size_t height,
                          size_t width, size_t window, size_t stride) {
@@ -176,7 +184,7 @@ START_TEST(test_plain_input) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("windows");
+    Suite *suite = suite_create("implicit gemm");
     TCase *tcase = tcase_create("passes");
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, test_strides_and_windows);

@@ -4,8 +4,8 @@
  * vectors; the padding holds zeros, always. A group is one vector's worth of channels. Vectors are
  * GCC's vector extension, which compilers turn into whatever the machine has.
  */
-#ifndef SN_AUTOGRAD_LANES_H
-#define SN_AUTOGRAD_LANES_H
+#ifndef SN_AUTOGRAD_LANE_LAYOUT_H
+#define SN_AUTOGRAD_LANE_LAYOUT_H
 
 #include "autograd/real.h"
 

@@ -1,11 +1,11 @@
-/* The passes of windows.h. A block of outputs has its windows gathered as a matrix A:
- *     from vectors of channels   [output][tap][channel], one output's window after the other
- *     from plain numbers         [channel][tap][output], since then rows of pixels are copied
- * and its outputs lie as [output][channel], before they are stored or after they were loaded. */
-#include "autograd/windows.h"
+/* The passes of implicit_gemm.h. The windows of a block of outputs are gathered as a matrix A:
+ *     from a lane layout     [output][tap][channel], window after window
+ *     from a plain layout    [channel][tap][output], so that rows of pixels are copied
+ * The block's outputs are [output][channel], both before they are stored and after loading. */
+#include "autograd/implicit_gemm.h"
 
-#include "autograd/tile_gemm.h"
-#include "autograd/windows_grid.h"
+#include "autograd/implicit_gemm_grid.h"
+#include "autograd/panel_gemm.h"
 #include "base/memory.h"
 
 enum {
@@ -14,7 +14,7 @@ enum {
     MOST_OUTPUTS = 192
 };
 
-/* The activations on one side, or the windows on them. */
+/* The activations on one side of the convolution. */
 typedef struct side {
     size_t channels, padded;
     size_t height, width;
@@ -22,14 +22,14 @@ typedef struct side {
     bool plain;
 } side;
 
-static side x_side(const sn_windows *w) {
-    return (side){w->channels, sn_windows_padded(w->channels), w->height, w->width, &w->x,
+static side x_side(const sn_implicit_gemm *w) {
+    return (side){w->channels, sn_implicit_gemm_padded(w->channels), w->height, w->width, &w->x,
                   w->plain};
 }
 
-static side y_side(const sn_windows *w) {
-    return (side){w->filters, sn_windows_padded(w->filters), w->out_height, w->out_width, &w->y,
-                  false};
+static side y_side(const sn_implicit_gemm *w) {
+    return (side){
+        w->filters, sn_implicit_gemm_padded(w->filters), w->out_height, w->out_width, &w->y, false};
 }
 
 static size_t least(size_t a, size_t b) {
@@ -43,19 +43,19 @@ static size_t larger(size_t a, size_t b) {
 static size_t outputs_per_block(size_t window_numbers) {
     const size_t fit = BLOCK_NUMBERS / larger(window_numbers, 1);
     const size_t outputs = least(larger(fit, FEWEST_OUTPUTS), MOST_OUTPUTS);
-    return outputs / SN_TILE_ROWS * SN_TILE_ROWS;
+    return outputs / SN_REGISTER_ROWS * SN_REGISTER_ROWS;
 }
 
 /* A pass in numbers: what it gathers from where. */
 typedef struct pass {
-    sn_windows_grid grid;
+    sn_implicit_gemm_grid grid;
     side source;
     size_t numbers;  /* in a window */
     size_t outputs;  /* in a full block */
     size_t a_stride; /* of A, from window to window, or from number to number if plain */
 } pass;
 
-static pass pass_of(sn_windows_grid grid, side source) {
+static pass pass_of(sn_implicit_gemm_grid grid, side source) {
     pass p = {.grid = grid, .source = source};
     p.numbers = grid.taps_y * grid.taps_x * source.channels;
     p.outputs = outputs_per_block(p.numbers);
@@ -72,13 +72,13 @@ static size_t pass_bytes(const pass *p, const side *out) {
     return a_bytes(p) + sn_align_up(p->outputs * out->padded * sizeof(sn_real));
 }
 
-size_t sn_windows_workspace(const sn_windows *w) {
+size_t sn_implicit_gemm_workspace(const sn_implicit_gemm *w) {
     const side x = x_side(w), y = y_side(w);
-    const pass forward = pass_of(sn_windows_forward_grid(w), x);
+    const pass forward = pass_of(sn_implicit_gemm_forward_grid(w), x);
     size_t most = pass_bytes(&forward, &y);
     for (size_t i = 0; i < w->stride; i++)
         for (size_t j = 0; j < w->stride; j++) {
-            const pass backward = pass_of(sn_windows_backward_grid(w, i, j), y);
+            const pass backward = pass_of(sn_implicit_gemm_backward_grid(w, i, j), y);
             most = larger(most, pass_bytes(&backward, &x));
         }
     return most;
@@ -89,7 +89,7 @@ typedef struct place {
     size_t image, row, column;
 } place;
 
-static void next_place(const sn_windows_grid *grid, place *at) {
+static void next_place(const sn_implicit_gemm_grid *grid, place *at) {
     if (++at->column < grid->columns)
         return;
     at->column = 0;
@@ -129,7 +129,7 @@ SN_INLINE void gather_tap(const side *s, const void *from, size_t at, bool insid
 
 SN_INLINE void gather_window(const pass *p, const void *from, const place *at, sn_real *a,
                              size_t groups, bool bf16) {
-    const sn_windows_grid *grid = &p->grid;
+    const sn_implicit_gemm_grid *grid = &p->grid;
     const side *s = &p->source;
     const size_t image = at->image * s->layout->image_stride, pixel = s->layout->pixel_stride;
     ptrdiff_t y = grid->first_y + (ptrdiff_t)(at->row * grid->step);
@@ -191,7 +191,7 @@ static void gather_line(const sn_real *line, size_t width, ptrdiff_t x, size_t s
 /* As many outputs of one row as `count` allows, all numbers of their windows. */
 static void gather_plain_row(const pass *p, const sn_real *image, const place *at, size_t count,
                              sn_real *a) {
-    const sn_windows_grid *grid = &p->grid;
+    const sn_implicit_gemm_grid *grid = &p->grid;
     const side *s = &p->source;
     for (size_t channel = 0; channel < s->channels; channel++) {
         ptrdiff_t y = grid->first_y + (ptrdiff_t)(at->row * grid->step);
@@ -279,33 +279,34 @@ static void multiply(const pass *p, const target *t, size_t images, const void *
     for (size_t left = images * p->grid.rows * p->grid.columns; left > 0; left -= count) {
         count = least(left, p->outputs);
         gather(p, from, at, count, a);
-        const sn_tile_gemm gemm = {.rows = count,
-                                   .steps = p->numbers,
-                                   .groups = out->padded / SN_LANES,
-                                   .a_row = p->source.plain ? 1 : p->a_stride,
-                                   .a_step = p->source.plain ? p->a_stride : 1,
-                                   .c_stride = out->padded};
-        sn_tile_multiply(&gemm, a, u, c);
+        const sn_panel_gemm gemm = {.rows = count,
+                                    .steps = p->numbers,
+                                    .groups = out->padded / SN_LANES,
+                                    .a_row = p->source.plain ? 1 : p->a_stride,
+                                    .a_step = p->source.plain ? p->a_stride : 1,
+                                    .c_stride = out->padded};
+        sn_panel_multiply(&gemm, a, u, c);
         scatter(p, t, at, count, c, to, add);
         for (size_t i = 0; i < count; i++)
             next_place(&p->grid, &at);
     }
 }
 
-void sn_windows_forward(const sn_windows *w, size_t images, const void *x, const sn_real *u_forward,
-                        void *y, void *workspace) {
+void sn_implicit_gemm_forward(const sn_implicit_gemm *w, size_t images, const void *x,
+                              const sn_real *u_forward, void *y, void *workspace) {
     const side out = y_side(w);
-    const pass p = pass_of(sn_windows_forward_grid(w), x_side(w));
+    const pass p = pass_of(sn_implicit_gemm_forward_grid(w), x_side(w));
     const target t = {&out, 0, w->out_width, 1};
     multiply(&p, &t, images, x, u_forward, y, false, workspace);
 }
 
-void sn_windows_backward_data(const sn_windows *w, size_t images, const void *dy,
-                              const sn_real *u_backward, void *dx, bool add, void *workspace) {
+void sn_implicit_gemm_backward_data(const sn_implicit_gemm *w, size_t images, const void *dy,
+                                    const sn_real *u_backward, void *dx, bool add,
+                                    void *workspace) {
     const side in = y_side(w), out = x_side(w);
     for (size_t i = 0; i < w->stride; i++)
         for (size_t j = 0; j < w->stride; j++) {
-            const pass p = pass_of(sn_windows_backward_grid(w, i, j), in);
+            const pass p = pass_of(sn_implicit_gemm_backward_grid(w, i, j), in);
             const target t = {&out, i * w->width + j, w->stride * w->width, w->stride};
             /* Pixels that no window reaches still have to become zero. */
             if (p.numbers > 0 || !add)
@@ -314,10 +315,10 @@ void sn_windows_backward_data(const sn_windows *w, size_t images, const void *dy
         }
 }
 
-void sn_windows_backward_weights(const sn_windows *w, size_t images, const void *x, const void *dy,
-                                 sn_real *du, void *workspace) {
+void sn_implicit_gemm_backward_weights(const sn_implicit_gemm *w, size_t images, const void *x,
+                                       const void *dy, sn_real *du, void *workspace) {
     const side out = y_side(w);
-    const pass p = pass_of(sn_windows_forward_grid(w), x_side(w));
+    const pass p = pass_of(sn_implicit_gemm_forward_grid(w), x_side(w));
     const target t = {&out, 0, w->out_width, 1};
     sn_real *a = workspace, *c = (void *)((char *)workspace + a_bytes(&p));
     place at = {0};
@@ -326,14 +327,14 @@ void sn_windows_backward_weights(const sn_windows *w, size_t images, const void 
         count = least(left, p.outputs);
         gather(&p, x, at, count, a);
         collect(&p, &t, at, count, dy, c);
-        const sn_tile_gemm gemm = {.rows = p.numbers,
-                                   .steps = count,
-                                   .groups = out.padded / SN_LANES,
-                                   .a_row = p.source.plain ? p.a_stride : 1,
-                                   .a_step = p.source.plain ? 1 : p.a_stride,
-                                   .b_stride = out.padded,
-                                   .add = true};
-        sn_tile_multiply(&gemm, a, c, du);
+        const sn_panel_gemm gemm = {.rows = p.numbers,
+                                    .steps = count,
+                                    .groups = out.padded / SN_LANES,
+                                    .a_row = p.source.plain ? p.a_stride : 1,
+                                    .a_step = p.source.plain ? 1 : p.a_stride,
+                                    .b_stride = out.padded,
+                                    .add = true};
+        sn_panel_multiply(&gemm, a, c, du);
         for (size_t i = 0; i < count; i++)
             next_place(&p.grid, &at);
     }

@@ -1,7 +1,7 @@
-#include "autograd/stage.h"
+#include "autograd/reorder.h"
 
 static inline void copy_lanes_as(const sn_lane_layout *a, const void *from, const sn_lane_layout *b,
-                                 void *to, size_t images, const sn_stage_change *how,
+                                 void *to, size_t images, const sn_reorder_change *how,
                                  bool from_bf16, bool to_bf16) {
     for (size_t n = 0; n < images; n++) {
         for (size_t g = 0; g < a->groups; g++) {
@@ -24,7 +24,7 @@ static inline void copy_lanes_as(const sn_lane_layout *a, const void *from, cons
 }
 
 static void copy_lanes(const sn_tensor *a, const void *from, const sn_tensor *b, void *to,
-                       size_t images, const sn_stage_change *how) {
+                       size_t images, const sn_reorder_change *how) {
     const sn_lane_layout from_lanes = sn_tensor_lanes(a), to_lanes = sn_tensor_lanes(b);
     if (a->bf16 && b->bf16)
         copy_lanes_as(&from_lanes, from, &to_lanes, to, images, how, true, true);
@@ -54,20 +54,20 @@ static void copy_plain(const sn_real *from, sn_real *to, size_t count, bool add)
         to[i] = (add ? to[i] : 0) + from[i];
 }
 
-void sn_to_stage(const sn_tensor *tensor, const void *images, const sn_tensor *stage, void *staged,
-                 size_t count, const sn_stage_change *how) {
-    if (tensor->format == SN_FORMAT_PLAIN)
-        sn_rows_from_plain(stage, staged, images, count, false);
+void sn_reorder(const sn_tensor *tensor, const void *images, const sn_tensor *other, void *copy,
+                size_t count, const sn_reorder_change *how) {
+    if (tensor->layout == SN_LAYOUT_PLAIN)
+        sn_rows_from_plain(other, copy, images, count, false);
     else
-        copy_lanes(tensor, images, stage, staged, count, how);
+        copy_lanes(tensor, images, other, copy, count, how);
 }
 
-void sn_from_stage(const sn_tensor *stage, const void *staged, const sn_tensor *tensor,
-                   void *images, size_t count, const sn_stage_change *how) {
-    if (tensor->format != SN_FORMAT_PLAIN)
-        copy_lanes(stage, staged, tensor, images, count, how);
-    else if (stage->format != SN_FORMAT_PLAIN)
-        copy_to_plain(stage, staged, images, count, how->add);
+void sn_reorder_back(const sn_tensor *other, const void *copy, const sn_tensor *tensor,
+                     void *images, size_t count, const sn_reorder_change *how) {
+    if (tensor->layout != SN_LAYOUT_PLAIN)
+        copy_lanes(other, copy, tensor, images, count, how);
+    else if (other->layout != SN_LAYOUT_PLAIN)
+        copy_to_plain(other, copy, images, count, how->add);
     else
-        copy_plain(staged, images, count * sn_tensor_row(stage), how->add);
+        copy_plain(copy, images, count * sn_tensor_row(other), how->add);
 }

@@ -367,7 +367,7 @@ static void set_pointers(sn_tensor *tensor) {
         tensor->gradient = tensor->gradient_storage.base;
 }
 
-static void finish(const sn_graph *graph, const blocks *b) {
+static void set_addresses(const sn_graph *graph, const blocks *b) {
     for (size_t i = 0; i < graph->tensor_count; i++) {
         set_place_size(graph, b, &graph->tensors[i]->value_storage);
         set_place_size(graph, b, &graph->tensors[i]->gradient_storage);
@@ -396,7 +396,7 @@ sn_status sn_plan_memory(sn_graph *graph, sn_error *error) {
         status = allocate(graph, &b, error);
     }
     if (status == SN_OK)
-        finish(graph, &b);
+        set_addresses(graph, &b);
     free(s.tensors);
     free(s.nodes);
     free(b.shared.items);

@@ -1,10 +1,10 @@
-#include "autograd/window.h"
+#include "autograd/pool_window.h"
 
 #include "autograd/ops.h"
 
 #include <string.h>
 
-sn_status sn_window_shape(sn_node *node, sn_error *error) {
+sn_status sn_pool_window_shape(sn_node *node, sn_error *error) {
     const sn_pool_attributes *attributes = (const void *)node->attributes;
     const sn_shape *x = &node->input[0]->shape;
     char text[SN_SHAPE_TEXT_SIZE];
@@ -37,28 +37,29 @@ static void clip(size_t o, size_t size, const sn_pool_attributes *attributes, si
     *last = end - padding < size ? end - padding : size;
 }
 
-sn_window sn_window_at(const sn_node *node, size_t oy, size_t ox) {
+sn_pool_window sn_pool_window_at(const sn_node *node, size_t oy, size_t ox) {
     const sn_pool_attributes *attributes = (const void *)node->attributes;
     const size_t *size = node->input[0]->shape.size;
-    sn_window window;
+    sn_pool_window window;
     clip(oy, size[2], attributes, &window.y0, &window.y1);
     clip(ox, size[3], attributes, &window.x0, &window.x1);
     return window;
 }
 
-void sn_window_groups(const sn_node *node, const sn_part *part, sn_window_walk *walk) {
+void sn_pool_window_groups(const sn_node *node, const sn_part *part, sn_pool_window_visit *walk) {
     const sn_lane_layout in = sn_tensor_lanes(node->input[0]), out = sn_tensor_lanes(node->output);
     for (size_t n = 0; n < part->last - part->first; n++)
         for (size_t g = 0; g < in.groups; g++)
             walk(node, part,
-                 &(sn_window_group){&in, &out, n * in.image_stride + g * in.group_stride,
-                                    n * out.image_stride + g * out.group_stride});
+                 &(sn_pool_window_group){&in, &out, n * in.image_stride + g * in.group_stride,
+                                         n * out.image_stride + g * out.group_stride});
 }
 
-void sn_window_groups_back(const sn_node *node, const sn_part *part, sn_window_walk *walk) {
+void sn_pool_window_groups_back(const sn_node *node, const sn_part *part,
+                                sn_pool_window_visit *walk) {
     const sn_tensor *x = node->input[0];
     if (!node->add[0])
         memset(sn_gradient_at(x, part), 0,
                (part->last - part->first) * sn_tensor_row(x) * sn_element_size(x));
-    sn_window_groups(node, part, walk);
+    sn_pool_window_groups(node, part, walk);
 }

@@ -1,14 +1,14 @@
-/* The inner loops of batch-norm, over one strip (strips.h).
+/* The inner loops of batch-norm, over one plane (planes.h).
  *
  * Everything is inlined with constant `bf16`, `activation` and `has_residual`: see batch_norm.c.
  */
-#ifndef SN_AUTOGRAD_BATCH_NORM_STRIP_H
-#define SN_AUTOGRAD_BATCH_NORM_STRIP_H
+#ifndef SN_AUTOGRAD_BATCH_NORM_PLANE_H
+#define SN_AUTOGRAD_BATCH_NORM_PLANE_H
 
 #include "autograd/ops.h"
-#include "autograd/strips.h"
+#include "autograd/planes.h"
 
-enum { SN_STRIP_UNROLL = 4 };
+enum { SN_PLANE_UNROLL = 4 };
 
 /* What stands between x and y: y = activation((x - mean) scale + shift + residual). */
 typedef struct sn_affine {
@@ -18,24 +18,24 @@ typedef struct sn_affine {
 /* ---- forward ---- */
 
 /* Adds the sum of x - centre and that of its square. */
-SN_INLINE void sn_strip_moments(const void *x, const sn_strip *s, sn_vec centre, bool bf16,
+SN_INLINE void sn_plane_moments(const void *x, const sn_plane *s, sn_vec centre, bool bf16,
                                 sn_vec *sum, sn_vec *square) {
-    sn_vec sums[SN_STRIP_UNROLL] = {{0}}, squares[SN_STRIP_UNROLL] = {{0}};
+    sn_vec sums[SN_PLANE_UNROLL] = {{0}}, squares[SN_PLANE_UNROLL] = {{0}};
     size_t i = 0;
-    for (; i + SN_STRIP_UNROLL <= s->vectors; i += SN_STRIP_UNROLL) {
-        for (size_t j = 0; j < SN_STRIP_UNROLL; j++) {
-            const sn_vec d = sn_strip_load(x, s, i + j, bf16) - centre;
+    for (; i + SN_PLANE_UNROLL <= s->vectors; i += SN_PLANE_UNROLL) {
+        for (size_t j = 0; j < SN_PLANE_UNROLL; j++) {
+            const sn_vec d = sn_plane_load(x, s, i + j, bf16) - centre;
             sums[j] += d;
             squares[j] += d * d;
         }
     }
     for (; i < s->vectors; i++) {
-        const sn_vec d = sn_strip_load(x, s, i, bf16) - centre;
+        const sn_vec d = sn_plane_load(x, s, i, bf16) - centre;
         sums[0] += d;
         squares[0] += d * d;
     }
     if (s->tail) {
-        sn_vec d = sn_strip_load_tail(x, s) - centre;
+        sn_vec d = sn_plane_load_tail(x, s) - centre;
         for (size_t j = s->tail; j < SN_LANES; j++)
             d[j] = 0;
         sums[1] += d;
@@ -60,37 +60,37 @@ SN_INLINE sn_vec sn_activate(sn_vec z, sn_vec slope, sn_activation activation) {
     return z;
 }
 
-SN_INLINE void sn_strip_forward(const void *x, const void *residual, void *y, const sn_strip *s,
+SN_INLINE void sn_plane_forward(const void *x, const void *residual, void *y, const sn_plane *s,
                                 const sn_affine *a, bool bf16, sn_activation activation,
                                 bool has_residual) {
     for (size_t i = 0; i < s->vectors; i++) {
-        sn_vec z = (sn_strip_load(x, s, i, bf16) - a->mean) * a->scale + a->shift;
+        sn_vec z = (sn_plane_load(x, s, i, bf16) - a->mean) * a->scale + a->shift;
         if (has_residual)
-            z += sn_strip_load(residual, s, i, bf16);
-        sn_strip_store(y, s, i, sn_activate(z, a->slope, activation), bf16);
+            z += sn_plane_load(residual, s, i, bf16);
+        sn_plane_store(y, s, i, sn_activate(z, a->slope, activation), bf16);
     }
     if (s->tail) {
-        sn_vec z = (sn_strip_load_tail(x, s) - a->mean) * a->scale + a->shift;
+        sn_vec z = (sn_plane_load_tail(x, s) - a->mean) * a->scale + a->shift;
         if (has_residual)
-            z += sn_strip_load_tail(residual, s);
-        sn_strip_store_tail(y, s, sn_activate(z, a->slope, activation));
+            z += sn_plane_load_tail(residual, s);
+        sn_plane_store_tail(y, s, sn_activate(z, a->slope, activation));
     }
 }
 
 /* ---- backward ---- */
 
 /* What the gradients' first pass reads and writes; NULL where there is nothing. */
-typedef struct sn_strip_gradients {
+typedef struct sn_plane_gradients {
     const void *x, *y, *residual;
     void *dy; /* becomes dz, the gradient before the activation */
     void *dresidual;
     bool add_residual;
-} sn_strip_gradients;
+} sn_plane_gradients;
 
 /* Sums of dz, dz (x - mean) and, for PReLU, of what its slope receives. */
-typedef struct sn_strip_sums {
+typedef struct sn_plane_sums {
     sn_vec dz, product, slope;
-} sn_strip_sums;
+} sn_plane_sums;
 
 /* dz from dy at one vector; z is only looked at by PReLU, y only by the others. */
 SN_INLINE sn_vec sn_deactivate(sn_vec dy, sn_vec y, sn_vec z, const sn_affine *a,
@@ -107,15 +107,15 @@ SN_INLINE sn_vec sn_deactivate(sn_vec dy, sn_vec y, sn_vec z, const sn_affine *a
     return dy;
 }
 
-SN_INLINE void sn_strip_reduce(const sn_strip_gradients *g, const sn_strip *s, const sn_affine *a,
+SN_INLINE void sn_plane_reduce(const sn_plane_gradients *g, const sn_plane *s, const sn_affine *a,
                                bool bf16, sn_activation activation, bool has_residual,
-                               sn_strip_sums *sums) {
+                               sn_plane_sums *sums) {
     const bool needs_y = activation == SN_ACTIVATION_RELU || activation == SN_ACTIVATION_HARDTANH;
     sn_vec dz_sum[2] = {{0}}, product[2] = {{0}}, slope[2] = {{0}};
     const size_t count = s->vectors + (s->tail > 0);
     for (size_t i = 0; i < count; i++) {
         const bool is_tail = i == s->vectors;
-#define LOAD(from) (is_tail ? sn_strip_load_tail(from, s) : sn_strip_load(from, s, i, bf16))
+#define LOAD(from) (is_tail ? sn_plane_load_tail(from, s) : sn_plane_load(from, s, i, bf16))
         const sn_vec d = LOAD(g->x) - a->mean;
         const sn_vec y = needs_y ? LOAD(g->y) : (sn_vec){0};
         sn_vec z = {0};
@@ -132,36 +132,36 @@ SN_INLINE void sn_strip_reduce(const sn_strip_gradients *g, const sn_strip *s, c
             passed += LOAD(g->dresidual);
 #undef LOAD
         if (is_tail) {
-            sn_strip_store_tail(g->dy, s, dz);
+            sn_plane_store_tail(g->dy, s, dz);
             if (g->dresidual)
-                sn_strip_store_tail(g->dresidual, s, passed);
+                sn_plane_store_tail(g->dresidual, s, passed);
         } else {
             if (activation != SN_ACTIVATION_NONE)
-                sn_strip_store(g->dy, s, i, dz, bf16);
+                sn_plane_store(g->dy, s, i, dz, bf16);
             if (g->dresidual)
-                sn_strip_store(g->dresidual, s, i, passed, bf16);
+                sn_plane_store(g->dresidual, s, i, passed, bf16);
         }
     }
-    *sums = (sn_strip_sums){dz_sum[0] + dz_sum[1], product[0] + product[1], slope[0] + slope[1]};
+    *sums = (sn_plane_sums){dz_sum[0] + dz_sum[1], product[0] + product[1], slope[0] + slope[1]};
 }
 
 /* dx (+)= scale dz - constant - (x - mean) factor. */
-SN_INLINE void sn_strip_backward(const void *x, const void *dz, void *dx, const sn_strip *s,
+SN_INLINE void sn_plane_backward(const void *x, const void *dz, void *dx, const sn_plane *s,
                                  const sn_affine *a, sn_vec constant, sn_vec factor, bool bf16,
                                  bool add) {
     for (size_t i = 0; i < s->vectors; i++) {
-        sn_vec v = sn_strip_load(dz, s, i, bf16) * a->scale - constant -
-                   (sn_strip_load(x, s, i, bf16) - a->mean) * factor;
+        sn_vec v = sn_plane_load(dz, s, i, bf16) * a->scale - constant -
+                   (sn_plane_load(x, s, i, bf16) - a->mean) * factor;
         if (add)
-            v += sn_strip_load(dx, s, i, bf16);
-        sn_strip_store(dx, s, i, v, bf16);
+            v += sn_plane_load(dx, s, i, bf16);
+        sn_plane_store(dx, s, i, v, bf16);
     }
     if (s->tail) {
-        sn_vec v = sn_strip_load_tail(dz, s) * a->scale - constant -
-                   (sn_strip_load_tail(x, s) - a->mean) * factor;
+        sn_vec v = sn_plane_load_tail(dz, s) * a->scale - constant -
+                   (sn_plane_load_tail(x, s) - a->mean) * factor;
         if (add)
-            v += sn_strip_load_tail(dx, s);
-        sn_strip_store_tail(dx, s, v);
+            v += sn_plane_load_tail(dx, s);
+        sn_plane_store_tail(dx, s, v);
     }
 }
 
