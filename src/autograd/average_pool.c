@@ -122,6 +122,7 @@ static void average_pool_backward(const sn_node *node, const sn_run *run, const 
 const sn_op sn_op_average_pool = {
     .name = "average_pool",
     .attributes_size = sizeof(sn_pool_attributes),
+    .operand = {{"x", SN_OPERAND_DATA}},
     .any_layout = true,
     .shape = average_pool_shape,
     .forward = {{SN_PHASE_IMAGES, average_pool_forward, SN_ALWAYS}},

@@ -1,11 +1,12 @@
-/* Batch normalisation, with the sum over a shortcut and the activation behind it if there are:
+/* Batch normalisation, fused with the residual sum and the activation that follow it, if any:
  *     y = activation(gamma (x - mean) / sqrt(variance + epsilon) + beta + residual)
- * One pass over the images gathers the statistics, one applies them, and so it is backwards. Each
- * thread sums over its own images in their order; the threads' sums are joined in the order of the
- * threads, so the bits depend on their number only. */
+ * Forward goes over the images twice: once to gather the statistics, once to apply them. Backward
+ * does the same with the gradients' sums. Each thread sums over its own images in their order; the
+ * sums are joined in the order of the threads (thread_sums.h). */
 #include "autograd/batch_norm_plane.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/thread_sums.h"
 
 #include "base/memory.h"
 
@@ -17,11 +18,12 @@ enum { MEAN, VARIANCE };
 /* Vectors over the channels, padded to whole lanes with zeros. */
 enum { SAVED_MEAN, SAVED_INVERSE, SAVED_SCALE, SAVED_SHIFT, SAVED_SLOPE, SAVED_VECTORS };
 
-/* For every thread, over the padded channels: two (in backward, three) sums; in forward then the
- * number that was taken off x before summing, as it keeps the variance from cancelling. */
+/* Sums of each thread, over the padded channels: two in forward, three in backward. Behind the
+ * forward sums is each thread's centre, which is subtracted from x before summing: without it the
+ * variance would be a difference of two large numbers. */
 enum { SUM, SECOND_SUM, THIRD_SUM, FORWARD_SUMS = 2, BACKWARD_SUMS = 3 };
 
-/* What joined sums lead to in backward; behind them. */
+/* What backward computes from the joined sums; stored behind them. */
 enum { CONSTANT, FACTOR, BACKWARD_VECTORS };
 
 static size_t padded_channels(const sn_node *node) {
@@ -54,10 +56,12 @@ static sn_status batch_norm_shape(sn_node *node, const sn_run *run, sn_error *er
                  error, SN_ERROR_ARGUMENT,
                  "batch_norm: momentum %g, epsilon %g; need 0 to 1, and more than 0",
                  attributes->momentum, attributes->epsilon);
-    const sn_activation activation = attributes->activation;
+    const sn_activation_traits activation = sn_activation_traits_of(attributes->activation);
     SN_TRY(check_vectors(node, error));
-    SN_RETURN_IF((activation == SN_ACTIVATION_PRELU) != (node->input[SLOPE] != NULL), error,
-                 SN_ERROR_ARGUMENT, "batch_norm: PReLU, and nothing else, needs a slope");
+    SN_RETURN_IF(activation.has_slope != (node->input[SLOPE] != NULL), error, SN_ERROR_ARGUMENT,
+                 activation.has_slope ? "batch_norm: activation %s needs a slope"
+                                      : "batch_norm: activation %s has no slope",
+                 activation.name);
     SN_RETURN_IF(residual && !sn_shape_equal(&residual->shape, &x->shape), error, SN_ERROR_ARGUMENT,
                  "batch_norm: shortcut %s does not fit input %s",
                  sn_shape_text(&residual->shape, rs), sn_shape_text(&x->shape, xs));
@@ -70,14 +74,12 @@ static sn_status batch_norm_shape(sn_node *node, const sn_run *run, sn_error *er
         threads * channels * (FORWARD_SUMS * sizeof(double) + sizeof(sn_real));
     node->backward_sums_size =
         channels * (threads * BACKWARD_SUMS * sizeof(double) + BACKWARD_VECTORS * sizeof(sn_real));
-    if (activation == SN_ACTIVATION_RELU || activation == SN_ACTIVATION_HARDTANH)
-        node->backward_reads |= SN_READS_OUTPUT;
-    if (activation == SN_ACTIVATION_PRELU)
-        node->backward_reads |= SN_READS_INPUT(RESIDUAL);
+    node->saves[SN_OUTPUT] = activation.backward_reads == SN_BACKWARD_READS_Y;
+    node->saves[RESIDUAL] = activation.backward_reads == SN_BACKWARD_READS_X;
     return SN_OK;
 }
 
-/* One tensor may be input and residual: the residual's part of its gradient is the first. */
+/* If x is its own residual, the residual's share of the gradient is written first. */
 static sn_status batch_norm_plan(sn_node *node, const sn_run *run, sn_error *error) {
     (void)run;
     (void)error;
@@ -114,7 +116,7 @@ static sn_real *backward_vector(const sn_node *node, const sn_run *run, size_t w
     return first + which * padded_channels(node);
 }
 
-/* ---- what statistics there are for a plane ---- */
+/* ---- the statistics of a plane ---- */
 
 static sn_affine plane_affine(const sn_node *node, const sn_planes *s, size_t plane) {
     return (sn_affine){.mean = sn_plane_vector(s, saved_vector(node, SAVED_MEAN), plane),
@@ -123,36 +125,9 @@ static sn_affine plane_affine(const sn_node *node, const sn_planes *s, size_t pl
                        .slope = sn_plane_vector(s, saved_vector(node, SAVED_SLOPE), plane)};
 }
 
-/* Runs `call` with `activation` as a constant. */
-#define WITH_CONSTANT_ACTIVATION(which, call)                                                      \
-    do {                                                                                           \
-        switch (which) {                                                                           \
-        case SN_ACTIVATION_RELU: {                                                                 \
-            const sn_activation activation = SN_ACTIVATION_RELU;                                   \
-            call;                                                                                  \
-            break;                                                                                 \
-        }                                                                                          \
-        case SN_ACTIVATION_PRELU: {                                                                \
-            const sn_activation activation = SN_ACTIVATION_PRELU;                                  \
-            call;                                                                                  \
-            break;                                                                                 \
-        }                                                                                          \
-        case SN_ACTIVATION_HARDTANH: {                                                             \
-            const sn_activation activation = SN_ACTIVATION_HARDTANH;                               \
-            call;                                                                                  \
-            break;                                                                                 \
-        }                                                                                          \
-        default: {                                                                                 \
-            const sn_activation activation = SN_ACTIVATION_NONE;                                   \
-            call;                                                                                  \
-            break;                                                                                 \
-        }                                                                                          \
-        }                                                                                          \
-    } while (0)
-
 /* ---- forward ---- */
 
-/* The means of the thread's first image: near enough to the batch's that little cancels. */
+/* The means of the thread's first image. They are close enough to the batch's means. */
 static void choose_centre(const sn_planes *s, const void *x, sn_real *centre) {
     for (size_t plane = 0; plane < s->count; plane++) {
         const sn_plane first = sn_plane_at(s, 0, plane);
@@ -266,12 +241,12 @@ static void batch_norm_apply(const sn_node *node, const sn_run *run, const sn_pa
             const sn_affine a = plane_affine(node, &s, i);
             if (residual)
                 SN_WITH_CONSTANT_BF16(
-                    s.bf16, WITH_CONSTANT_ACTIVATION(attributes->activation,
-                                                     sn_plane_forward(x, residual, y, &plane, &a,
-                                                                      bf16, activation, true)));
+                    s.bf16, SN_WITH_CONSTANT_ACTIVATION(attributes->activation,
+                                                        sn_plane_forward(x, residual, y, &plane, &a,
+                                                                         bf16, activation, true)));
             else
                 SN_WITH_CONSTANT_BF16(
-                    s.bf16, WITH_CONSTANT_ACTIVATION(
+                    s.bf16, SN_WITH_CONSTANT_ACTIVATION(
                                 attributes->activation,
                                 sn_plane_forward(x, NULL, y, &plane, &a, bf16, activation, false)));
         }
@@ -287,10 +262,8 @@ static void batch_norm_reduce(const sn_node *node, const sn_run *run, const sn_p
     const sn_tensor *residual = node->input[RESIDUAL];
     const sn_plane_gradients g = {
         .x = sn_value_at(node->input[X], part),
-        .y = node->backward_reads & SN_READS_OUTPUT ? sn_value_at(node->output, part) : NULL,
-        .residual = residual && node->backward_reads & SN_READS_INPUT(RESIDUAL)
-                        ? sn_value_at(residual, part)
-                        : NULL,
+        .y = node->saves[SN_OUTPUT] ? sn_value_at(node->output, part) : NULL,
+        .residual = residual && node->saves[RESIDUAL] ? sn_value_at(residual, part) : NULL,
         .dy = sn_gradient_at(node->output, part),
         .dresidual = residual ? sn_gradient_at(residual, part) : NULL,
         .add_residual = node->add[RESIDUAL]};
@@ -305,29 +278,21 @@ static void batch_norm_reduce(const sn_node *node, const sn_run *run, const sn_p
             const sn_plane plane = sn_plane_at(&s, n, i);
             const sn_affine a = plane_affine(node, &s, i);
             sn_plane_sums own;
-            SN_WITH_CONSTANT_BF16(
-                s.bf16, WITH_CONSTANT_ACTIVATION(attributes->activation,
-                                                 sn_plane_reduce(&g, &plane, &a, bf16, activation,
-                                                                 g.residual != NULL, &own)));
+            SN_WITH_CONSTANT_BF16(s.bf16, SN_WITH_CONSTANT_ACTIVATION(
+                                              attributes->activation,
+                                              sn_plane_reduce(&g, &plane, &a, bf16, activation,
+                                                              g.residual != NULL, &own)));
             sn_plane_add_to_sums(&s, i, own.dz, sums[SUM]);
             sn_plane_add_to_sums(&s, i, own.product, sums[SECOND_SUM]);
-            if (attributes->activation == SN_ACTIVATION_PRELU)
+            if (node->input[SLOPE])
                 sn_plane_add_to_sums(&s, i, own.slope, sums[THIRD_SUM]);
         }
     }
 }
 
 static double joined_sum(const sn_node *node, const sn_run *run, size_t which, size_t c) {
-    double total = 0;
-    for (int thread = 0; thread < run->threads; thread++)
-        total += backward_sum(node, thread, which)[c];
-    return total;
-}
-
-static void add_gradient(const sn_node *node, int input, size_t c, double value) {
-    sn_real *gradient = node->input[input] ? node->input[input]->gradient : NULL;
-    if (gradient)
-        gradient[c] = (node->add[input] ? gradient[c] : 0) + (sn_real)value;
+    return sn_thread_total_double(backward_sum(node, 0, which),
+                                  BACKWARD_SUMS * padded_channels(node), run->threads, c);
 }
 
 /* dx = gamma inverse (dz - mean(dz) - x_hat mean(dz x_hat)) */
@@ -345,9 +310,9 @@ static void batch_norm_join_back(const sn_node *node, const sn_run *run, const s
         backward_vector(node, run, FACTOR)[c] = (sn_real)(scale * inverse * product / count);
         if (c >= size[1])
             continue;
-        add_gradient(node, GAMMA, c, product);
-        add_gradient(node, BETA, c, total);
-        add_gradient(node, SLOPE, c, joined_sum(node, run, THIRD_SUM, c));
+        sn_add_gradient(node, GAMMA, c, (sn_real)product);
+        sn_add_gradient(node, BETA, c, (sn_real)total);
+        sn_add_gradient(node, SLOPE, c, (sn_real)joined_sum(node, run, THIRD_SUM, c));
     }
 }
 
@@ -370,26 +335,30 @@ static void batch_norm_pass_back(const sn_node *node, const sn_run *run, const s
 }
 
 /* What phases leave alone. */
-enum {
-    IMAGES_BUT_X = SN_READS_INPUT(RESIDUAL) | SN_READS_OUTPUT,
-    ALL_IMAGES = SN_READS_INPUT(X) | IMAGES_BUT_X
-};
+#define RESIDUAL_AND_OUTPUT                                                                        \
+    { [RESIDUAL] = true, [SN_OUTPUT] = true }
+#define ALL_DATA                                                                                   \
+    { [X] = true, [RESIDUAL] = true, [SN_OUTPUT] = true }
 
 const sn_op sn_op_batch_norm = {
     .name = "batch_norm",
     .attributes_size = sizeof(sn_batch_norm_attributes),
-    .backward_reads = SN_READS_INPUT(X),
-    .weights = SN_READS_INPUT(GAMMA) | SN_READS_INPUT(BETA) | SN_READS_INPUT(SLOPE),
+    .operand = {[X] = {"x", SN_OPERAND_DATA, .saved = true},
+                [GAMMA] = {"gamma", SN_OPERAND_WEIGHT},
+                [BETA] = {"beta", SN_OPERAND_WEIGHT},
+                [RESIDUAL] = {"residual", SN_OPERAND_DATA, .optional = true},
+                [SLOPE] = {"slope", SN_OPERAND_WEIGHT, .optional = true}},
+    .state = {[MEAN] = "running mean", [VARIANCE] = "running variance"},
     .any_layout = true,
     .shape = batch_norm_shape,
     .plan = batch_norm_plan,
-    .forward = {{SN_PHASE_IMAGES, batch_norm_gather, SN_TRAINING_ONLY, IMAGES_BUT_X},
-                {SN_PHASE_TOGETHER, batch_norm_join, SN_TRAINING_ONLY, ALL_IMAGES},
-                {SN_PHASE_EARLY, batch_norm_join, SN_EVAL_ONLY, ALL_IMAGES},
-                {SN_PHASE_IMAGES, batch_norm_apply, SN_ALWAYS, 0}},
-    .backward = {{SN_PHASE_IMAGES, batch_norm_reduce, SN_ALWAYS, SN_READS_INPUT(X)},
-                 {SN_PHASE_TOGETHER, batch_norm_join_back, SN_ALWAYS, ALL_IMAGES},
-                 {SN_PHASE_IMAGES, batch_norm_pass_back, SN_ALWAYS, SN_READS_INPUT(RESIDUAL)}},
+    .forward = {{SN_PHASE_IMAGES, batch_norm_gather, SN_TRAINING_ONLY, RESIDUAL_AND_OUTPUT},
+                {SN_PHASE_TOGETHER, batch_norm_join, SN_TRAINING_ONLY, ALL_DATA},
+                {SN_PHASE_EARLY, batch_norm_join, SN_EVAL_ONLY, ALL_DATA},
+                {SN_PHASE_IMAGES, batch_norm_apply, SN_ALWAYS}},
+    .backward = {{SN_PHASE_IMAGES, batch_norm_reduce, SN_ALWAYS, {[X] = true}},
+                 {SN_PHASE_TOGETHER, batch_norm_join_back, SN_ALWAYS, ALL_DATA},
+                 {SN_PHASE_IMAGES, batch_norm_pass_back, SN_ALWAYS, {[RESIDUAL] = true}}},
 };
 
 sn_status sn_batch_norm(sn_graph *graph, sn_tensor *x, const sn_batch_norm_operands *operands,

@@ -1,6 +1,6 @@
 /* The inner loops of batch-norm, over one plane (planes.h).
  *
- * Everything is inlined with constant `bf16`, `activation` and `has_residual`: see batch_norm.c.
+ * Everything is inlined with constant `bf16`, `activation` and `has_residual`; see batch_norm.c.
  */
 #ifndef SN_AUTOGRAD_BATCH_NORM_PLANE_H
 #define SN_AUTOGRAD_BATCH_NORM_PLANE_H
@@ -10,14 +10,14 @@
 
 enum { SN_PLANE_UNROLL = 4 };
 
-/* What stands between x and y: y = activation((x - mean) scale + shift + residual). */
+/* y = activation((x - mean) scale + shift + residual) */
 typedef struct sn_affine {
     sn_vec mean, scale, shift, slope;
 } sn_affine;
 
 /* ---- forward ---- */
 
-/* Adds the sum of x - centre and that of its square. */
+/* The sums of x - centre and of its square. */
 SN_INLINE void sn_plane_moments(const void *x, const sn_plane *s, sn_vec centre, bool bf16,
                                 sn_vec *sum, sn_vec *square) {
     sn_vec sums[SN_PLANE_UNROLL] = {{0}}, squares[SN_PLANE_UNROLL] = {{0}};
@@ -45,21 +45,6 @@ SN_INLINE void sn_plane_moments(const void *x, const sn_plane *s, sn_vec centre,
     *square = (squares[0] + squares[1]) + (squares[2] + squares[3]);
 }
 
-SN_INLINE sn_vec sn_activate(sn_vec z, sn_vec slope, sn_activation activation) {
-    /* NaN passes: the loss must show it. */
-    if (activation == SN_ACTIVATION_RELU)
-        return sn_vec_where(~(sn_vec_mask)(z < 0), z);
-    if (activation == SN_ACTIVATION_PRELU)
-        return sn_vec_where((sn_vec_mask)(z > 0), z) +
-               sn_vec_where(~(sn_vec_mask)(z > 0), z * slope);
-    if (activation == SN_ACTIVATION_HARDTANH) {
-        const sn_vec_mask low = (sn_vec_mask)(z < -1), high = (sn_vec_mask)(z > 1);
-        return sn_vec_where(~(low | high), z) + sn_vec_where(high, sn_vec_all(1)) -
-               sn_vec_where(low, sn_vec_all(1));
-    }
-    return z;
-}
-
 SN_INLINE void sn_plane_forward(const void *x, const void *residual, void *y, const sn_plane *s,
                                 const sn_affine *a, bool bf16, sn_activation activation,
                                 bool has_residual) {
@@ -79,7 +64,7 @@ SN_INLINE void sn_plane_forward(const void *x, const void *residual, void *y, co
 
 /* ---- backward ---- */
 
-/* What the gradients' first pass reads and writes; NULL where there is nothing. */
+/* What backward's first pass reads and writes; NULL where there is nothing. */
 typedef struct sn_plane_gradients {
     const void *x, *y, *residual;
     void *dy; /* becomes dz, the gradient before the activation */
@@ -87,44 +72,29 @@ typedef struct sn_plane_gradients {
     bool add_residual;
 } sn_plane_gradients;
 
-/* Sums of dz, dz (x - mean) and, for PReLU, of what its slope receives. */
+/* Sums of dz, of dz (x - mean), and of what the slope receives. */
 typedef struct sn_plane_sums {
     sn_vec dz, product, slope;
 } sn_plane_sums;
 
-/* dz from dy at one vector; z is only looked at by PReLU, y only by the others. */
-SN_INLINE sn_vec sn_deactivate(sn_vec dy, sn_vec y, sn_vec z, const sn_affine *a,
-                               sn_activation activation, sn_vec *slope_sum) {
-    if (activation == SN_ACTIVATION_RELU)
-        return sn_vec_where((sn_vec_mask)(y > 0), dy);
-    if (activation == SN_ACTIVATION_HARDTANH)
-        return sn_vec_where((sn_vec_mask)(y > -1) & (sn_vec_mask)(y < 1), dy);
-    if (activation == SN_ACTIVATION_PRELU) {
-        const sn_vec_mask positive = (sn_vec_mask)(z > 0);
-        *slope_sum += sn_vec_where(~positive, z * dy);
-        return sn_vec_where(positive, dy) + sn_vec_where(~positive, dy * a->slope);
-    }
-    return dy;
-}
-
 SN_INLINE void sn_plane_reduce(const sn_plane_gradients *g, const sn_plane *s, const sn_affine *a,
                                bool bf16, sn_activation activation, bool has_residual,
                                sn_plane_sums *sums) {
-    const bool needs_y = activation == SN_ACTIVATION_RELU || activation == SN_ACTIVATION_HARDTANH;
+    const sn_backward_reads reads = sn_activation_traits_of(activation).backward_reads;
     sn_vec dz_sum[2] = {{0}}, product[2] = {{0}}, slope[2] = {{0}};
     const size_t count = s->vectors + (s->tail > 0);
     for (size_t i = 0; i < count; i++) {
         const bool is_tail = i == s->vectors;
 #define LOAD(from) (is_tail ? sn_plane_load_tail(from, s) : sn_plane_load(from, s, i, bf16))
         const sn_vec d = LOAD(g->x) - a->mean;
-        const sn_vec y = needs_y ? LOAD(g->y) : (sn_vec){0};
+        const sn_vec y = reads == SN_BACKWARD_READS_Y ? LOAD(g->y) : (sn_vec){0};
         sn_vec z = {0};
-        if (activation == SN_ACTIVATION_PRELU) {
+        if (reads == SN_BACKWARD_READS_X) {
             z = d * a->scale + a->shift;
             if (has_residual)
                 z += LOAD(g->residual);
         }
-        const sn_vec dz = sn_deactivate(LOAD(g->dy), y, z, a, activation, &slope[i % 2]);
+        const sn_vec dz = sn_activate_back(LOAD(g->dy), z, y, a->slope, activation, &slope[i % 2]);
         dz_sum[i % 2] += dz;
         product[i % 2] += dz * d;
         sn_vec passed = dz;

@@ -8,11 +8,11 @@
 /* What OpenBLAS maps at once on 64-bit systems; less elsewhere. */
 enum { BUFFER_SIZE = 128 << 20 };
 
-/* OpenBLAS's own, exported but in none of its headers; another BLAS may lack them. */
+/* OpenBLAS exports these but declares them in no header. Another BLAS may lack them. */
 extern void *blas_memory_alloc(int purpose) __attribute__((weak));
 extern void blas_memory_free(void *buffer) __attribute__((weak));
 
-/* How many buffers OpenBLAS was asked for. They belong to the process, as OpenBLAS does. */
+/* How many buffers OpenBLAS was asked for. They belong to the process, and so does OpenBLAS. */
 static atomic_int reserved;
 
 /* A list of buffers, each of which begins with the next. */

@@ -1,6 +1,7 @@
-/* OpenBLAS maps a buffer for every thread that is in GEMM at the same time. Where the system
- * refuses it one, as under `ulimit -v`, it tries again for ever. So the buffers are asked for
- * before. */
+/* OpenBLAS maps a buffer for each thread that is in GEMM at the same time. If the system refuses
+ * one, for example under `ulimit -v`, it tries again forever. So signet asks for the buffers
+ * beforehand.
+ */
 #ifndef SN_AUTOGRAD_BLAS_MEMORY_H
 #define SN_AUTOGRAD_BLAS_MEMORY_H
 
@@ -8,13 +9,12 @@
 
 #include <stdbool.h>
 
-/* Lets OpenBLAS map its buffers for `threads` threads, which it keeps, unless that was done before.
- * SN_ERROR_MEMORY when there is not enough address space. */
+/* Makes OpenBLAS map its buffers for `threads` threads, unless that was done before. OpenBLAS keeps
+ * them. SN_ERROR_MEMORY when there is not enough address space. */
 sn_status sn_blas_reserve(int threads, sn_error *error);
 
-/* Whether a buffer could be mapped now. If not, threads that OpenBLAS started with the program may
- * still be trying, and its handler at the end of the program, which waits for them, must not run.
- */
+/* Whether a buffer could be mapped now. If not, the threads that OpenBLAS starts with the program
+ * may still be trying. OpenBLAS waits for them in its exit handler, which must then not run. */
 bool sn_blas_has_room(void);
 
 #endif

@@ -1,9 +1,9 @@
-/* Takes the mean over all channels off every pixel (docs/method.md, "Centring"):
+/* Subtracts from each pixel the mean over its channels (docs/method.md, "Centring"):
  *     y_c = x_c - mean_c x,     dx_c = dy_c - mean_c dy
  * The map is its own transpose, so forward and backward are one function. Behind fake_quantize the
  * values are integers q times a step, and the mean is rounded to a whole number of steps:
  *     r = floor((sum_c q + floor(C / 2)) / C),     y = step (q - r)
- * which is what the inference library computes in integers. The rounding passes gradients on.
+ * The inference library computes the same in integers. Backward ignores the rounding.
  */
 #include "autograd/lane_layout.h"
 #include "autograd/op.h"
@@ -33,7 +33,7 @@ static sn_status center_channels_shape(sn_node *node, const sn_run *run, sn_erro
     return SN_OK;
 }
 
-/* The range moves when the images are through, so all of them see the one from before. */
+/* The range moves after the last image, so all images see the old one. */
 static void center_channels_begin(const sn_node *node, const sn_run *run, const sn_part *part) {
     (void)run;
     if (part->thread > 0)
@@ -52,13 +52,13 @@ SN_INLINE sn_vec integer_of(const rounding *r, sn_vec x) {
     return sn_vec_round(x * r->inverse);
 }
 
-/* What is taken off a pixel whose channels sum to `sum`, lane by lane: x or, with `rounds`, q. */
+/* The mean of a pixel whose channels sum to `sum`, lane by lane; of x or, with `rounds`, of q. */
 SN_INLINE sn_vec mean_of(sn_vec sum, size_t channels, bool rounds) {
     const sn_vec count = sn_vec_all((sn_real)channels);
     if (!rounds)
         return sum / count;
-    /* Sums of integers are exact, and so is the quotient where it is a whole number: 255 times the
-     * 65536 channels that a model may have are below 2^24. */
+    /* Sums of integers are exact, and so are quotients that are integers: 255 times the 65536
+     * channels that a model may have is below 2^24. */
     const sn_vec quotient = (sum + (sn_real)(channels / 2)) / count;
     const sn_vec nearest = sn_vec_round(quotient);
     return nearest - sn_vec_where((sn_vec_mask)(nearest > quotient), sn_vec_all(1));
@@ -146,7 +146,7 @@ SN_INLINE void center_plain(const rounding *r, const sn_shape *shape, const sn_r
 
 /* ---- the op ---- */
 
-/* y (+)= x less its means, for images of the tensor's shape and layout. */
+/* y (+)= x - means, for images of the tensor's shape and layout. */
 static void center(const sn_tensor *tensor, const rounding *r, const void *x, void *y,
                    size_t images, bool rounds, bool add) {
     if (tensor->layout == SN_LAYOUT_PLAIN) {
@@ -177,6 +177,8 @@ static void center_channels_backward(const sn_node *node, const sn_run *run, con
 const sn_op sn_op_center_channels = {
     .name = "center_channels",
     .attributes_size = sizeof(sn_center_channels_attributes),
+    .operand = {{"x", SN_OPERAND_DATA}},
+    .state = {[RANGE] = "range"},
     .any_layout = true,
     .shape = center_channels_shape,
     .forward = {{SN_PHASE_EARLY, center_channels_begin, SN_ALWAYS},

@@ -1,12 +1,12 @@
-/* Convolution by GEMM: each image is unfolded into a matrix of its windows (im2col), so that
+/* Convolution by GEMM. Each image is unfolded into a matrix of its windows (im2col):
  *     y[K][P]      = W[K][Q] col[Q][P]           P = OH OW pixels, Q = C R S taps
  *     dW[K][Q]    += dy[K][P] col[Q][P]^T
  *     dcol[Q][P]   = W[K][Q]^T dy[K][P],         folded back into dx
- * Every thread sums dW over its own images; the sums are added up in the order of the threads, so
- * the bits depend on their number only. With bf16 activations images are made plain sn_real one by
- * one. */
+ * Each thread sums dW over its own images (thread_sums.h). With bf16 activations images are made
+ * plain sn_real one by one. */
 #include "autograd/conv2d.h"
 #include "autograd/ops.h"
+#include "autograd/thread_sums.h"
 
 #include "base/memory.h"
 
@@ -14,12 +14,12 @@
 
 enum { X, WEIGHT, BIAS };
 
-/* 1x1, stride 1, no padding: the image is its own matrix of windows. */
+/* 1x1, stride 1, no padding: the image is the matrix of windows itself. */
 static bool is_matrix(const sn_conv2d_geometry *g) {
     return g->r == 1 && g->s == 1 && g->stride == 1 && g->padding == 0;
 }
 
-/* The outputs along one axis whose tap at `tap` falls inside 0 .. size: [first, last). */
+/* The outputs [first, last) along one axis whose tap `tap` falls inside 0 .. size. */
 typedef struct range {
     size_t first, last;
 } range;
@@ -66,7 +66,7 @@ static void unfold(const sn_conv2d_geometry *g, const sn_real *image, sn_real *c
     }
 }
 
-/* The transpose of unfold: adds every window's entry to the pixel that it came from. */
+/* The transpose of unfold: adds each entry of a window to its pixel. */
 static void fold(const sn_conv2d_geometry *g, const sn_real *col, sn_real *image) {
     for (size_t c = 0; c < g->c; c++) {
         for (size_t r = 0; r < g->r; r++) {
@@ -95,7 +95,8 @@ static void fold(const sn_conv2d_geometry *g, const sn_real *col, sn_real *image
 /* One thread's workspace. */
 typedef struct workspace {
     sn_real *col;   /* [Q][P], then dcol; NULL if the image serves */
-    sn_real *x, *y; /* a plain image of either side, or its gradient; NULL if it is plain anyway */
+    sn_real *x, *y; /* plain copies of an image of x and y, or of the gradients; NULL if they are
+                       plain already */
 } workspace;
 
 static bool is_plain(const sn_tensor *tensor) {
@@ -114,7 +115,7 @@ static size_t carve(const sn_node *node, unsigned char *base, workspace *w) {
     return col + x + y;
 }
 
-/* Numbers that a thread sums up: dW[K][Q] and db[K]. */
+/* The size of a thread's sums: dW[K][Q] and db[K]. */
 static size_t sums_stride(const sn_conv2d_geometry *g) {
     return sn_align_up((g->k * g->taps + g->k) * sizeof(sn_real)) / sizeof(sn_real);
 }
@@ -238,33 +239,21 @@ static void conv2d_gemm_backward(const sn_node *node, const sn_run *run, const s
     }
 }
 
-/* gradient (+)= the threads' sums from `offset` on, of the elements [first, last). */
-static void add_up(const sn_node *node, const sn_run *run, int input, size_t offset, size_t first,
-                   size_t last) {
-    const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
-    sn_real *gradient = node->input[input] ? node->input[input]->gradient : NULL;
-    for (size_t i = first; gradient && i < last; i++) {
-        sn_real sum = node->add[input] ? gradient[i] : 0;
-        for (int thread = 0; thread < run->threads; thread++)
-            sum += ((const sn_real *)
-                        node->backward_sums)[(size_t)thread * sums_stride(&g) + offset + i];
-        gradient[i] = sum;
-    }
-}
-
 static void conv2d_gemm_join(const sn_node *node, const sn_run *run, const sn_part *part) {
     const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
     const size_t first = sn_chunk_start(g.k, part->thread, run->threads);
     const size_t last = sn_chunk_start(g.k, part->thread + 1, run->threads);
-    add_up(node, run, WEIGHT, 0, first * g.taps, last * g.taps);
-    add_up(node, run, BIAS, g.k * g.taps, first, last);
+    const sn_thread_sums sums = {node->backward_sums, sums_stride(&g), run->threads};
+    sn_add_thread_sums(node, WEIGHT, &sums, 0, first * g.taps, last * g.taps);
+    sn_add_thread_sums(node, BIAS, &sums, g.k * g.taps, first, last);
 }
 
 const sn_op sn_op_conv2d_gemm = {
     .name = "conv2d_gemm",
     .attributes_size = sizeof(sn_conv2d_attributes),
-    .backward_reads = SN_READS_INPUT(X) | SN_READS_INPUT(WEIGHT),
-    .weights = SN_READS_INPUT(WEIGHT) | SN_READS_INPUT(BIAS),
+    .operand = {[X] = {"x", SN_OPERAND_DATA, .saved = true},
+                [WEIGHT] = {"weight", SN_OPERAND_WEIGHT, .saved = true},
+                [BIAS] = {"bias", SN_OPERAND_WEIGHT, .optional = true}},
     .any_layout = true,
     .shape = conv2d_gemm_shape,
     .forward = {{SN_PHASE_IMAGES, conv2d_gemm_forward, SN_ALWAYS}},

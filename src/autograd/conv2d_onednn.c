@@ -13,6 +13,7 @@
 #include "autograd/onednn.h"
 #include "autograd/ops.h"
 #include "autograd/reorder.h"
+#include "autograd/thread_sums.h"
 
 #include "base/memory.h"
 
@@ -24,7 +25,7 @@ enum { X, WEIGHT, BIAS };
 /* node->own */
 typedef struct convolution {
     sn_onednn *onednn;
-    bool scaled; /* the largest magnitudes are taken out of the weights */
+    bool scaled; /* weights are divided by their filter's largest magnitude */
     bool shares_weights;
     /* x, y, dy and dx as oneDNN sees them, and whether they are reordered. dy is needed as it is
      * and scaled. A dx that is added to goes through a copy in any layout. */
@@ -114,8 +115,8 @@ static size_t weights_size(const convolution *own, sn_onednn_pass pass) {
     return sn_align_up(sn_onednn_weights_of(own->onednn, pass)->count * element);
 }
 
-/* What is saved: the scale of every filter and the bias, both padded, and the weights of forward
- * and of the data pass. */
+/* Saved memory: the filters' scales and the bias, both padded; then the weights of forward and of
+ * the data pass. */
 static sn_real *saved_scale(const sn_node *node) {
     return node->saved;
 }
@@ -133,7 +134,7 @@ static void *saved_weights(const sn_node *node, sn_onednn_pass pass) {
     return weights;
 }
 
-/* Numbers that a thread sums up: dW as oneDNN lays it out, and db, padded. */
+/* The size of a thread's sums: dW in oneDNN's layout, and db, padded. */
 static size_t sums_stride(const sn_node *node) {
     const size_t weights = sn_onednn_weights_of(own_of(node)->onednn, SN_ONEDNN_WEIGHTS)->count;
     return sn_align_up((weights + padded_filters(node)) * sizeof(sn_real)) / sizeof(sn_real);
@@ -198,7 +199,7 @@ static void conv2d_onednn_release(sn_node *node) {
 
 /* ---- weights ---- */
 
-/* The largest magnitude of each of SN_LANES filters, 1 where that is 0 and past the last. */
+/* The largest magnitude of each of SN_LANES filters; 1 if it is 0, and behind the last filter. */
 static sn_vec scales_of(const sn_conv2d_geometry *g, const sn_real *weight, size_t first) {
     sn_vec scales = sn_vec_all(1);
     for (size_t lane = 0; lane < SN_LANES && first + lane < g->k; lane++) {
@@ -224,8 +225,8 @@ static inline sn_vec gather(const sn_conv2d_geometry *g, const sn_real *weight, 
     return v;
 }
 
-/* Puts the weights of filters [first, first + SN_LANES), divided by their scales, where oneDNN
- * looks for them. */
+/* Puts the weights of filters [first, first + SN_LANES), divided by their scales, into oneDNN's
+ * layout. */
 static inline void put_filters(const sn_conv2d_geometry *g, const sn_onednn_weights *map,
                                const sn_real *weight, size_t first, sn_vec scales, void *to,
                                bool bf16) {
@@ -381,45 +382,33 @@ static void conv2d_onednn_backward(const sn_node *node, const sn_run *run, const
         pass_back(node, part, dy, &w, dx);
 }
 
-/* The threads' sums of one number. */
-static sn_real total(const sn_node *node, const sn_run *run, size_t place) {
-    const sn_real *sums = node->backward_sums;
-    const size_t stride = sums_stride(node);
-    sn_real sum = 0;
-    for (int thread = 0; thread < run->threads; thread++)
-        sum += sums[(size_t)thread * stride + place];
-    return sum;
-}
-
-static void finish_filter(const sn_node *node, const sn_run *run, size_t k) {
+static void join_filter(const sn_node *node, const sn_thread_sums *sums, size_t k) {
     const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
     const sn_onednn_weights *map = sn_onednn_weights_of(own_of(node)->onednn, SN_ONEDNN_WEIGHTS);
-    sn_real *gradient = node->input[WEIGHT]->gradient + k * g.taps;
-    for (size_t c = 0; c < g.c; c++)
-        for (size_t tap = 0; tap < map->taps; tap++, gradient++)
-            *gradient = (node->add[WEIGHT] ? *gradient : 0) +
-                        total(node, run, map->filter[k] + map->channel[c] + map->tap[tap]);
+    for (size_t c = 0, i = k * g.taps; c < g.c; c++)
+        for (size_t tap = 0; tap < map->taps; tap++, i++)
+            sn_add_gradient(
+                node, WEIGHT, i,
+                sn_thread_total(sums, map->filter[k] + map->channel[c] + map->tap[tap]));
 }
 
 static void conv2d_onednn_join(const sn_node *node, const sn_run *run, const sn_part *part) {
     const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
     const size_t weights = sn_onednn_weights_of(own_of(node)->onednn, SN_ONEDNN_WEIGHTS)->count;
+    const size_t first = sn_chunk_start(g.k, part->thread, run->threads);
     const size_t last = sn_chunk_start(g.k, part->thread + 1, run->threads);
-    for (size_t k = sn_chunk_start(g.k, part->thread, run->threads); k < last; k++) {
-        if (wants_gradient(node, WEIGHT))
-            finish_filter(node, run, k);
-        if (wants_gradient(node, BIAS)) {
-            sn_real *gradient = node->input[BIAS]->gradient + k;
-            *gradient = (node->add[BIAS] ? *gradient : 0) + total(node, run, weights + k);
-        }
-    }
+    const sn_thread_sums sums = {node->backward_sums, sums_stride(node), run->threads};
+    for (size_t k = first; k < last && wants_gradient(node, WEIGHT); k++)
+        join_filter(node, &sums, k);
+    sn_add_thread_sums(node, BIAS, &sums, weights, first, last);
 }
 
 const sn_op sn_op_conv2d_onednn = {
     .name = "conv2d_onednn",
     .attributes_size = sizeof(sn_conv2d_attributes),
-    .backward_reads = SN_READS_INPUT(X),
-    .weights = SN_READS_INPUT(WEIGHT) | SN_READS_INPUT(BIAS),
+    .operand = {[X] = {"x", SN_OPERAND_DATA, .saved = true},
+                [WEIGHT] = {"weight", SN_OPERAND_WEIGHT},
+                [BIAS] = {"bias", SN_OPERAND_WEIGHT, .optional = true}},
     .any_layout = true,
     .shape = conv2d_onednn_shape,
     .plan = conv2d_onednn_plan,

@@ -5,6 +5,7 @@
 #include "autograd/implicit_gemm.h"
 #include "autograd/ops.h"
 #include "autograd/reorder.h"
+#include "autograd/thread_sums.h"
 #include "autograd/winograd.h"
 
 #include "base/memory.h"
@@ -20,7 +21,7 @@ typedef struct kernels {
     sn_implicit_gemm gemm;
 } kernels;
 
-/* A layout for plain images where gradients have to pass through lanes. */
+/* The tensor's lane layout; for a plain tensor the one that its gradient passes through. */
 static sn_lane_layout lanes_for(const sn_tensor *tensor) {
     sn_tensor blocked = *tensor;
     if (blocked.layout == SN_LAYOUT_PLAIN)
@@ -32,7 +33,7 @@ static bool is_plain(const sn_tensor *tensor) {
     return tensor->layout == SN_LAYOUT_PLAIN;
 }
 
-/* With `in_lanes` x is taken as lying in lanes even if it does not. */
+/* With `in_lanes` as if x had a lane layout, even if it is plain. */
 static kernels kernels_of(const sn_node *node, bool in_lanes) {
     const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
     const sn_tensor *x = node->input[X];
@@ -77,8 +78,8 @@ static size_t workspace_size(const kernels *k) {
 
 /* ---- memory ---- */
 
-/* Transformed weights, one after the other. A plain x has its own for backward data, as if it lay
- * in lanes; the forward ones of that kind are made along and not used. */
+/* Transformed weights, one after the other. If x is plain, backward data has weights of its own, as
+ * if x had a lane layout; forward weights of that kind are computed along and not used. */
 typedef struct weights {
     sn_real *forward, *backward, *unused;
     size_t size; /* bytes of all */
@@ -103,7 +104,7 @@ static bool passes_back(const sn_node *node) {
     return node->input[X]->wants_gradient && node->output->wants_gradient;
 }
 
-/* Numbers that a thread sums up: dW, transformed, and db, padded to whole lanes. */
+/* The size of a thread's sums: dW, transformed, and db, padded to whole lanes. */
 static size_t sums_stride(const sn_node *node) {
     const kernels k = kernels_of(node, false);
     const size_t filters = sn_lane_groups(node->output->shape.size[1]) * SN_LANES;
@@ -208,7 +209,7 @@ static void pass_back(const kernels *k, size_t images, const void *dy, const sn_
         sn_implicit_gemm_backward_data(&k->gemm, images, dy, u, dx, add, workspace);
 }
 
-/* Through a copy in lanes; for the edges of a network, not for its middle. */
+/* Through a copy in a lane layout; only for the edges of a network. */
 static void pass_back_plain(const sn_node *node, size_t images, const void *dy, const sn_real *u,
                             sn_real *dx, unsigned char *workspace) {
     const kernels data = kernels_of(node, true);
@@ -242,46 +243,29 @@ static void conv2d_winograd_backward(const sn_node *node, const sn_run *run, con
         pass_back(&k, images, dy, w.backward, dx, node->add[X], workspace);
 }
 
-static void finish_bias(const sn_node *node, const sn_run *run) {
-    sn_real *gradient = node->input[BIAS]->gradient;
-    for (size_t i = 0; i < node->input[BIAS]->shape.size[0]; i++) {
-        sn_real sum = node->add[BIAS] ? gradient[i] : 0;
-        for (int thread = 0; thread < run->threads; thread++)
-            sum += bias_sums(node, thread)[i];
-        gradient[i] = sum;
-    }
-}
-
 static void conv2d_winograd_join(const sn_node *node, const sn_run *run, const sn_part *part) {
-    enum { MOST_AT_ONCE = 64 };
     const kernels k = kernels_of(node, false);
     sn_real *gradient = node->input[WEIGHT]->gradient;
     const size_t items =
         k.is_winograd ? sn_winograd_join_items(&k.winograd) : sn_implicit_gemm_join_items(&k.gemm);
     const size_t first = sn_chunk_start(items, part->thread, run->threads);
     const size_t last = sn_chunk_start(items, part->thread + 1, run->threads);
-    for (int done = 0; gradient && done < run->threads; done += MOST_AT_ONCE) {
-        const sn_real *sums[MOST_AT_ONCE];
-        size_t count = 0;
-        while (count < MOST_AT_ONCE && done + (int)count < run->threads) {
-            sums[count] = thread_sums(node, done + (int)count);
-            count++;
-        }
-        const bool add = node->add[WEIGHT] || done > 0;
-        if (k.is_winograd)
-            sn_winograd_join_weights(&k.winograd, sums, count, first, last, gradient, add);
-        else
-            sn_implicit_gemm_join_weights(&k.gemm, sums, count, first, last, gradient, add);
-    }
-    if (part->thread == 0 && node->input[BIAS] && node->input[BIAS]->gradient)
-        finish_bias(node, run);
+    const sn_thread_sums sums = {node->backward_sums, sums_stride(node), run->threads};
+    if (gradient && k.is_winograd)
+        sn_winograd_join_weights(&k.winograd, &sums, first, last, gradient, node->add[WEIGHT]);
+    else if (gradient)
+        sn_implicit_gemm_join_weights(&k.gemm, &sums, first, last, gradient, node->add[WEIGHT]);
+    if (part->thread == 0 && node->input[BIAS])
+        sn_add_thread_sums(node, BIAS, &sums, forward_count(&k), 0,
+                           node->input[BIAS]->shape.size[0]);
 }
 
 const sn_op sn_op_conv2d_winograd = {
     .name = "conv2d_winograd",
     .attributes_size = sizeof(sn_conv2d_attributes),
-    .backward_reads = SN_READS_INPUT(X),
-    .weights = SN_READS_INPUT(WEIGHT) | SN_READS_INPUT(BIAS),
+    .operand = {[X] = {"x", SN_OPERAND_DATA, .saved = true},
+                [WEIGHT] = {"weight", SN_OPERAND_WEIGHT},
+                [BIAS] = {"bias", SN_OPERAND_WEIGHT, .optional = true}},
     .any_layout = true,
     .shape = conv2d_winograd_shape,
     .plan = conv2d_winograd_plan,

@@ -1,5 +1,5 @@
 /* Softmax cross-entropy, and distillation from a teacher's logits. Forward saves the probabilities
- * [N][classes]; what the temperature makes of them is computed twice. */
+ * [N][classes]. The softmax with temperature is computed again in backward. */
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
@@ -33,13 +33,13 @@ static sn_status cross_entropy_shape(sn_node *node, const sn_run *run, sn_error 
         "1",
         attributes->temperature, attributes->teacher_weight);
     if (teacher)
-        node->backward_reads |= SN_READS_INPUT(LOGITS) | SN_READS_INPUT(TEACHER);
+        node->saves[LOGITS] = node->saves[TEACHER] = true;
     node->output->shape = sn_shape_1(1);
     node->saved_size = sn_shape_count(&logits->shape) * sizeof(sn_real);
     return SN_OK;
 }
 
-/* The loss of one image; probabilities[classes] are set. */
+/* The loss of one image; sets probabilities[classes]. */
 static double forward_image(const sn_real *logits, size_t classes, int32_t label, double smoothing,
                             sn_real *probabilities) {
     assert(label >= 0 && (size_t)label < classes);
@@ -99,7 +99,7 @@ static void cross_entropy_forward(const sn_node *node, const sn_run *run, const 
     node->output->value[0] = (sn_real)(((1 - w) * total + w * t * t * divergences) / (double)n);
 }
 
-/* d logits = w T (q - p), d teacher = w T p (log p - log q - KL), p being the teacher's. */
+/* d logits = w T (q - p), d teacher = w T p (log p - log q - KL); p is the teacher's. */
 static void distillation_backward(const sn_node *node, double share) {
     const sn_cross_entropy_attributes *attributes = (const void *)node->attributes;
     const size_t n = node->input[LOGITS]->shape.size[0];
@@ -151,8 +151,9 @@ static void cross_entropy_backward(const sn_node *node, const sn_run *run, const
 const sn_op sn_op_cross_entropy = {
     .name = "cross_entropy",
     .attributes_size = sizeof(sn_cross_entropy_attributes),
-    .backward_reads = SN_READS_INPUT(LABELS),
-    .label_inputs = SN_READS_INPUT(LABELS),
+    .operand = {[LOGITS] = {"logits", SN_OPERAND_DATA},
+                [LABELS] = {"labels", SN_OPERAND_LABELS, .saved = true},
+                [TEACHER] = {"teacher", SN_OPERAND_DATA, .optional = true}},
     .shape = cross_entropy_shape,
     .forward = {{SN_PHASE_TOGETHER, cross_entropy_forward, SN_ALWAYS}},
     .backward = {{SN_PHASE_TOGETHER, cross_entropy_backward, SN_ALWAYS}},

@@ -1,11 +1,12 @@
-/* Activations as integers of 8 bits, in floats:
- *     q = round(x / step), held to 0 .. 255 or -127 .. 127;    y = step q
- * The step comes from a moving average of the largest |x| of a batch. A step rounds with the
- * average of the batches before it, since its own largest value is known only when all images are
- * through, and threads would have to wait for it. Every thread notes the largest value of its own
- * images, and the average moves when the threads meet anyway.
+/* Activations as 8-bit integers, in floats:
+ *     q = round(x / step), clamped to 0 .. 255 or -127 .. 127;    y = step q
+ * The step comes from an observer: a moving average of the largest |x| of a batch. A training step
+ * rounds with the average of the batches before it. Its own largest value is known only after the
+ * last image, and threads would have to wait for it. Each thread notes the largest value of its own
+ * images; the average moves when the threads meet anyway.
  *
- * The rounding is bit for bit that of the inference library (round_vector in vector_kernels.inc).
+ * The rounding is the same, bit for bit, as the inference library's (round_vector in
+ * vector_kernels.inc).
  */
 #include "autograd/lane_layout.h"
 #include "autograd/op.h"
@@ -67,7 +68,7 @@ static void fake_quantize_begin(const sn_node *node, const sn_run *run, const sn
 
 /* ---- vectors ---- */
 
-/* What is not a number stays so: the loss must show it. */
+/* NaN stays NaN, so that the loss shows it. */
 SN_INLINE sn_vec round_vector(const rounding *r, sn_vec x) {
     sn_vec v = x * r->inverse;
     v = sn_vec_select((sn_vec_mask)(v < r->low), sn_vec_all(r->low), v);
@@ -86,7 +87,7 @@ SN_INLINE sn_vec pass_vector(const rounding *r, sn_vec x, sn_vec dy) {
     return sn_vec_where((sn_vec_mask)(v >= r->low) & (sn_vec_mask)(v <= r->high), dy);
 }
 
-/* Tails exist in plain layouts only, which are never bf16. */
+/* Only plain layouts have tails, and they are never bf16. */
 static sn_vec load_tail(const sn_real *from, size_t tail) {
     sn_vec v = {0};
     memcpy(&v, from, tail * sizeof *from);
@@ -134,7 +135,7 @@ static void fake_quantize_forward(const sn_node *node, const sn_run *run, const 
         *own = largest[i] > *own ? largest[i] : *own;
 }
 
-/* A range that gives no step is none: then the batch's own takes its place. */
+/* A range that gives no step is replaced by the batch's own. */
 static void fake_quantize_move(const sn_node *node, const sn_run *run, const sn_part *part) {
     if (part->thread > 0)
         return;
@@ -183,7 +184,8 @@ static void fake_quantize_backward(const sn_node *node, const sn_run *run, const
 const sn_op sn_op_fake_quantize = {
     .name = "fake_quantize",
     .attributes_size = sizeof(sn_fake_quantize_attributes),
-    .backward_reads = SN_READS_INPUT(0),
+    .operand = {{"x", SN_OPERAND_DATA, .saved = true}},
+    .state = {[RANGE] = "range"},
     .any_layout = true,
     .shape = fake_quantize_shape,
     .forward = {{SN_PHASE_EARLY, fake_quantize_begin, SN_ALWAYS},

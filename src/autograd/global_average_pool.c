@@ -34,7 +34,7 @@ static void backward_planes(const sn_real *dy, size_t planes, size_t pixels, boo
 
 /* ---- in lanes ---- */
 
-/* The first `count` of a group's lanes, which may be fewer than a vector. */
+/* The lanes of a group that are channels. */
 static size_t lanes_used(size_t channels, size_t group) {
     const size_t left = channels - group * SN_LANES;
     return left < SN_LANES ? left : SN_LANES;
@@ -103,6 +103,7 @@ static void global_average_pool_backward(const sn_node *node, const sn_run *run,
 
 const sn_op sn_op_global_average_pool = {
     .name = "global_average_pool",
+    .operand = {{"x", SN_OPERAND_DATA}},
     .any_layout = true,
     .shape = global_average_pool_shape,
     .forward = {{SN_PHASE_IMAGES, global_average_pool_forward, SN_ALWAYS}},

@@ -16,7 +16,7 @@ sn_status sn_graph_create(sn_parameters *parameters, sn_graph_mode mode, int thr
     (*graph)->parameters = parameters;
     (*graph)->run =
         (sn_run){.threads = threads, .training = mode == SN_GRAPH_TRAIN, .engine = SN_ENGINE_GEMM};
-    /* Ops call GEMM from their own threads: OpenBLAS must not start more. */
+    /* Ops call GEMM from their own threads, so OpenBLAS must not start more. */
     openblas_set_num_threads(1);
     return SN_OK;
 }
@@ -112,26 +112,41 @@ void sn_tensor_keep(sn_tensor *tensor) {
     tensor->keep = true;
 }
 
-/* What holds for every op, whatever the shapes. */
-static sn_status check_operands(const sn_graph *graph, const sn_op *op, sn_tensor *const *inputs,
-                                sn_tensor *const *states, sn_error *error) {
+/* Inputs against what the op declares. */
+static sn_status check_inputs(const sn_op *op, sn_tensor *const *inputs, sn_error *error) {
     for (int i = 0; i < SN_MAX_INPUTS; i++) {
-        const bool is_labels = inputs[i] && inputs[i]->is_labels;
-        const bool needs_labels = op->label_inputs & SN_READS_INPUT(i);
-        SN_RETURN_IF(is_labels != needs_labels, error, SN_ERROR_ARGUMENT,
-                     needs_labels ? "%s: operand %d must be labels" : "%s: operand %d is labels",
-                     op->name, i + 1);
+        const sn_operand *operand = &op->operand[i];
+        if (operand->role == SN_OPERAND_NONE) {
+            SN_RETURN_IF(inputs[i], error, SN_ERROR_ARGUMENT, "%s: operand %d; it has only %d",
+                         op->name, i + 1, i);
+            continue;
+        }
+        SN_RETURN_IF(!inputs[i] && !operand->optional, error, SN_ERROR_ARGUMENT,
+                     "%s: operand %d is missing; need %s", op->name, i + 1, operand->name);
+        const bool needs_labels = operand->role == SN_OPERAND_LABELS;
+        SN_RETURN_IF(inputs[i] && inputs[i]->is_labels && !needs_labels, error, SN_ERROR_ARGUMENT,
+                     "%s: operand %d is labels; need %s", op->name, i + 1, operand->name);
+        SN_RETURN_IF(inputs[i] && !inputs[i]->is_labels && needs_labels, error, SN_ERROR_ARGUMENT,
+                     "%s: operand %d must be labels", op->name, i + 1);
     }
+    return SN_OK;
+}
+
+static sn_status check_states(const sn_graph *graph, const sn_op *op, sn_tensor *const *states,
+                              sn_error *error) {
     for (int i = 0; states && i < SN_MAX_STATES; i++) {
         const sn_tensor *state = states[i];
         if (!state)
             continue;
-        /* Memory of anything else is not kept from step to step. */
+        SN_RETURN_IF(!op->state[i], error, SN_ERROR_ARGUMENT, "%s: state %d; it has only %d",
+                     op->name, i + 1, i);
+        /* Other memory is not kept from step to step. */
         SN_RETURN_IF(!state->is_parameter ||
                          sn_role_is_trained(
                              sn_parameters_at(graph->parameters, state->parameter_index)->role),
                      error, SN_ERROR_ARGUMENT,
-                     "%s: state %d must be a parameter that is not trained", op->name, i + 1);
+                     "%s: state %d must be a parameter that is not trained; need the %s", op->name,
+                     i + 1, op->state[i]);
     }
     return SN_OK;
 }
@@ -144,7 +159,8 @@ static sn_status complete_node(sn_graph *graph, sn_node *node, sn_error *error) 
     for (int k = 0; k < SN_MAX_INPUTS; k++)
         if (node->input[k] && node->input[k]->is_activation)
             node->output->is_activation = true;
-    node->backward_reads = node->op->backward_reads;
+    for (int k = 0; k < SN_OPERANDS; k++)
+        node->saves[k] = node->op->operand[k].saved;
     SN_TRY(node->op->shape(node, &graph->run, error));
     SN_RETURN_IF(!sn_shape_is_valid(&node->output->shape), error, SN_ERROR_ARGUMENT,
                  "%s: output %s is too large", node->op->name,
@@ -157,7 +173,8 @@ sn_status sn_graph_apply(sn_graph *graph, const sn_op *op, const void *attribute
                          sn_error *error) {
     assert(op->attributes_size <= SN_MAX_ATTRIBUTES_SIZE && !graph->memory);
     sn_tensor *inputs[SN_MAX_INPUTS];
-    SN_TRY(check_operands(graph, op, operands, states, error));
+    SN_TRY(check_inputs(op, operands, error));
+    SN_TRY(check_states(graph, op, states, error));
     for (int i = 0; i < SN_MAX_INPUTS; i++) {
         inputs[i] = operands[i];
         if (inputs[i] && !op->any_layout)
@@ -227,7 +244,7 @@ void sn_graph_backward(sn_graph *graph, const sn_real *root_gradient) {
     graph->ready = false;
     sn_tensor *root = graph->root;
     if (!root->gradient_storage.base)
-        return; /* nothing that wants a gradient stands behind the root */
+        return; /* the root depends on nothing that wants a gradient */
     const size_t rows = root->shape.size[0];
     if (root_gradient)
         sn_rows_from_plain(root, root->gradient_storage.base, root_gradient, rows, false);

@@ -7,14 +7,14 @@
  *     sn_graph_plan(graph, loss, error);                        // all memory is allocated here
  *     for every step: sn_tensor_write, sn_graph_forward, sn_graph_backward
  *
- * Shapes are checked when an op is added. sn_graph_plan knows when each value, gradient and
- * workspace is first and last needed and lays them out in one block; nothing is allocated later.
- * How a tensor is laid out there is the business of the ops that share it: other code reads and
- * writes tensors in plain row-major order through sn_tensor_read and sn_tensor_write.
+ * Shapes are checked when an op is added. sn_graph_plan finds out when each value, gradient and
+ * workspace is first and last needed, and places them in one block (memory_plan.c); nothing is
+ * allocated later. Ops choose the layouts of the tensors between them. Other code reads and writes
+ * tensors in plain row-major order, with sn_tensor_read and sn_tensor_write.
  *
- * Every thread owns the same images from the first op to the last. It takes them through one run of
- * ops after the other, a few at a time, so that what one op writes the next finds in the cache;
- * only where batch statistics are needed do the threads wait for each other (program.c).
+ * A thread has the same images in all ops. It takes a few of them at a time through a run of ops,
+ * so that each op finds in the cache what the one before it wrote. Threads wait for each other only
+ * where batch statistics are needed (program.c).
  */
 #ifndef SN_AUTOGRAD_GRAPH_H
 #define SN_AUTOGRAD_GRAPH_H
@@ -33,13 +33,13 @@ typedef struct sn_op sn_op;
 typedef enum sn_engine {
     SN_ENGINE_AUTO,     /* the fastest of those below for the precision and this machine */
     SN_ENGINE_GEMM,     /* im2col and OpenBLAS */
-    SN_ENGINE_ONEDNN,   /* oneDNN's primitives; only where it was there at build time */
-    SN_ENGINE_WINOGRAD, /* F(2x2, 3x3), and windows times matrix for all else */
+    SN_ENGINE_ONEDNN,   /* oneDNN's primitives, if it was there at build time */
+    SN_ENGINE_WINOGRAD, /* F(2x2, 3x3); implicit GEMM for all else */
     SN_ENGINE_COUNT
 } sn_engine;
 
 /* How activations and their gradients are stored between ops. Parameters, sums and statistics are
- * sn_real always. */
+ * always sn_real. */
 typedef enum sn_precision { SN_PRECISION_FP32, SN_PRECISION_BF16, SN_PRECISION_COUNT } sn_precision;
 
 const char *sn_engine_name(int index); /* NULL past the last */
@@ -48,7 +48,7 @@ const char *sn_precision_name(int index);
 /* Whether the engine is part of this build. */
 bool sn_engine_is_built(sn_engine engine);
 
-/* The engine that SN_ENGINE_AUTO stands for here; others stand for themselves. */
+/* What SN_ENGINE_AUTO means here; another engine is returned as it is. */
 sn_engine sn_engine_resolve(sn_engine engine, sn_precision precision);
 
 typedef enum sn_graph_mode {
@@ -83,7 +83,8 @@ void sn_tensor_require_gradient(sn_tensor *tensor);
  */
 void sn_tensor_keep(sn_tensor *tensor);
 
-/* Ends construction and allocates all memory. Backward starts from `root`, whose value is kept. */
+/* Ends construction: makes the program and the memory plan, and allocates all memory. Backward
+ * starts from `root`, whose value is kept. */
 sn_status sn_graph_plan(sn_graph *graph, sn_tensor *root, sn_error *error);
 
 /* Progress of the whole training in [0, 1), for ops that change with it (gradient estimators). */
@@ -92,13 +93,13 @@ void sn_graph_set_progress(sn_graph *graph, double progress);
 /* Computes all values. */
 void sn_graph_forward(sn_graph *graph);
 
-/* Once after each sn_graph_forward, since it reuses the memory of the values: adds to the gradients
- * of the parameters, and computes those of inputs that require one. root_gradient has the root's
- * shape; NULL stands for ones. */
+/* Adds to the gradients of the parameters, and computes those of inputs that require one.
+ * root_gradient has the root's shape; NULL means ones. Once after each sn_graph_forward, as it
+ * reuses the memory of the values. */
 void sn_graph_backward(sn_graph *graph, const sn_real *root_gradient);
 
-/* Counts from here on, or no longer, the time that threads spend in each op; counters go to zero.
- * Read with sn_graph_task_time (op.h). After sn_graph_plan. */
+/* Starts or stops counting the time that threads spend in each op, from zero. Read the counters
+ * with sn_graph_task_time (op.h). After sn_graph_plan. */
 void sn_graph_set_profiling(sn_graph *graph, bool profiling);
 
 /* Bytes of the block that sn_graph_plan allocated. */

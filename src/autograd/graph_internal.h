@@ -1,5 +1,5 @@
 /* The graph's own structure, shared by graph.c (construction), program.c (order of execution) and
- * plan.c (memory). */
+ * memory_plan.c. */
 #ifndef SN_AUTOGRAD_GRAPH_INTERNAL_H
 #define SN_AUTOGRAD_GRAPH_INTERNAL_H
 
@@ -9,11 +9,11 @@
 typedef struct sn_task {
     sn_node *node;
     const sn_phase *phase;
-    sn_phase_kind kind; /* the phase's; an early or late one that cannot be is a together one */
+    sn_phase_kind kind; /* the phase's; together if it cannot be early or late */
     double seconds;     /* spent by all threads since sn_graph_set_profiling */
 } sn_task;
 
-/* Tasks that run without the threads waiting for each other. */
+/* Tasks during which the threads do not wait for each other. */
 typedef struct sn_step {
     size_t first_task, task_count;
     size_t images; /* of the batch that it goes over; 0: together */
@@ -38,7 +38,7 @@ struct sn_graph {
     sn_tensor *root;
     sn_program forward, backward;
     bool profiling;
-    bool ready;            /* for backward: a forward has run and no backward has used it up */
+    bool ready;            /* for backward: a forward has run, and no backward since */
     unsigned char *memory; /* NULL until planned */
     size_t memory_size;
 };

@@ -16,7 +16,7 @@
 #ifndef SN_AUTOGRAD_IMPLICIT_GEMM_H
 #define SN_AUTOGRAD_IMPLICIT_GEMM_H
 
-#include "autograd/lane_layout.h"
+#include "autograd/thread_sums.h"
 
 typedef struct sn_implicit_gemm {
     size_t channels, filters;     /* of x and of y */
@@ -52,11 +52,10 @@ void sn_implicit_gemm_backward_data(const sn_implicit_gemm *w, size_t images, co
 void sn_implicit_gemm_backward_weights(const sn_implicit_gemm *w, size_t images, const void *x,
                                        const void *dy, sn_real *du, void *workspace);
 
-/* dweight[K][C][rows][columns] = or += the sum of `count` arrays du, in their order. Of
- * sn_implicit_gemm_join_items(w) independent items a call does [first, last). */
+/* dweight[K][C][rows][columns] = or += the threads' total of du. The work has
+ * sn_implicit_gemm_join_items(w) independent items, of which a call does [first, last). */
 size_t sn_implicit_gemm_join_items(const sn_implicit_gemm *w);
-void sn_implicit_gemm_join_weights(const sn_implicit_gemm *w, const sn_real *const *du,
-                                   size_t count, size_t first, size_t last, sn_real *dweight,
-                                   bool add);
+void sn_implicit_gemm_join_weights(const sn_implicit_gemm *w, const sn_thread_sums *du,
+                                   size_t first, size_t last, sn_real *dweight, bool add);
 
 #endif

@@ -116,18 +116,15 @@ void sn_implicit_gemm_weights(const sn_implicit_gemm *w, const sn_real *weight, 
     }
 }
 
-void sn_implicit_gemm_join_weights(const sn_implicit_gemm *w, const sn_real *const *du,
-                                   size_t count, size_t first, size_t last, sn_real *dweight,
-                                   bool add) {
+void sn_implicit_gemm_join_weights(const sn_implicit_gemm *w, const sn_thread_sums *du,
+                                   size_t first, size_t last, sn_real *dweight, bool add) {
     const size_t taps = w->rows * w->columns, groups = sn_lane_groups(w->filters);
     for (size_t filter = first * SN_LANES; filter < last * SN_LANES; filter += SN_LANES)
         for (size_t c = 0; c < w->channels; c++)
             for (size_t tap = 0; tap < taps; tap++) {
                 const size_t at =
                     sn_packed_at(taps * w->channels, groups, row_of(w, c, tap), filter);
-                sn_vec sum = sn_vec_all(0);
-                for (size_t n = 0; n < count; n++)
-                    sum += sn_vec_load(du[n] + at);
+                const sn_vec sum = sn_thread_total_vec(du, at);
                 for (size_t lane = 0; lane < SN_LANES && filter + lane < w->filters; lane++) {
                     sn_real *to = dweight + ((filter + lane) * w->channels + c) * taps + tap;
                     *to = add ? *to + sum[lane] : sum[lane];

@@ -1,4 +1,4 @@
-/* Layouts of activations, and the op that makes them plain. bf16 implies lanes. */
+/* Layouts of tensors, and the op that makes them plain. */
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
@@ -23,7 +23,7 @@ sn_lane_layout sn_tensor_lanes(const sn_tensor *tensor) {
                             .bf16 = tensor->bf16};
 }
 
-/* One number at a time: these are for the edges of a network, not for its middle. */
+/* One number at a time; only for the edges of a network. */
 static sn_real get(const void *stored, size_t index, bool bf16) {
 #ifndef SN_REAL_DOUBLE
     if (bf16) {
@@ -55,7 +55,7 @@ static size_t place_of(const sn_lane_layout *lanes, size_t c, size_t p) {
     return c / SN_LANES * lanes->group_stride + p * lanes->pixel_stride + c % SN_LANES;
 }
 
-/* From plain[rows][...], or the same value everywhere where plain is NULL. */
+/* From plain[rows][...]; if plain is NULL, the same value everywhere. */
 static void set_rows(const sn_tensor *tensor, void *stored, const sn_real *plain, sn_real value,
                      size_t rows, bool add) {
     const size_t row = sn_tensor_row(tensor);
@@ -125,6 +125,7 @@ static void make_plain_backward(const sn_node *node, const sn_run *run, const sn
 
 const sn_op sn_op_make_plain = {
     .name = "make_plain",
+    .operand = {{"x", SN_OPERAND_DATA}},
     .any_layout = true,
     .shape = make_plain_shape,
     .forward = {{SN_PHASE_IMAGES, make_plain_forward, SN_ALWAYS}},

@@ -1,8 +1,8 @@
-/* Vectors of SN_LANES numbers, and the layouts of activations that are made for them.
+/* Vectors of SN_LANES numbers, and the lane layouts of activations.
  *
- * In memory a vector is SN_LANES neighbouring channels of one pixel. Channels are padded to whole
- * vectors; the padding holds zeros, always. A group is one vector's worth of channels. Vectors are
- * GCC's vector extension, which compilers turn into whatever the machine has.
+ * In a lane layout a vector is SN_LANES neighbouring channels of one pixel. Channels are padded to
+ * whole vectors; the padding is always zero. A group is one vector's worth of channels. Vectors are
+ * GCC's vector extension; the compiler maps them to the machine's instructions.
  */
 #ifndef SN_AUTOGRAD_LANE_LAYOUT_H
 #define SN_AUTOGRAD_LANE_LAYOUT_H
@@ -21,7 +21,7 @@ enum { SN_LANES = 16 };
 enum { SN_LANES = 8 };
 #endif
 
-/* For kernels whose arguments are constants where they are called. */
+/* For kernels that are called with constant arguments. */
 #define SN_INLINE static inline __attribute__((always_inline))
 
 typedef sn_real sn_vec __attribute__((vector_size(SN_LANES * sizeof(sn_real))));
@@ -31,8 +31,8 @@ typedef sn_real sn_vec_unaligned
 /* The upper half of a float: 8 bits of exponent, 7 of mantissa. */
 typedef uint16_t sn_bf16;
 
-/* How the pixels of one image lie: vector (group g, pixel p) starts at element
- * g * group_stride + p * pixel_stride. */
+/* The strides of a lane layout: the vector of group g and pixel p starts at element
+ * g * group_stride + p * pixel_stride of its image. */
 typedef struct sn_lane_layout {
     size_t groups, pixels;
     size_t group_stride, pixel_stride; /* elements */
@@ -72,13 +72,9 @@ static inline sn_vec sn_vec_select(sn_vec_mask condition, sn_vec yes, sn_vec no)
     return (sn_vec)(((sn_vec_mask)yes & condition) | ((sn_vec_mask)no & ~condition));
 }
 
-/* To the nearest integer, halves to the even one; for magnitudes below half the constant. */
+/* To the nearest integer, ties to even; for small magnitudes (base/real.h). */
 static inline sn_vec sn_vec_round(sn_vec v) {
-#ifdef SN_REAL_DOUBLE
-    const sn_vec shift = sn_vec_all(6755399441055744.0); /* 1.5 * 2^52 */
-#else
-    const sn_vec shift = sn_vec_all(12582912.0F); /* 1.5 * 2^23: such floats are integers */
-#endif
+    const sn_vec shift = sn_vec_all(SN_ROUNDING_SHIFT);
     return (v + shift) - shift;
 }
 
@@ -100,7 +96,7 @@ static inline sn_vec sn_vec_load_bf16(const sn_bf16 *from) {
 #endif
 }
 
-/* Rounds to nearest, ties to even. What is not a number stays so, whatever its bits. */
+/* Rounds to nearest, ties to even. NaN stays NaN. */
 static inline void sn_vec_store_bf16(sn_bf16 *to, sn_vec value) {
     const sn_vec_bits bits = (sn_vec_bits)value;
     const sn_vec_bits rounded = bits + 0x7fff + ((bits >> 16) & 1);
@@ -110,7 +106,8 @@ static inline void sn_vec_store_bf16(sn_bf16 *to, sn_vec value) {
 }
 #endif
 
-/* Element `index` of an array of either kind. With a constant `bf16` one of the two remains. */
+/* The vector from element `index` on, of an array of sn_real or sn_bf16. `bf16` is best a constant.
+ */
 static inline sn_vec sn_lanes_load(const void *from, size_t index, bool bf16) {
 #ifndef SN_REAL_DOUBLE
     if (bf16)

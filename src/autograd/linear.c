@@ -62,7 +62,9 @@ static void linear_backward(const sn_node *node, const sn_run *run, const sn_par
 
 const sn_op sn_op_linear = {
     .name = "linear",
-    .backward_reads = SN_READS_INPUT(X) | SN_READS_INPUT(WEIGHT),
+    .operand = {[X] = {"x", SN_OPERAND_DATA, .saved = true},
+                [WEIGHT] = {"weight", SN_OPERAND_WEIGHT, .saved = true},
+                [BIAS] = {"bias", SN_OPERAND_WEIGHT, .optional = true}},
     .shape = linear_shape,
     .forward = {{SN_PHASE_TOGETHER, linear_forward, SN_ALWAYS}},
     .backward = {{SN_PHASE_TOGETHER, linear_backward, SN_ALWAYS}},

@@ -1,5 +1,5 @@
-/* Max pooling. Forward saves which pixel won each window, as an index into its plane; the numbers
- * of the output's layout are in the same order. */
+/* Max pooling. Forward saves the winning pixel of each window as an index into its plane, in the
+ * order of the output's layout. */
 #include "autograd/ops.h"
 #include "autograd/pool_window.h"
 
@@ -131,6 +131,7 @@ static void max_pool_backward(const sn_node *node, const sn_run *run, const sn_p
 const sn_op sn_op_max_pool = {
     .name = "max_pool",
     .attributes_size = sizeof(sn_pool_attributes),
+    .operand = {{"x", SN_OPERAND_DATA}},
     .any_layout = true,
     .shape = max_pool_shape,
     .forward = {{SN_PHASE_IMAGES, max_pool_forward, SN_ALWAYS}},

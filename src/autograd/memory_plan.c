@@ -1,7 +1,8 @@
-/* Memory planning. Every buffer has a first and a last moment of use; buffers whose spans overlap
- * get disjoint places in one block, others may share. A moment is a task of the forward or the
- * backward program. Within a step the threads may be at different tasks and images: what they share
- * is in use for the whole of it, and only what each has for itself goes by tasks. */
+/* The memory plan. Each buffer has a first and a last moment of use. Buffers that are used at the
+ * same time get disjoint places in one block; others may share a place. A moment is a task of the
+ * forward or the backward program. Within a step threads may be at different tasks and images. So a
+ * buffer that threads share is in use for the whole step, and only a buffer that each thread has
+ * for itself is in use task by task. */
 #include "autograd/graph_internal.h"
 
 #include "base/memory.h"
@@ -48,7 +49,7 @@ void sn_plan_gradients(sn_graph *graph) {
             if (node->input[k] && node->input[k]->wants_gradient)
                 node->output->wants_gradient = true;
     }
-    /* `gradient` serves as a mark here: a tensor that some backward, already visited, writes. */
+    /* Here `gradient` marks tensors whose gradient a node already visited writes. */
     sn_real mark;
     if (graph->root->wants_gradient)
         graph->root->gradient = &mark;
@@ -113,31 +114,28 @@ static bool is_apart(const sn_task *task) {
     return task->kind == SN_PHASE_EARLY || task->kind == SN_PHASE_LATE;
 }
 
-static bool touches_input(const sn_task *task, int k) {
-    return task->node->input[k] && (!is_apart(task) || task->node->op->weights & SN_READS_INPUT(k));
-}
-
-/* An op that has weights and nothing else. */
-static bool touches_output(const sn_task *task) {
+/* Whether the task may touch operand k at all. Early and late ones have only weights, and an output
+ * that depends on nothing else. */
+static bool touches(const sn_task *task, int k) {
     const sn_node *node = task->node;
-    for (int k = 0; k < SN_MAX_INPUTS && is_apart(task); k++)
-        if (node->input[k] && !(node->op->weights & SN_READS_INPUT(k)))
+    if (!sn_node_operand(node, k))
+        return false;
+    if (!is_apart(task))
+        return true;
+    if (k != SN_OUTPUT)
+        return sn_node_has_weight(node, k);
+    for (int i = 0; i < SN_MAX_INPUTS; i++)
+        if (node->input[i] && !sn_node_has_weight(node, i))
             return false;
     return true;
-}
-
-static bool leaves(const sn_task *task, unsigned operand) {
-    return task->phase->leaves & operand;
 }
 
 static void use_forward(spans *s, const sn_task *task, long moment) {
     const sn_node *node = task->node;
     node_spans *own = &s->nodes[node->index];
-    if (touches_output(task) && !leaves(task, SN_READS_OUTPUT))
-        use(&s->tensors[node->output->index].value, moment, task->kind);
-    for (int k = 0; k < SN_MAX_INPUTS; k++)
-        if (touches_input(task, k) && !leaves(task, SN_READS_INPUT(k)))
-            use(&s->tensors[node->input[k]->index].value, moment, task->kind);
+    for (int k = 0; k < SN_OPERANDS; k++)
+        if (touches(task, k) && !task->phase->leaves[k])
+            use(&s->tensors[sn_node_operand(node, k)->index].value, moment, task->kind);
     use(&own->saved, moment, task->kind);
     if (task->kind != SN_PHASE_EARLY)
         use(&own->forward_sums, moment, task->kind);
@@ -148,20 +146,14 @@ static void use_forward(spans *s, const sn_task *task, long moment) {
 static void use_backward(spans *s, const sn_task *task, long moment) {
     const sn_node *node = task->node;
     node_spans *own = &s->nodes[node->index];
-    if (touches_output(task)) {
-        if (!leaves(task, SN_READS_OUTPUT))
-            use(&s->tensors[node->output->index].gradient, moment, task->kind);
-        if (node->backward_reads & SN_READS_OUTPUT)
-            use(&s->tensors[node->output->index].value, moment, task->kind);
-    }
-    for (int k = 0; k < SN_MAX_INPUTS; k++) {
-        if (!touches_input(task, k))
+    for (int k = 0; k < SN_OPERANDS; k++) {
+        if (!touches(task, k))
             continue;
-        tensor_spans *input = &s->tensors[node->input[k]->index];
-        if (!leaves(task, SN_READS_INPUT(k)))
-            use(&input->gradient, moment, task->kind);
-        if (node->backward_reads & SN_READS_INPUT(k))
-            use(&input->value, moment, task->kind);
+        tensor_spans *operand = &s->tensors[sn_node_operand(node, k)->index];
+        if (!task->phase->leaves[k])
+            use(&operand->gradient, moment, task->kind);
+        if (node->saves[k])
+            use(&operand->value, moment, task->kind);
     }
     use(&own->saved, moment, task->kind);
     use(&own->backward_sums, moment, task->kind);
@@ -234,7 +226,7 @@ static period period_of(const sn_graph *graph, long moment) {
     return (period){moment, moment, 0}; /* after the last step */
 }
 
-/* The two blocks: one for what all threads share, and what every thread has one of. */
+/* The two blocks: what all threads share, and what each thread has for itself. */
 typedef struct blocks {
     buffer_list shared, own;
 } blocks;
@@ -291,11 +283,11 @@ static int compare_larger_first(const void *a, const void *b) {
 }
 
 static bool overlap_in_time(const buffer *a, const buffer *b) {
-    /* Under AddressSanitizer nothing is shared, so that every overrun meets a redzone. */
+    /* Under AddressSanitizer nothing shares a place, so that every overrun meets a redzone. */
     return SN_HAS_ASAN || (a->first <= b->last && b->first <= a->last);
 }
 
-/* The lowest place where `item` meets none of the buffers before it that live at the same time. */
+/* The lowest offset at which `item` overlaps none of the buffers before it in space and time. */
 static size_t lowest_offset(const buffer_list *list, size_t item) {
     const buffer *moving = &list->items[item];
     size_t offset = 0;
@@ -323,7 +315,7 @@ static void place_buffers(buffer_list *list) {
     }
 }
 
-/* Hands out the addresses in the block at `memory` that repeats `copies` times. */
+/* Sets the addresses in the block at `memory`, which is repeated `copies` times. */
 static void set_places(const buffer_list *list, unsigned char *memory, int copies) {
     for (size_t i = 0; i < list->count; i++) {
         const buffer *item = &list->items[i];
@@ -350,7 +342,7 @@ static sn_status allocate(sn_graph *graph, blocks *b, sn_error *error) {
     return SN_OK;
 }
 
-/* Tells what lies in the threads' own block how far it is from thread to thread. */
+/* Sets the distance from thread to thread for what is in the threads' own block. */
 static void set_place_size(const sn_graph *graph, const blocks *b, sn_storage *storage) {
     const unsigned char *own = graph->memory + b->shared.size;
     const unsigned char *base = storage->base;

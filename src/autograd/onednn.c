@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Numbers of images that occur: threads own two numbers of images at most, differing by one; each
- * comes in full slices and a rest. */
+/* How many numbers of images occur. Threads have at most two numbers of images, differing by one;
+ * each is cut into full slices and a rest. */
 enum { MAX_SIZES = 4 };
 
 enum { OPERAND_X, OPERAND_WEIGHTS, OPERAND_Y, OPERAND_SCRATCH, OPERANDS };
@@ -153,8 +153,8 @@ static const dnnl_memory_desc_t *layout_in(const_dnnl_primitive_desc_t descripti
 
 /* ---- weights ---- */
 
-/* The share of index `i` in dimension `d` in an element's place. Inner blocks are listed from the
- * outside in. */
+/* What index `i` of dimension `d` contributes to an element's offset. Inner blocks are listed from
+ * the outside in. */
 static size_t offset_of(const dnnl_blocking_desc_t *blocks, int d, size_t i) {
     size_t offset = 0, stride = 1;
     for (int b = blocks->inner_nblks; b-- > 0;) {
@@ -281,8 +281,8 @@ static sn_status create_all(sn_onednn *onednn, const sn_onednn_setup *setup, sn_
 
 /* ---- one thread ---- */
 
-/* Outside of a team of threads oneDNN would start its own, and make primitives for them. Gives the
- * number to restore. */
+/* Outside of a team of threads oneDNN would start its own, and make primitives for them. Returns
+ * the number to restore. */
 static int begin_alone(void) {
     const int threads = omp_in_parallel() ? 0 : omp_get_max_threads();
     if (threads > 1)
@@ -353,7 +353,7 @@ size_t sn_onednn_scratch_size(const sn_onednn *onednn, sn_onednn_pass kind) {
 
 /* ---- execution ---- */
 
-/* All that could go wrong was tried when the graph was planned. */
+/* Everything that can fail was tried when the graph was planned. */
 static void must(bool holds, sn_onednn_pass kind) {
     if (holds)
         return;
@@ -361,7 +361,7 @@ static void must(bool holds, sn_onednn_pass kind) {
     abort();
 }
 
-/* Telling oneDNN the same place again would make it write the paddings, also of weights that other
+/* Setting the same address again would make oneDNN write the paddings, also of weights that other
  * threads are reading. */
 static dnnl_status_t set_place(dnnl_memory_t memory, void *place) {
     void *before = NULL;

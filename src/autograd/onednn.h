@@ -1,8 +1,8 @@
 /* Convolutions by oneDNN, each run by one thread alone on a few images.
  *
- * A primitive of oneDNN is made for one number of images; here are those of one convolution, for
- * every number that a thread may meet. oneDNN chooses how weights lie, and tells. Memory is the
- * caller's throughout. oneDNN sees channels as they are stored, paddings included.
+ * A primitive of oneDNN is made for one number of images. An sn_onednn has the primitives of one
+ * convolution for every number that occurs. oneDNN chooses the layout of weights. All memory is the
+ * caller's. oneDNN sees channels as they are stored, paddings included.
  */
 #ifndef SN_AUTOGRAD_ONEDNN_H
 #define SN_AUTOGRAD_ONEDNN_H
@@ -21,15 +21,15 @@ typedef struct sn_onednn_setup {
     int threads;
     sn_tensor x, y; /* shape and layout that oneDNN sees */
     size_t kernel_height, kernel_width, stride, padding;
-    bool bf16; /* weights, and what below says; all else, dw included, is float */
+    bool bf16; /* of weights, and of x and y as said below; all else, dw included, is float */
     struct {
         size_t slice; /* most images at a time; 0: no such pass */
         bool x_bf16, y_bf16;
     } pass[SN_ONEDNN_PASSES];
 } sn_onednn_setup;
 
-/* Where weights lie: that of filter k, channel c and tap t = r * kernel_width + s is element
- * filter[k] + channel[c] + tap[t]. Filters and channels include paddings, which must be zero. */
+/* The layout of weights: filter k, channel c and tap t = r * kernel_width + s is element filter[k]
+ * + channel[c] + tap[t]. Filters and channels include paddings, which must be zero. */
 typedef struct sn_onednn_weights {
     size_t filters, channels, taps;
     size_t *filter, *channel, *tap;
@@ -44,7 +44,7 @@ void sn_onednn_free(sn_onednn *onednn);
 
 const sn_onednn_weights *sn_onednn_weights_of(const sn_onednn *onednn, sn_onednn_pass pass);
 
-/* Whether the data pass takes the forward pass's weights as they lie. */
+/* Whether the data pass takes the weights in the forward pass's layout. */
 bool sn_onednn_shares_weights(const sn_onednn *onednn);
 
 /* Bytes of workspace. */

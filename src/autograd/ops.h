@@ -5,6 +5,7 @@
 #ifndef SN_AUTOGRAD_OPS_H
 #define SN_AUTOGRAD_OPS_H
 
+#include "autograd/activation.h"
 #include "autograd/graph.h"
 
 /* Attributes, as stored in the nodes. */
@@ -15,14 +16,6 @@ typedef struct sn_conv2d_attributes {
 typedef struct sn_pool_attributes {
     int kernel, stride, padding;
 } sn_pool_attributes;
-
-typedef enum sn_activation {
-    SN_ACTIVATION_RELU,
-    SN_ACTIVATION_PRELU,
-    SN_ACTIVATION_HARDTANH,
-    SN_ACTIVATION_NONE,
-    SN_ACTIVATION_COUNT
-} sn_activation;
 
 typedef struct sn_batch_norm_attributes {
     double momentum, epsilon;
@@ -66,15 +59,14 @@ sn_status sn_conv2d(sn_graph *graph, sn_tensor *x, sn_tensor *weight, sn_tensor 
 sn_status sn_batch_norm(sn_graph *graph, sn_tensor *x, const sn_batch_norm_operands *operands,
                         const sn_batch_norm_attributes *attributes, sn_tensor **y, sn_error *error);
 
-/* Rounds to integers of 8 bits, which stay floats: step round(x / step), x / step held to 0 .. 255,
- * or to -127 .. 127 if signed, halves to the even neighbour (Jacob et al. 2018, arXiv 1712.05877,
- * with one step for the tensor and no zero point). step = range / 255 or range / 127; range[1] is a
- * moving average of the largest |x| of a batch, moved at the end of forward in a training graph:
- *     range = momentum range + (1 - momentum) max |x|
- * While the range gives no step, as 0 does, x is left alone, and the first batch's takes its place.
- * Straight-through gradient (arXiv 1308.3432): that of y where x was not clipped, 0 elsewhere. Both
- * ends belong to the former: at 0 an unsigned one passes it on, and what a ReLU before it does
- * there remains the ReLU's, which sees its own output and not the rounded one. */
+/* Rounds to 8-bit integers, in floats: y = step round(x / step), with x / step clamped to 0 .. 255,
+ * or -127 .. 127 if signed, and ties to even (Jacob et al. 2018, arXiv 1712.05877, with one step
+ * for the tensor and no zero point). step = range / 255 or range / 127. range[1] is a moving
+ * average of the largest |x| of a batch; in a training graph it moves at the end of forward: range
+ * = momentum range + (1 - momentum) max |x| While the range gives no step, for example at 0, y = x,
+ * and the batch's max |x| becomes the range. Straight-through gradient (arXiv 1308.3432): dy where
+ * x was not clipped, ends included, and 0 elsewhere. A ReLU before it reads its own output, not the
+ * rounded one. */
 sn_status sn_fake_quantize(sn_graph *graph, sn_tensor *x, sn_tensor *range,
                            const sn_fake_quantize_attributes *attributes, sn_tensor **y,
                            sn_error *error);
@@ -82,42 +74,30 @@ sn_status sn_fake_quantize(sn_graph *graph, sn_tensor *x, sn_tensor *range,
 /* The step for that range; 0: none. */
 sn_real sn_fake_quantize_step(sn_real range, bool is_signed);
 
-/* x - mean_c x: takes the mean over all channels off every pixel. `range` is NULL, or that of the
- * fake_quantize which x comes from: then the mean is rounded to a whole number of its steps,
- *     y = step (q - floor((sum_c q + floor(C / 2)) / C)),     q = x / step
- * The gradient is dy - mean_c dy in both cases. */
+/* x - mean_c x: subtracts from each pixel the mean over its channels. If x comes from
+ * fake_quantize, `range` is fake_quantize's range, and the mean is rounded to a whole number of its
+ * steps, y = step (q - floor((sum_c q + floor(C / 2)) / C)),     q = x / step Otherwise `range` is
+ * NULL. The gradient is dy - mean_c dy in both cases. */
 sn_status sn_center_channels(sn_graph *graph, sn_tensor *x, sn_tensor *range,
                              const sn_center_channels_attributes *attributes, sn_tensor **y,
                              sn_error *error);
 
-/* max(x, 0); the gradient at 0 is 0. */
-sn_status sn_relu(sn_graph *graph, sn_tensor *x, sn_tensor **y, sn_error *error);
-
-/* x clamped to [-1, 1]; the gradient at the ends is 0. */
-sn_status sn_hardtanh(sn_graph *graph, sn_tensor *x, sn_tensor **y, sn_error *error);
-
-/* x > 0 ? x : slope[c] x, slope[C] (He et al. 2015). */
-sn_status sn_prelu(sn_graph *graph, sn_tensor *x, sn_tensor *slope, sn_tensor **y, sn_error *error);
-
 #define SN_SHIFT_LIMIT 2
 
-/* clamp(x + shift[c], -2, 2), x[N][C][H][W] and shift[C], as PLUM's own block has it before a
- * convolution (docs/method.md). The gradient passes where |x + shift[c]| <= 2. */
+/* clamp(x + shift[c], -2, 2), x[N][C][H][W] and shift[C]: before a convolution of PLUM's own block
+ * (docs/method.md). The gradient passes where |x + shift[c]| <= 2. */
 sn_status sn_shift_clamp(sn_graph *graph, sn_tensor *x, sn_tensor *shift, sn_tensor **y,
                          sn_error *error);
 
-/* prelu(x + before[c], slope[c]) + after[c], as the same block ends. */
+/* prelu(x + before[c], slope[c]) + after[c]: the end of the same block. */
 sn_status sn_shift_prelu(sn_graph *graph, sn_tensor *x, const sn_shift_prelu_operands *operands,
                          sn_tensor **y, sn_error *error);
 
-/* a + b, equal shapes. */
-sn_status sn_add(sn_graph *graph, sn_tensor *a, sn_tensor *b, sn_tensor **y, sn_error *error);
-
-/* Padding never wins; of equal values the first in row-major order gets the gradient. */
+/* Padding never wins. Of equal values the first in row-major order gets the gradient. */
 sn_status sn_max_pool(sn_graph *graph, sn_tensor *x, int kernel, int stride, int padding,
                       sn_tensor **y, sn_error *error);
 
-/* Padding counts as zeros: the divisor is always kernel * kernel. */
+/* Padding counts as zeros; the divisor is always kernel * kernel. */
 sn_status sn_average_pool(sn_graph *graph, sn_tensor *x, int kernel, int stride, int padding,
                           sn_tensor **y, sn_error *error);
 
@@ -142,7 +122,7 @@ sn_status sn_distillation(sn_graph *graph, sn_tensor *logits, sn_tensor *labels,
                           const sn_cross_entropy_attributes *attributes, sn_tensor **loss,
                           sn_error *error);
 
-/* Whether the op is a convolution, of whatever engine: inputs x, weight, bias and attributes
+/* Whether the op is a convolution of any engine: inputs x, weight, bias; attributes
  * sn_conv2d_attributes. */
 bool sn_op_is_conv2d(const sn_op *op);
 

@@ -1,8 +1,8 @@
 /* The table of a network's parameters: one entry each, values and gradients in flat arrays.
  *
- * The table drives initialisation, optimizer, checkpoint and summary. Trained parameters lie in one
- * array, buffers (running statistics, signs, ranges) in another; entries start on 64-byte
- * boundaries and what lies between them is zero.
+ * The table drives initialisation, optimizer, checkpoint and summary. Trained parameters are in one
+ * array, buffers (running statistics, signs, ranges) in another. Entries start at multiples of 64
+ * bytes; the gaps are zero.
  */
 #ifndef SN_AUTOGRAD_PARAMETERS_H
 #define SN_AUTOGRAD_PARAMETERS_H
@@ -15,7 +15,7 @@
 
 enum { SN_PARAMETER_NAME_SIZE = 128 };
 
-/* What a parameter is for; weight decay and quantizers go by it. */
+/* What a parameter is for. Weight decay and quantizers depend on it. */
 typedef enum sn_role {
     SN_ROLE_WEIGHT, /* full-precision convolution or linear weight */
     SN_ROLE_LATENT, /* full-precision weight behind a quantizer */
@@ -26,7 +26,8 @@ typedef enum sn_role {
     SN_ROLE_SCALE,      /* logarithm of a learned scale of quantized weights */
     SN_ROLE_RUNNING_MEAN,
     SN_ROLE_RUNNING_VARIANCE,
-    SN_ROLE_INPUT_RANGE,   /* moving average of the largest |x| that a convolution reads */
+    SN_ROLE_INPUT_RANGE,   /* an observer's: moving average of the largest |x| that a convolution
+                              reads */
     SN_ROLE_SIGN,          /* of regions of quantized weights, +1 or -1 */
     SN_ROLE_SIGN_EVIDENCE, /* for the other sign */
     SN_ROLE_COUNT
@@ -59,8 +60,8 @@ typedef struct sn_parameters sn_parameters;
 sn_status sn_parameters_create(sn_parameters **parameters, sn_error *error);
 void sn_parameters_free(sn_parameters *parameters);
 
-/* The index of the entry with this name, which is added if it is new; an entry of that name with
- * another shape or role is an error, and so is adding after sn_parameters_allocate. */
+/* The index of the entry with this name; adds it if it is new. SN_ERROR_ARGUMENT if there is one
+ * with another shape or role, SN_ERROR_INTERNAL after sn_parameters_allocate. */
 sn_status sn_parameters_add(sn_parameters *parameters, const char *name, sn_shape shape,
                             sn_role role, sn_init init, size_t *index, sn_error *error);
 
@@ -83,7 +84,7 @@ size_t sn_parameters_length(const sn_parameters *parameters);
 
 void sn_parameters_zero_gradients(sn_parameters *parameters);
 
-/* Running statistics, ranges and signs are kept, but no optimizer moves them. */
+/* False for running statistics, ranges and signs: they are kept, but no optimizer moves them. */
 bool sn_role_is_trained(sn_role role);
 
 /* Running statistics of batch-norm. */

@@ -1,6 +1,6 @@
-/* Planes, for ops that have a number for each channel: the pixels of one image that share one
- * vector of these numbers. In lanes that is a group of channels; in a plain layout it is one
- * channel, whose pixels fill the vectors and may leave a tail. Sums are formed plane by plane, so
+/* Planes, for ops that have a number for each channel: the pixels of one image that share a vector
+ * of these numbers. In a lane layout a plane is a group of SN_LANES channels. In a plain layout it
+ * is one channel; its pixels fill vectors and may leave a tail. Sums are formed plane by plane, so
  * that they do not depend on how images are cut into slices.
  */
 #ifndef SN_AUTOGRAD_PLANES_H
@@ -24,7 +24,7 @@ SN_INLINE void sn_plane_store(void *to, const sn_plane *s, size_t i, sn_vec v, b
     sn_lanes_store(to, s->start + i * s->stride, v, bf16);
 }
 
-/* Tails exist in plain layouts only, which are never bf16. The rest of the vector is zero. */
+/* Only plain layouts have tails, and they are never bf16. The rest of the vector is zero. */
 SN_INLINE sn_vec sn_plane_load_tail(const void *from, const sn_plane *s) {
     sn_vec v = {0};
     memcpy(&v, (const sn_real *)from + s->start + s->vectors * SN_LANES, s->tail * sizeof(sn_real));
@@ -35,7 +35,7 @@ SN_INLINE void sn_plane_store_tail(void *to, const sn_plane *s, sn_vec v) {
     memcpy((sn_real *)to + s->start + s->vectors * SN_LANES, &v, s->tail * sizeof(sn_real));
 }
 
-/* How the images of a tensor fall into planes. */
+/* The planes of a tensor's images. */
 typedef struct sn_planes {
     size_t count, pixels;
     size_t plane_stride, image_stride, vector_stride; /* elements */
@@ -68,7 +68,7 @@ static inline sn_plane sn_plane_at(const sn_planes *s, size_t image, size_t plan
                       .tail = s->in_lanes ? 0 : s->pixels % SN_LANES};
 }
 
-/* The numbers of a vector over the channels that belong to a plane. */
+/* A plane's part of a vector over the channels. */
 SN_INLINE sn_vec sn_plane_vector(const sn_planes *s, const sn_real *vector, size_t plane) {
     return s->in_lanes ? sn_vec_load(vector + plane * SN_LANES) : sn_vec_all(vector[plane]);
 }
@@ -86,7 +86,7 @@ static inline void sn_plane_add_to_sums(const sn_planes *s, size_t plane, sn_vec
         sums[plane * SN_LANES + i] += (double)part[i];
 }
 
-/* Runs `call` with `bf16` as a constant. */
+/* Runs `call`, in which `bf16` is a constant. */
 #ifdef SN_REAL_DOUBLE
 #define SN_WITH_CONSTANT_BF16(is_bf16, call)                                                       \
     do {                                                                                           \

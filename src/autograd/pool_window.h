@@ -24,7 +24,7 @@ typedef struct sn_pool_window_group {
 typedef void sn_pool_window_visit(const sn_node *node, const sn_part *part,
                                   const sn_pool_window_group *group);
 
-/* Walks over the groups of the part's images, which lie in lanes. */
+/* Calls `visit` for each group of the part's images, which have a lane layout. */
 void sn_pool_window_groups(const sn_node *node, const sn_part *part, sn_pool_window_visit *walk);
 
 /* Likewise for the gradient of input 0, which is cleared unless it is added to. */

@@ -1,6 +1,6 @@
-/* The order of execution. Phases over images that follow each other form one step: every thread
- * takes its own images, a slice at a time, through all of them, so that what one op writes the next
- * finds in its cache. Between two steps the threads wait for each other. */
+/* The program: the order of execution. Consecutive phases over images form one step. In a step each
+ * thread takes its own images through all phases, a slice at a time, so that each op finds in the
+ * cache what the one before it wrote. Between steps the threads wait for each other. */
 #include "autograd/graph_internal.h"
 
 #include "base/clock.h"
@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What a slice may occupy when the size of the cache is not known. */
+/* Taken as the cache's size if that is not known. */
 enum { USUAL_CACHE = 512 * 1024 };
 
-/* A late task, waiting for the next step in which threads work together; those of a level need
- * nothing of each other. */
+/* A late task, waiting for the next step in which threads work together. Tasks of one level do not
+ * need each other's results. */
 typedef struct late_task {
     sn_node *node;
     const sn_phase *phase;
@@ -42,12 +42,12 @@ static void add_task(builder *b, sn_node *node, const sn_phase *phase, sn_phase_
     b->program->steps[b->program->step_count - 1].task_count++;
 }
 
-/* Whether the step that has begun computes weights of the node, which needs them as a whole. */
+/* Whether the current step computes weights of the node. The node needs them complete. */
 static bool step_makes_weights(const builder *b, const sn_node *node) {
     const sn_step *step = &b->program->steps[b->program->step_count - 1];
     for (size_t i = 0; !b->backward && i < step->task_count; i++)
         for (int k = 0; k < SN_MAX_INPUTS; k++)
-            if (node->op->weights & SN_READS_INPUT(k) && node->input[k] &&
+            if (sn_node_has_weight(node, k) &&
                 node->input[k]->producer == b->program->tasks[step->first_task + i].node)
                 return true;
     return false;
@@ -66,7 +66,7 @@ static void add_over_images(builder *b, sn_node *node, const sn_phase *phase) {
 static bool is_early(const sn_node *node) {
     for (int k = 0; k < SN_MAX_INPUTS; k++) {
         const sn_tensor *input = node->input[k];
-        if (!input || !(node->op->weights & SN_READS_INPUT(k)) || input->is_parameter)
+        if (!sn_node_has_weight(node, k) || input->is_parameter)
             continue;
         if (input->is_activation || input->producer->op->forward[0].kind != SN_PHASE_EARLY ||
             !is_early(input->producer))
@@ -75,11 +75,11 @@ static bool is_early(const sn_node *node) {
     return true;
 }
 
-/* The gradients of weights may wait, unless something other than late phases does for them. */
+/* Whether the gradients of weights may wait: only late phases read them. */
 static bool is_late(const sn_node *node) {
     for (int k = 0; k < SN_MAX_INPUTS; k++) {
         const sn_tensor *input = node->input[k];
-        if (input && node->op->weights & SN_READS_INPUT(k) && !input->is_parameter &&
+        if (sn_node_has_weight(node, k) && !input->is_parameter &&
             (input->is_activation || input->producer->op->backward[0].kind != SN_PHASE_LATE ||
              !is_late(input->producer)))
             return false;
@@ -92,7 +92,7 @@ static size_t early_level(const sn_node *node) {
     size_t level = 0;
     for (int k = 0; k < SN_MAX_INPUTS; k++) {
         const sn_tensor *input = node->input[k];
-        if (!input || !(node->op->weights & SN_READS_INPUT(k)) || !input->producer)
+        if (!sn_node_has_weight(node, k) || !input->producer)
             continue;
         const size_t below = early_level(input->producer) + 1;
         if (level < below)
@@ -101,7 +101,7 @@ static size_t early_level(const sn_node *node) {
     return level;
 }
 
-/* Early phases, those that do not need each other's results in one step. */
+/* Early phases; those that do not need each other's results share a step. */
 static void add_early(builder *b) {
     bool more = true;
     for (size_t level = 0; more; level++) {
@@ -134,19 +134,18 @@ static bool is_same(const sn_tensor *a, const sn_tensor *b) {
            (a->is_parameter && b->is_parameter && a->parameter_index == b->parameter_index);
 }
 
-/* Whether the late node and another write the gradient of the same weights. Each cuts the work in
- * its own way, and the order tells who overwrites and who adds. */
+/* Whether the late node and another write the gradient of the same weights. Then their order
+ * matters: the first overwrites, the second adds, and they divide the work differently. */
 static bool share_gradient(const sn_node *late, const sn_node *other) {
     for (int i = 0; i < SN_MAX_INPUTS; i++)
         for (int k = 0; k < SN_MAX_INPUTS; k++)
-            if (late->op->weights & SN_READS_INPUT(i) && late->input[i] &&
-                late->input[i]->wants_gradient && other->input[k] &&
+            if (sn_node_has_weight(late, i) && late->input[i]->wants_gradient && other->input[k] &&
                 is_same(late->input[i], other->input[k]))
                 return true;
     return false;
 }
 
-/* It must wait for those that write the gradient of its node's output, or the same as it does. */
+/* A late phase waits for those that write its node's output gradient, or the same gradient. */
 static void postpone(builder *b, sn_node *node, const sn_phase *phase) {
     late_task task = {.node = node, .phase = phase};
     for (size_t i = 0; i < b->late_count; i++)
@@ -158,7 +157,7 @@ static void postpone(builder *b, sn_node *node, const sn_phase *phase) {
     b->late[b->late_count++] = task;
 }
 
-/* Moves the waiting tasks into the program; the first of them share the step that has begun. */
+/* Moves the waiting tasks into the program; the first level joins the current step. */
 static void add_late(builder *b) {
     size_t added = 0;
     for (size_t level = 0; added < b->late_count; level++) {
@@ -174,7 +173,7 @@ static void add_late(builder *b) {
     b->late_count = 0;
 }
 
-/* Before a phase that does not wait writes what a waiting one must write first. */
+/* Adds the waiting tasks now if one must write a gradient before this node does. */
 static void add_late_before(builder *b, const sn_node *node) {
     bool shares = false;
     for (size_t i = 0; i < b->late_count; i++)
@@ -207,20 +206,19 @@ static void add_node(builder *b, sn_node *node) {
 
 /* ---- slices ---- */
 
-/* Raises what a task moves for each image, and what it moves only once. */
+/* Raises the bytes that a task moves for each image, and once for all images. */
 static void count_bytes(const sn_task *task, size_t *most_images, size_t *most_once) {
     const sn_node *node = task->node;
     size_t images = 0, once = 0;
-    const sn_tensor *const tensors[] = {node->output,   node->input[0], node->input[1],
-                                        node->input[2], node->input[3], node->input[4]};
-    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
-        if (!tensors[i])
+    for (int k = 0; k < SN_OPERANDS; k++) {
+        const sn_tensor *operand = sn_node_operand(node, k);
+        if (!operand)
             continue;
-        const size_t bytes = sn_tensor_row(tensors[i]) * sn_element_size(tensors[i]);
-        if (tensors[i]->is_activation)
+        const size_t bytes = sn_tensor_row(operand) * sn_element_size(operand);
+        if (operand->is_activation)
             images += bytes;
         else
-            once += bytes * tensors[i]->shape.size[0];
+            once += bytes * operand->shape.size[0];
     }
     *most_images = *most_images > images ? *most_images : images;
     *most_once = *most_once > once ? *most_once : once;
@@ -235,8 +233,8 @@ static size_t cache_size(void) {
     return USUAL_CACHE;
 }
 
-/* As many images as leave the operands of two ops in the cache; more where otherwise weights would
- * be read more often than images. */
+/* So many images that the operands of two ops stay in the cache; more if otherwise weights would be
+ * read more often than images. */
 static void choose_slice(const builder *b, sn_step *step) {
     const int threads = b->graph->run.threads;
     size_t images = 0, once = 0;
@@ -331,7 +329,7 @@ void sn_program_run(sn_graph *graph, sn_program *program) {
     const int threads = graph->run.threads;
 #pragma omp parallel num_threads(threads)
     for (size_t i = 0; i < program->step_count; i++) {
-        /* Ends with a barrier. Should there be fewer threads than asked for, some do more. */
+        /* Ends with a barrier. If there are fewer threads than asked for, some do more. */
 #pragma omp for schedule(static, 1)
         for (int thread = 0; thread < threads; thread++)
             run_step(graph, program, &program->steps[i], thread);

@@ -1,14 +1,15 @@
-/* Learned shifts of the channels, two ops that share their code:
+/* Learned shifts of the channels (PLUM's own block), two ops that share their code:
  *     shift_clamp    y = clamp(x + before[c], -2, 2)
  *     shift_prelu    y = prelu(x + before[c], slope[c]) + after[c]
  */
 #include "autograd/ops.h"
 #include "autograd/planes.h"
+#include "autograd/thread_sums.h"
 
 enum { X, BEFORE, SLOPE, AFTER, INPUTS };
 
-/* One for each input but x: parameters, padded to whole lanes with zeros, in node->saved; and for
- * every thread sums of their gradients. */
+/* A vector for each input except x. node->saved has the parameters, padded to whole lanes with
+ * zeros; backward_sums has for each thread the sums of their gradients. */
 enum { VECTORS = INPUTS - 1 };
 
 static bool clamps(const sn_node *node) {
@@ -26,8 +27,7 @@ static sn_status shift_shape(sn_node *node, const sn_run *run, sn_error *error) 
     SN_RETURN_IF(x->shape.rank != 4, error, SN_ERROR_ARGUMENT, "%s: input %s; need [N, C, H, W]",
                  name, sn_shape_text(&x->shape, xs));
     for (int k = BEFORE; k < (clamps(node) ? SLOPE : INPUTS); k++) {
-        const sn_shape *p = node->input[k] ? &node->input[k]->shape : NULL;
-        SN_RETURN_IF(!p, error, SN_ERROR_ARGUMENT, "%s: operand %d is missing", name, k + 1);
+        const sn_shape *p = &node->input[k]->shape;
         SN_RETURN_IF(p->rank != 1 || p->size[0] != x->shape.size[1], error, SN_ERROR_ARGUMENT,
                      "%s: parameter %s does not fit input %s; need [C]", name, sn_shape_text(p, ps),
                      sn_shape_text(&x->shape, xs));
@@ -74,11 +74,11 @@ static shifts shifts_of(const sn_node *node, const sn_planes *s, size_t plane) {
                     .after = sn_plane_vector(s, saved_vector(node, AFTER), plane)};
 }
 
-/* What is not a number stays so: the loss must show it. */
+/* NaN stays NaN, so that the loss shows it. */
 SN_INLINE sn_vec forward_vector(sn_vec x, const shifts *p, bool clamp) {
     const sn_vec limit = sn_vec_all(SN_SHIFT_LIMIT), z = x + p->before;
     if (!clamp)
-        return sn_vec_select((sn_vec_mask)(z > 0), z, z * p->slope) + p->after;
+        return sn_activate(z, p->slope, SN_ACTIVATION_PRELU) + p->after;
     const sn_vec low = sn_vec_select((sn_vec_mask)(z < -limit), -limit, z);
     return sn_vec_select((sn_vec_mask)(low > limit), limit, low);
 }
@@ -104,9 +104,7 @@ SN_INLINE sn_vec backward_vector(sn_vec x, sn_vec dy, const shifts *p, bool clam
         dz = sn_vec_where((sn_vec_mask)(z >= -SN_SHIFT_LIMIT) & (sn_vec_mask)(z <= SN_SHIFT_LIMIT),
                           dy);
     } else {
-        const sn_vec_mask positive = (sn_vec_mask)(z > 0);
-        dz = sn_vec_select(positive, dy, dy * p->slope);
-        own->slope += sn_vec_where(~positive, z * dy);
+        dz = sn_activate_back(dy, z, (sn_vec){0}, p->slope, SN_ACTIVATION_PRELU, &own->slope);
         own->after += dy;
     }
     own->before += dz;
@@ -187,35 +185,37 @@ static void shift_backward(const sn_node *node, const sn_run *run, const sn_part
     }
 }
 
-/* Joins the threads' sums. */
 static void shift_join(const sn_node *node, const sn_run *run, const sn_part *part) {
     for (int k = BEFORE; part->thread == 0 && k < INPUTS; k++) {
-        sn_real *gradient = node->input[k] ? node->input[k]->gradient : NULL;
-        const size_t channels = gradient ? node->input[k]->shape.size[0] : 0;
-        for (size_t c = 0; c < channels; c++) {
-            double total = 0;
-            for (int thread = 0; thread < run->threads; thread++)
-                total += sums_of(node, thread, k)[c];
-            gradient[c] = (node->add[k] ? gradient[c] : 0) + (sn_real)total;
-        }
+        const size_t channels = node->input[k] ? node->input[k]->shape.size[0] : 0;
+        const size_t stride = VECTORS * padded_channels(node);
+        for (size_t c = 0; c < channels; c++)
+            sn_add_gradient(
+                node, k, c,
+                (sn_real)sn_thread_total_double(sums_of(node, 0, k), stride, run->threads, c));
     }
 }
 
-enum { ALL_IMAGES = SN_READS_INPUT(X) | SN_READS_OUTPUT };
+#define ALL_DATA                                                                                   \
+    { [X] = true, [SN_OUTPUT] = true }
+#define SHIFT_PHASES                                                                               \
+    .any_layout = true, .shape = shift_shape,                                                      \
+    .forward = {{SN_PHASE_EARLY, shift_begin, SN_ALWAYS, ALL_DATA},                                \
+                {SN_PHASE_IMAGES, shift_forward, SN_ALWAYS}},                                      \
+    .backward = {{SN_PHASE_IMAGES, shift_backward, SN_ALWAYS},                                     \
+                 {SN_PHASE_LATE, shift_join, SN_ALWAYS, ALL_DATA}}
 
-#define SHIFT_OP(op_name, weight_inputs)                                                           \
-    {                                                                                              \
-        .name = op_name, .backward_reads = SN_READS_INPUT(X), .weights = weight_inputs,            \
-        .any_layout = true, .shape = shift_shape,                                                  \
-        .forward = {{SN_PHASE_EARLY, shift_begin, SN_ALWAYS, ALL_IMAGES},                          \
-                    {SN_PHASE_IMAGES, shift_forward, SN_ALWAYS}},                                  \
-        .backward = {{SN_PHASE_IMAGES, shift_backward, SN_ALWAYS},                                 \
-                     {SN_PHASE_LATE, shift_join, SN_ALWAYS, ALL_IMAGES}},                          \
-    }
-
-const sn_op sn_op_shift_clamp = SHIFT_OP("shift_clamp", SN_READS_INPUT(BEFORE));
-const sn_op sn_op_shift_prelu =
-    SHIFT_OP("shift_prelu", SN_READS_INPUT(BEFORE) | SN_READS_INPUT(SLOPE) | SN_READS_INPUT(AFTER));
+const sn_op sn_op_shift_clamp = {
+    .name = "shift_clamp",
+    .operand =
+        {[X] = {"x", SN_OPERAND_DATA, .saved = true}, [BEFORE] = {"shift", SN_OPERAND_WEIGHT}},
+    SHIFT_PHASES};
+const sn_op sn_op_shift_prelu = {.name = "shift_prelu",
+                                 .operand = {[X] = {"x", SN_OPERAND_DATA, .saved = true},
+                                             [BEFORE] = {"before", SN_OPERAND_WEIGHT},
+                                             [SLOPE] = {"slope", SN_OPERAND_WEIGHT},
+                                             [AFTER] = {"after", SN_OPERAND_WEIGHT}},
+                                 SHIFT_PHASES};
 
 sn_status sn_shift_clamp(sn_graph *graph, sn_tensor *x, sn_tensor *shift, sn_tensor **y,
                          sn_error *error) {

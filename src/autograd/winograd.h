@@ -14,7 +14,7 @@
 #ifndef SN_AUTOGRAD_WINOGRAD_H
 #define SN_AUTOGRAD_WINOGRAD_H
 
-#include "autograd/lane_layout.h"
+#include "autograd/thread_sums.h"
 
 typedef struct sn_winograd {
     size_t channels, filters; /* of x and of y */
@@ -46,10 +46,10 @@ void sn_winograd_backward_data(const sn_winograd *w, size_t images, const void *
 void sn_winograd_backward_weights(const sn_winograd *w, size_t images, const void *x,
                                   const void *dy, sn_real *du, void *workspace);
 
-/* dweight[K][C][3][3] = or += the sum of `count` arrays du, in their order, transformed back. Of
- * sn_winograd_join_items(w) independent items a call does [first, last). */
+/* dweight[K][C][3][3] = or += the threads' total of du, transformed back. The work has
+ * sn_winograd_join_items(w) independent items, of which a call does [first, last). */
 size_t sn_winograd_join_items(const sn_winograd *w);
-void sn_winograd_join_weights(const sn_winograd *w, const sn_real *const *du, size_t count,
-                              size_t first, size_t last, sn_real *dweight, bool add);
+void sn_winograd_join_weights(const sn_winograd *w, const sn_thread_sums *du, size_t first,
+                              size_t last, sn_real *dweight, bool add);
 
 #endif

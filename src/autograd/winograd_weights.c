@@ -1,5 +1,5 @@
-/* Weights on their way into and out of Winograd's domain: U = G g G^T and dg = G^T dU G, for a
- * vector of filters (or, for backward data, of channels) at a time. */
+/* The transforms of weights and of their gradients: U = G g G^T and dg = G^T dU G, for a vector of
+ * filters (for backward data, of channels) at a time. */
 #include "autograd/winograd_internal.h"
 
 enum { TAPS = 9 };
@@ -93,16 +93,13 @@ static void restore_three(const sn_vec u[4], sn_vec to[3]) {
     to[2] = u[3] + half * (u[1] + u[2]);
 }
 
-/* The sum over threads, and dg from it. `at` is where the first position lies. */
-static void restore_taps(const sn_real *const *du, size_t count, size_t at, size_t stride,
-                         sn_vec taps[TAPS]) {
+/* dg from the threads' total. `at` is the number of the first position. */
+static void restore_taps(const sn_thread_sums *du, size_t at, size_t stride, sn_vec taps[TAPS]) {
     sn_vec rows[4][3];
     for (size_t i = 0; i < 4; i++) {
         sn_vec sum[4];
         for (size_t j = 0; j < 4; j++) {
-            sum[j] = sn_vec_all(0);
-            for (size_t n = 0; n < count; n++)
-                sum[j] += sn_vec_load(du[n] + at + (4 * i + j) * stride);
+            sum[j] = sn_thread_total_vec(du, at + (4 * i + j) * stride);
         }
         restore_three(sum, rows[i]);
     }
@@ -115,13 +112,13 @@ static void restore_taps(const sn_real *const *du, size_t count, size_t at, size
     }
 }
 
-void sn_winograd_join_weights(const sn_winograd *w, const sn_real *const *du, size_t count,
-                              size_t first, size_t last, sn_real *dweight, bool add) {
+void sn_winograd_join_weights(const sn_winograd *w, const sn_thread_sums *du, size_t first,
+                              size_t last, sn_real *dweight, bool add) {
     const size_t groups = sn_lane_groups(w->filters);
     for (size_t filter = first * SN_LANES; filter < last * SN_LANES; filter += SN_LANES) {
         for (size_t c = 0; c < w->channels; c++) {
             sn_vec taps[TAPS];
-            restore_taps(du, count, sn_packed_at(w->channels, groups, c, filter),
+            restore_taps(du, sn_packed_at(w->channels, groups, c, filter),
                          sn_winograd_weight_stride(w->channels, w->filters), taps);
             for (size_t lane = 0; lane < SN_LANES && filter + lane < w->filters; lane++) {
                 sn_real *to = dweight + ((filter + lane) * w->channels + c) * TAPS;

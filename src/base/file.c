@@ -51,7 +51,7 @@ static bool write_all(int file, const unsigned char *data, size_t size) {
         if (written < 0 && errno == EINTR)
             continue;
         if (written == 0)
-            errno = ENOSPC; /* what a system that writes nothing without a reason means */
+            errno = ENOSPC; /* a system that writes nothing and gives no reason */
         if (written <= 0)
             return false;
         data += written;
@@ -84,8 +84,8 @@ static bool read_back(int file, const unsigned char *data, size_t size) {
     }
 }
 
-/* Makes the renaming itself survive a power cut. Some file systems cannot, which is no reason to
- * report that the file was not written. */
+/* Makes the renaming survive a power cut. Some file systems cannot; the file is written all the
+ * same, so that is not an error. */
 static void flush_directory_of(const char *path) {
     const char *const slash = strrchr(path, '/');
     char *const directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
@@ -99,14 +99,14 @@ static void flush_directory_of(const char *path) {
     }
 }
 
-/* Removes a file that did not become what it should, keeping the errno that says why. */
+/* Removes an unfinished file; keeps the errno that says why it is unfinished. */
 static void discard(const char *name) {
     const int code = errno;
     unlink(name);
     errno = code;
 }
 
-/* What is not there yet is fine, and so is a regular file. */
+/* The path may be new or a regular file. */
 static sn_status require_replaceable(const char *path, sn_error *error) {
     struct stat info;
     if (stat(path, &info) != 0)
@@ -181,8 +181,8 @@ sn_status sn_file_replace(const char *temporary, const char *path, sn_error *err
     return status;
 }
 
-/* Reads until the end into a block that grows; never more than limit + 1 bytes, the last of which
- * only tells that the file is too large. */
+/* Reads until the end into a block that grows. Reads at most limit + 1 bytes; the last one only
+ * shows that the file is too large. */
 static sn_status read_all(int file, const char *path, size_t limit, uintmax_t expected,
                           unsigned char **data, size_t *size, sn_error *error) {
     size_t room =
@@ -246,8 +246,8 @@ sn_status sn_file_read(const char *path, size_t limit, unsigned char **data, siz
     return status;
 }
 
-/* mkdir, for which a directory that is there already is no error: mkdir("/") may say EEXIST or
- * EROFS, so the answer is looked up rather than read from errno. */
+/* mkdir that accepts an existing directory. mkdir("/") may say EEXIST or EROFS, so it looks instead
+ * of reading errno. */
 static bool make_one(const char *path) {
     if (mkdir(path, 0777) == 0)
         return true;
@@ -268,7 +268,7 @@ sn_status sn_file_make_directory(const char *path, sn_error *error) {
         return memory_error(error, path);
     sn_status status = SN_OK;
     for (char *end = prefix; status == SN_OK && *end;) {
-        /* The prefix up to and without the next slash that follows a name. */
+        /* The prefix before the next slash that follows a name. */
         while (*end == '/')
             end++;
         while (*end && *end != '/')

@@ -6,11 +6,10 @@
 
 #include <stddef.h>
 
-/* Writes a file so that `path` holds either what it held before or all of `data`: into a temporary
- * file PATH.PID-N.tmp beside it, flushed to the disk, read back and compared, then renamed. On an
- * error the temporary file is removed. A symbolic link is followed; what exists and is no regular
- * file (a device, a pipe, a directory) is refused, since renaming would replace it. Errors:
- * SN_ERROR_IO, SN_ERROR_MEMORY. */
+/* Writes a file so that `path` has either its old content or all of `data`. The data go into a
+ * temporary file PATH.PID-N.tmp beside it, which is flushed to the disk, read back, compared and
+ * renamed. On an error the temporary file is removed. A symbolic link is followed. A device, pipe
+ * or directory is refused, since renaming would replace it. SN_ERROR_IO, SN_ERROR_MEMORY. */
 sn_status sn_file_write(const char *path, const void *data, size_t size, sn_error *error);
 
 /* The second half of sn_file_write for writers that need a file of their own, such as HDF5: flushes
@@ -24,11 +23,11 @@ sn_status sn_file_replace(const char *temporary, const char *path, sn_error *err
 sn_status sn_file_read(const char *path, size_t limit, unsigned char **data, size_t *size,
                        sn_error *error);
 
-/* Makes a directory and those above it; fine when it exists. SN_ERROR_IO, SN_ERROR_MEMORY. */
+/* Makes a directory and its parents; it may exist. SN_ERROR_IO, SN_ERROR_MEMORY. */
 sn_status sn_file_make_directory(const char *path, sn_error *error);
 
-/* Whether files can be made in a directory, found out by making one and removing it: permission
- * bits alone do not tell about read-only and full disks. SN_ERROR_IO, SN_ERROR_MEMORY. */
+/* Checks that files can be made in a directory by making one and removing it. Permission bits do
+ * not show that a disk is read-only or full. SN_ERROR_IO, SN_ERROR_MEMORY. */
 sn_status sn_file_check_directory(const char *path, sn_error *error);
 
 #endif

@@ -33,8 +33,8 @@ void *sn_alloc_array(size_t count, size_t size);
 /* Releases a block of sn_alloc; NULL is fine. */
 void sn_free(void *block);
 
-/* A region handed out front to back. The same code measures and carves: with base == NULL,
- * sn_arena_take only counts, and `used` is afterwards the size to provide. */
+/* A block that is handed out front to back. The same code measures and carves: with base == NULL
+ * sn_arena_take only counts, and afterwards `used` is the size to provide. */
 typedef struct sn_arena {
     unsigned char *base; /* NULL while measuring; otherwise aligned to SN_ALIGNMENT */
     size_t size;         /* bytes at base */
@@ -42,11 +42,11 @@ typedef struct sn_arena {
 } sn_arena;
 
 /* Takes `bytes`, aligned. NULL while measuring or when the arena is too small (then `used` exceeds
- * `size`, which the caller checks once at the end). Contents are as they were. Under
+ * `size`, which the caller checks once at the end). Contents stay as they are. Under
  * AddressSanitizer every piece is followed by a poisoned redzone. */
 void *sn_arena_take(sn_arena *arena, size_t bytes);
 
-/* Lifts the redzones, so that the memory behind the arena can be freed or carved anew. */
+/* Removes the redzones, so that the arena's memory can be freed or carved again. */
 void sn_arena_release(sn_arena *arena);
 
 /* Marks a span as unusable under AddressSanitizer (no-op otherwise), and usable again. */

@@ -1,4 +1,4 @@
-/* What a function has to say besides its result and its error: lines for people. Libraries collect
+/* Lines for people that a function returns besides its result and its error. Libraries collect
  * them, programs print them. */
 #ifndef SN_BASE_NOTES_H
 #define SN_BASE_NOTES_H

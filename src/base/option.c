@@ -14,8 +14,8 @@ static void *field_of(const sn_option *option, void *object) {
     return (char *)object + option->offset;
 }
 
-/* A decimal comma of the user's locale must not change what a configuration means, so conversions
- * run in the C locale, for this thread and this call only. */
+/* The user's locale may have a decimal comma, which must not change what a configuration means. So
+ * conversions run in the C locale, for this thread and this call only. */
 static double real_from_text(const char *text) {
     const locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
     const locale_t before = uselocale(plain);

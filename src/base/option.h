@@ -16,8 +16,7 @@ typedef enum sn_option_kind {
     SN_OPTION_COUNT, /* uint64_t, within minimum .. maximum */
     SN_OPTION_REAL,  /* double, finite, within minimum .. maximum */
     SN_OPTION_TEXT,  /* char[SN_OPTION_TEXT_SIZE] */
-    SN_OPTION_LIST,  /* likewise: texts, a blank between them; each setting adds one, "" empties it
-                      */
+    SN_OPTION_LIST,  /* likewise: texts with blanks between; setting adds one, "" empties it */
     SN_OPTION_CHOICE /* int: index into the names that choice_name gives */
 } sn_option_kind;
 
@@ -35,8 +34,8 @@ typedef struct sn_option {
     const char *zero_name; /* of counts: what 0 is called as well, and shown as; NULL: 0 */
     int tag;               /* free for whoever owns the table */
     /* When the option has an effect; see sn_option_check_effects. NULL: always. */
-    const char *needs; /* a condition without which it is refused */
-    const char *wants; /* a condition without which that is said */
+    const char *needs; /* a condition; without it the option is refused */
+    const char *wants; /* a condition; without it there is a warning */
     const char
         *excludes; /* names of options, a blank between them, that may not be given with it */
 } sn_option;
@@ -47,12 +46,12 @@ sn_status sn_option_defaults(const sn_option *table, size_t count, void *object,
 /* The entry with this name, NULL when there is none. */
 const sn_option *sn_option_find(const sn_option *table, size_t count, const char *name);
 
-/* The index at which a list of names, given like sn_option.choice_name, has this name; -1 without
- * it. */
+/* The index of this name in a list that is given like sn_option.choice_name; -1 if it is not there.
+ */
 int sn_choice_find(const char *(*name_at)(int index), const char *name);
 
-/* Parses text into the entry's field; the whole text must be the value ("1e9x", "", " 3", "-1",
- * "nan" are errors, overflow too). SN_ERROR_ARGUMENT with a message such as
+/* Parses text into the entry's field. The whole text must be the value: "1e9x", "", " 3", "-1",
+ * "nan" and numbers out of range are errors. SN_ERROR_ARGUMENT with a message such as
  *   --epochs: '1e9x' is not a whole number from 1 to 1000000
  *   --quant: unknown 'foo'; known: fp32, signed-binary, signed-binary-centered
  * and the field untouched. For flags text is "true" or "false". */
@@ -61,15 +60,17 @@ sn_status sn_option_set(const sn_option *option, void *object, const char *text,
 /* Writes the field's value as text that sn_option_set reads back to the same value. */
 void sn_option_format(const sn_option *option, const void *object, char text[SN_OPTION_TEXT_SIZE]);
 
-/* Looks at the options that were given (given[count]; flags that are off are not looked at) for
- * such as have no effect beside the values of the others. Refused, SN_ERROR_ARGUMENT, is what lacks
- * a condition that it needs or stands beside what it excludes; for what lacks a condition that it
- * wants say(context, line) is called, once for each option; say may be NULL.
+/* Looks for given options that have no effect beside the values of the others. given[count] says
+ * which were given; flags that are off are skipped. SN_ERROR_ARGUMENT when an option lacks a
+ * condition that it needs, or is given with one that it excludes. When it lacks a condition that it
+ * wants, calls say(context, line), once for each option; say may be NULL.
  *
- * A condition is terms with a blank between them, which must all hold; a term is alternatives with
- * a | between them; an alternative is NAME=A,B    the option has one of these values NAME!=A     it
- * has another value NAME        it has any value but none: a text that is not empty, a number that
- * is not 0, a flag The message names the first alternative of the first term that does not hold:
+ * A condition is a list of terms with blanks between them, which must all hold. A term is a list of
+ * alternatives with | between them:
+ *     NAME=A,B    the option has one of these values
+ *     NAME!=A     it has another value
+ *     NAME        it has a value: a text that is not empty, a number that is not 0, a flag that is
+ * on The message names the first alternative of the first term that does not hold:
  *   --beta1 has no effect without --optimizer adam or adamw (here: sgd)
  *   --scale has no effect with --quant fp32
  *   --distill-weight has no effect without --teacher */

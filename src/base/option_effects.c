@@ -1,4 +1,4 @@
-/* Options that have no effect beside others: the conditions in a table of options. */
+/* Finds options that have no effect beside the others, by the conditions of an option table. */
 #include "base/option.h"
 
 #include <assert.h>

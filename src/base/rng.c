@@ -14,7 +14,8 @@ static uint64_t rotate_left(uint64_t x, int bits) {
 }
 
 void sn_rng_init(sn_rng *rng, uint64_t seed, sn_rng_stream stream, uint64_t index) {
-    /* Each part passes through the mixer before the next is added: nearby names end far apart. */
+    /* Each part passes through the mixer before the next is added, so that similar names get
+     * unrelated generators. */
     uint64_t mix = seed;
     mix = splitmix64(&mix) ^ (uint64_t)stream;
     mix = splitmix64(&mix) ^ index;
@@ -36,7 +37,7 @@ uint64_t sn_rng_u64(sn_rng *rng) {
 }
 
 uint64_t sn_rng_below(sn_rng *rng, uint64_t bound) {
-    /* Draws under the largest multiple of bound are uniform; the few above are drawn again. */
+    /* Draws below the largest multiple of bound are uniform; others are drawn again. */
     const uint64_t rest = (UINT64_MAX % bound + 1) % bound;
     uint64_t draw = sn_rng_u64(rng);
     while (draw > UINT64_MAX - rest)

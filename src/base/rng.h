@@ -1,8 +1,8 @@
 /* Random numbers with explicit state: xoshiro256** (Blackman and Vigna, 2018).
  *
- * A generator is named by (seed, stream, index), so that any draw can be repeated without
- * replaying what came before it: the order of epoch e is sn_rng_init(seed, SN_RNG_SHUFFLE, e)
- * whatever ran earlier. That is what makes a resumed run exact.
+ * A generator is named by (seed, stream, index). So any draw can be repeated without repeating
+ * those before it: the order of epoch e is sn_rng_init(seed, SN_RNG_SHUFFLE, e), whatever ran
+ * earlier. That makes a resumed run exact.
  */
 #ifndef SN_BASE_RNG_H
 #define SN_BASE_RNG_H

@@ -9,7 +9,7 @@
 
 typedef enum sn_status {
     SN_OK = 0,
-    SN_ERROR_ARGUMENT, /* an option or a parameter has a value that makes no sense */
+    SN_ERROR_ARGUMENT, /* the value of an option or a parameter makes no sense */
     SN_ERROR_DATA,     /* a file's content is wrong: truncated, out of range, another format */
     SN_ERROR_IO,       /* the system refused to open, read or write something */
     SN_ERROR_MEMORY,   /* allocation failed */

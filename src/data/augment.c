@@ -84,7 +84,7 @@ void sn_augmentation_apply(sn_augmentation augmentation, const uint8_t *pixels, 
         for (int y = 0; y < height; y++) {
             const int from_y = y + augmentation.down;
             const bool row_inside = from_y >= 0 && from_y < height;
-            /* never read outside: a padded row takes its pixels from nowhere */
+            /* never read: a row in the padding has no pixels */
             const uint8_t *row =
                 pixels +
                 ((size_t)c * (size_t)height + (size_t)(row_inside ? from_y : 0)) * (size_t)width;

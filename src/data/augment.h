@@ -1,6 +1,6 @@
-/* The augmentation that CIFAR ResNets are trained with (He et al., 2015, section 4.2): pad by 4,
- * crop at random to the same size, flip left to right with probability one half; and cutout
- * (DeVries and Taylor 2017, arXiv 1708.04552): a square of the picture becomes 0.
+/* The augmentation of CIFAR ResNets (He et al., 2015, section 4.2): pad by 4, crop at random to the
+ * same size, flip left to right with probability one half. And cutout (DeVries and Taylor 2017,
+ * arXiv 1708.04552): a square of the picture becomes 0.
  */
 #ifndef SN_DATA_AUGMENT_H
 #define SN_DATA_AUGMENT_H
@@ -20,11 +20,10 @@ typedef struct sn_augment_options {
 enum { SN_AUGMENT_NONE, SN_AUGMENT_CROP_FLIP = 3 };
 const char *sn_augment_name(int kind);
 
-/* Options of a kind for images of this size. `padding` and `cutout` count where the kind has a crop
- * or a cutout, and are chosen when they are 0: an eighth of the shorter side, rounded, and half
- * of it, rounded down: 4 and 16 at 32 pixels, no padding below 4. SN_ERROR_ARGUMENT for a padding
- * that can push the whole image out, and a square with a side longer than the image's shorter one.
- */
+/* Options of a kind for images of this size. `padding` matters if the kind has a crop, `cutout` if
+ * it has a cutout. 0 stands for an eighth of the image's shorter side, rounded, and for half of it,
+ * rounded down: 4 and 16 at 32 pixels, no padding below 4 pixels. SN_ERROR_ARGUMENT for a padding
+ * that can push the whole image out, and for a square larger than the image's shorter side. */
 sn_status sn_augment_resolve(int kind, uint64_t padding, uint64_t cutout, int height, int width,
                              sn_augment_options *options, sn_error *error);
 
@@ -32,18 +31,17 @@ typedef struct sn_augmentation {
     int down, right; /* where the crop begins in the image, -padding .. padding */
     bool flip;       /* the crop, left to right */
     int cutout;      /* side of the square; 0: none */
-    int top, left;   /* of the square, in what the crop and the flip made; may lie outside */
+    int top, left;   /* of the square, after crop and flip; may lie outside */
 } sn_augmentation;
 
 /* What happens to this image in this epoch; depends on nothing else. The centre of the square is
- * any pixel, all with equal chances. Kinds share their draws: an image is flipped, or not, whether
- * it is cropped or not. */
+ * any pixel with equal probability. Kinds share their draws: whether an image is flipped does not
+ * depend on whether it is cropped. */
 sn_augmentation sn_augmentation_draw(const sn_augment_options *options, uint64_t seed,
                                      uint64_t epoch, uint32_t image, int height, int width);
 
 /* Normalises pixels[channels][height][width] through table[channels][256] into out, same shape,
- * moved and flipped. What comes from outside of the image, and the square, is 0: both follow
- * normalisation. */
+ * moved and flipped. Padding and the square are 0 after normalisation. */
 void sn_augmentation_apply(sn_augmentation augmentation, const uint8_t *pixels, int channels,
                            int height, int width, float table[][256], float *out);
 

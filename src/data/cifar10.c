@@ -22,7 +22,7 @@ enum {
     PATH_SIZE = 4096
 };
 
-const char *const sn_cifar10_classes[CLASSES] = {
+static const char *const class_names[CLASSES] = {
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
 
 static const char *const train_files[] = {"data_batch_1.bin", "data_batch_2.bin",
@@ -32,8 +32,8 @@ static const char *const test_files[] = {"test_batch.bin"};
 
 static const char hint[] = "scripts/fetch-cifar10 gets the data set";
 
-/* directory/file, or directory/cifar-10-batches-bin/file when that folder is there: the archive
- * unpacks into it. */
+/* directory/file; or directory/cifar-10-batches-bin/file if there is such a folder, which the
+ * archive unpacks into. */
 static sn_status file_path(const char *directory, const char *file, char path[PATH_SIZE],
                            sn_error *error) {
     static const char folder[] = "cifar-10-batches-bin";
@@ -80,8 +80,8 @@ static sn_status read_records(FILE *file, const char *path, size_t first, size_t
     return SN_OK;
 }
 
-sn_status sn_cifar10_read(sn_split split, const char *directory, size_t limit, sn_notes *notes,
-                          sn_dataset *dataset, sn_error *error) {
+static sn_status read_cifar10(sn_split split, const char *directory, size_t limit, sn_notes *notes,
+                              sn_dataset *dataset, sn_error *error) {
     (void)notes; /* nothing is ignored or guessed */
     const char *const *files = split == SN_SPLIT_TRAIN ? train_files : test_files;
     const size_t file_count =
@@ -89,8 +89,8 @@ sn_status sn_cifar10_read(sn_split split, const char *directory, size_t limit, s
     SN_RETURN_IF(!directory || !*directory, error, SN_ERROR_ARGUMENT,
                  "cifar10: needs the directory that holds %s; %s", files[0], hint);
     char path[PATH_SIZE];
-    /* all of them before reading any, also those beyond the limit: half a data set is a mistake
-     * that should not wait to be noticed */
+    /* Checks all files first, also those beyond the limit: half a data set is a mistake to report
+     * at once. */
     for (size_t i = 0; i < file_count; i++) {
         SN_TRY(file_path(directory, files[i], path, error));
         SN_TRY(check_file(path, error));
@@ -98,7 +98,7 @@ sn_status sn_cifar10_read(sn_split split, const char *directory, size_t limit, s
     size_t count = file_count * FILE_RECORDS;
     if (limit > 0 && limit < count)
         count = limit;
-    SN_TRY(sn_dataset_name_classes(dataset, sn_cifar10_classes, CLASSES, error));
+    SN_TRY(sn_dataset_name_classes(dataset, class_names, CLASSES, error));
     SN_TRY(sn_dataset_allocate(dataset, count, CHANNELS, SIDE, SIDE, error));
     for (size_t i = 0, first = 0; first < count; i++, first += FILE_RECORDS) {
         SN_TRY(file_path(directory, files[i], path, error));
@@ -112,3 +112,11 @@ sn_status sn_cifar10_read(sn_split split, const char *directory, size_t limit, s
     }
     return SN_OK;
 }
+
+const sn_dataset_source sn_dataset_source_cifar10 = {
+    .name = "cifar10",
+    .summary = "50,000 + 10,000 photographs, 32x32, 10 classes",
+    .reference = "Krizhevsky 2009; fetched when it is missing",
+    .read = read_cifar10,
+    .classes = class_names,
+    .class_count = CLASSES};

@@ -2,44 +2,43 @@
 
 #include "base/memory.h"
 #include "data/dataset_source.h"
-#include "data/shape_stencil.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
-static const struct {
-    const char *name, *summary, *reference;
-    sn_dataset_reader read;
-    const char *const *classes; /* NULL: the files tell */
-    int class_count;
-} sources[] = {
-    {"cifar10", "50,000 + 10,000 photographs, 32x32, 10 classes",
-     "Krizhevsky 2009; fetched when it is missing", sn_cifar10_read, sn_cifar10_classes, 10},
-    {"shapes", "20,000 + 4,000 drawn pictures, 32x32, 10 classes", "built in", sn_shapes_read,
-     sn_shape_names, SN_SHAPE_COUNT},
-    {"folder", "DIR/{train,test}/CLASS/*.png of one size", "your own", sn_folder_read, NULL, 0},
+static const sn_dataset_source *const sources[] = {
+#define SN_DATASET(name) &sn_dataset_source_##name,
+#include "data/datasets.def"
+#undef SN_DATASET
 };
 
 enum { SOURCE_COUNT = (int)(sizeof sources / sizeof *sources) };
 
+static const sn_dataset_source *source_at(int index) {
+    return index >= 0 && index < SOURCE_COUNT ? sources[index] : NULL;
+}
+
 const char *sn_dataset_name(int index) {
-    return index >= 0 && index < SOURCE_COUNT ? sources[index].name : NULL;
+    const sn_dataset_source *source = source_at(index);
+    return source ? source->name : NULL;
 }
 
 const char *const *sn_dataset_fixed_classes(int index, int *count) {
-    const bool known = index >= 0 && index < SOURCE_COUNT && sources[index].classes;
-    *count = known ? sources[index].class_count : 0;
-    return known ? sources[index].classes : NULL;
+    const sn_dataset_source *source = source_at(index);
+    *count = source ? source->class_count : 0;
+    return source ? source->classes : NULL;
 }
 
 const char *sn_dataset_summary(int index) {
-    return index >= 0 && index < SOURCE_COUNT ? sources[index].summary : NULL;
+    const sn_dataset_source *source = source_at(index);
+    return source ? source->summary : NULL;
 }
 
 const char *sn_dataset_reference(int index) {
-    return index >= 0 && index < SOURCE_COUNT ? sources[index].reference : NULL;
+    const sn_dataset_source *source = source_at(index);
+    return source ? source->reference : NULL;
 }
 
 sn_status sn_dataset_open(int index, sn_split split, const char *directory, size_t limit,
@@ -50,11 +49,12 @@ sn_status sn_dataset_open(int index, sn_split split, const char *directory, size
 sn_status sn_dataset_open_noting(int index, sn_split split, const char *directory, size_t limit,
                                  sn_notes *notes, sn_dataset **dataset, sn_error *error) {
     *dataset = NULL;
-    SN_RETURN_IF(index < 0 || index >= SOURCE_COUNT, error, SN_ERROR_ARGUMENT,
-                 "data set %d: there are only 0 to %d", index, SOURCE_COUNT - 1);
+    const sn_dataset_source *source = source_at(index);
+    SN_RETURN_IF(!source, error, SN_ERROR_ARGUMENT, "data set %d: there are only 0 to %d", index,
+                 SOURCE_COUNT - 1);
     sn_dataset *opened = sn_alloc(sizeof *opened);
-    SN_RETURN_IF(!opened, error, SN_ERROR_MEMORY, "%s: no memory", sources[index].name);
-    const sn_status status = sources[index].read(split, directory, limit, notes, opened, error);
+    SN_RETURN_IF(!opened, error, SN_ERROR_MEMORY, "%s: no memory", source->name);
+    const sn_status status = source->read(split, directory, limit, notes, opened, error);
     if (status != SN_OK) {
         sn_dataset_free(opened);
         return status;

@@ -22,39 +22,35 @@ typedef struct sn_pixel_statistics {
     float deviation[SN_DATASET_MAX_CHANNELS];
 } sn_pixel_statistics;
 
-/* The name of the data set with this index in the table, NULL past the last: cifar10, shapes,
- * folder. */
+/* The name of the data set with this index in datasets.def; NULL past the last. */
 const char *sn_dataset_name(int index);
 
-/* The names of the classes of a data set that always has the same ones, and how many; NULL for
- * others. */
+/* The class names of a data set that always has the same ones, and how many; NULL for others. */
 const char *const *sn_dataset_fixed_classes(int index, int *count);
 
-/* What it is, in a line, and where it is from; NULL past the last. */
+/* One line that says what it is, and where it is from; NULL past the last. */
 const char *sn_dataset_summary(int index);
 const char *sn_dataset_reference(int index);
 
-/* Opens one split of the data set with this index. `directory` is where its files are (ignored by
- * shapes): for cifar10 a folder that holds data_batch_1.bin .. or cifar-10-batches-bin/; for folder
- * DIR with train/CLASS/x.png and test/CLASS/x.png. limit > 0 keeps only the first `limit` images
- * (folder: the classes take turns, so that they are mixed; the first picture of the train split
- * sets the size for both splits, and the test split needs the same classes as train). *dataset is
- * the caller's: sn_dataset_free. Errors: SN_ERROR_IO for missing files, SN_ERROR_DATA for wrong
- * sizes, labels out of range, pictures that are no PNG or differ in size; the message names the
- * file. */
+/* Opens one split of the data set with this index. `directory` has its files: for cifar10
+ * data_batch_1.bin .., or cifar-10-batches-bin/ with them; for folder train/CLASS/x.png and
+ * test/CLASS/x.png; shapes ignores it. limit > 0 keeps only the first `limit` images. In a folder
+ * the classes take turns, so that they are mixed; the first picture of the train split sets the
+ * size for both splits, and the test split needs the same classes as train. *dataset is the
+ * caller's: sn_dataset_free. SN_ERROR_IO for missing files; SN_ERROR_DATA for wrong sizes, labels
+ * out of range, and pictures that are not PNG or differ in size. The message names the file. */
 sn_status sn_dataset_open(int index, sn_split split, const char *directory, size_t limit,
                           sn_dataset **dataset, sn_error *error);
 
-/* The same; what is ignored and what may be wrong with the files is added to *notes, and when
- * several pictures are broken the first of them, each as a fault. */
+/* The same. Adds to *notes what is ignored, what may be wrong with the files, and, if several
+ * pictures are broken, a fault for each of the first ones. */
 sn_status sn_dataset_open_noting(int index, sn_split split, const char *directory, size_t limit,
                                  sn_notes *notes, sn_dataset **dataset, sn_error *error);
 
-/* Splits a data set in two, by class: of the n images of each class round(fraction n), though never
- * all, go to *held, the others to *kept, both in the order they have in `whole`. Which ones they
- * are depends on the seed, the class and n alone. The parts share the pixels of `whole`, which must
- * outlive them; both are the caller's. SN_ERROR_ARGUMENT when *held would be empty,
- * SN_ERROR_MEMORY. */
+/* Splits a data set in two, class by class. Of the n images of a class round(fraction n), but never
+ * all, go to *held and the others to *kept, in the order of `whole`. Which ones depends on the
+ * seed, the class and n only. The parts share the pixels of `whole`, which must outlive them; both
+ * are the caller's. SN_ERROR_ARGUMENT when *held would be empty, SN_ERROR_MEMORY. */
 sn_status sn_dataset_hold_out(const sn_dataset *whole, double fraction, uint64_t seed,
                               sn_dataset **kept, sn_dataset **held, sn_error *error);
 
@@ -69,20 +65,20 @@ const char *sn_dataset_class_name(const sn_dataset *dataset, int label);
 /* How many images each class has, into sizes[classes]. */
 void sn_dataset_class_sizes(const sn_dataset *dataset, size_t *sizes);
 
-/* What lay among the files and is no image of the data set, by kind: "60 .jpg, 4 sub-folders".
- * Empty when there was nothing. */
+/* The files that are not images of the data set, by kind: "60 .jpg, 4 sub-folders". Empty when
+ * there are none. */
 const char *sn_dataset_ignored(const sn_dataset *dataset);
 
 int sn_dataset_channels(const sn_dataset *dataset);
 int sn_dataset_height(const sn_dataset *dataset);
 int sn_dataset_width(const sn_dataset *dataset);
 
-/* The pixels of one image, [channels][height][width]; valid as long as the data set. */
+/* The pixels of one image, [channels][height][width]; valid as long as the data set is. */
 const uint8_t *sn_dataset_image(const sn_dataset *dataset, size_t index);
 int sn_dataset_label(const sn_dataset *dataset, size_t index);
 
-/* Mean and deviation over all images; exact integer sums, so independent of order and threads. A
- * channel that never varies gets deviation 1. */
+/* Mean and deviation over all images, from exact integer sums. A channel that never varies gets
+ * deviation 1. */
 sn_pixel_statistics sn_dataset_statistics(const sn_dataset *dataset);
 
 /* (pixel / 255 - mean) / deviation for image `index`, into out[channels][height][width]. */

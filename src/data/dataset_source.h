@@ -1,5 +1,5 @@
-/* How a data set comes into memory: one reader per data set, named in the table of dataset.c. To
- * add one, write a file with an sn_dataset_reader and add a line there.
+/* How a data set gets into memory. To add one, write a file with a table sn_dataset_source_<name>
+ * and add a line to datasets.def (docs/extending.md).
  */
 #ifndef SN_DATA_DATASET_SOURCE_H
 #define SN_DATA_DATASET_SOURCE_H
@@ -12,26 +12,32 @@ enum { SN_DATASET_IGNORED_SIZE = 200 };
 struct sn_dataset {
     size_t count;
     int classes, channels, height, width;
-    uint8_t *pixels;   /* [count][channels][height][width]; of a part: of the whole data set */
-    uint32_t *places;  /* [count], of a part: where its images are in `pixels`; otherwise NULL */
-    int32_t *labels;   /* [count] */
+    uint8_t *pixels; /* [count][channels][height][width]; of a part: of the whole data set */
+    uint32_t
+        *places;     /* [count], of a part: the indices of its images in `pixels`; otherwise NULL */
+    int32_t *labels; /* [count] */
     char **class_name; /* [classes] */
     char ignored[SN_DATASET_IGNORED_SIZE];
 };
 
-/* Fills a zeroed *dataset. On error it may be left half filled: the caller releases it. `notes` may
- * be NULL. */
+/* Fills a zeroed *dataset. On error it may be half filled; the caller frees it. `notes` may be
+ * NULL.
+ */
 typedef sn_status (*sn_dataset_reader)(sn_split split, const char *directory, size_t limit,
                                        sn_notes *notes, sn_dataset *dataset, sn_error *error);
 
-extern const char *const sn_cifar10_classes[10];
+typedef struct sn_dataset_source {
+    const char *name;      /* as given to --dataset */
+    const char *summary;   /* one line */
+    const char *reference; /* where it is from */
+    sn_dataset_reader read;
+    const char *const *classes; /* NULL: they come from the files */
+    int class_count;
+} sn_dataset_source;
 
-sn_status sn_cifar10_read(sn_split split, const char *directory, size_t limit, sn_notes *notes,
-                          sn_dataset *dataset, sn_error *error);
-sn_status sn_shapes_read(sn_split split, const char *directory, size_t limit, sn_notes *notes,
-                         sn_dataset *dataset, sn_error *error);
-sn_status sn_folder_read(sn_split split, const char *directory, size_t limit, sn_notes *notes,
-                         sn_dataset *dataset, sn_error *error);
+#define SN_DATASET(name) extern const sn_dataset_source sn_dataset_source_##name;
+#include "data/datasets.def"
+#undef SN_DATASET
 
 /* Sets the shape and allocates zeroed pixels and labels. SN_ERROR_MEMORY. */
 sn_status sn_dataset_allocate(sn_dataset *dataset, size_t count, int channels, int height,
@@ -41,8 +47,8 @@ sn_status sn_dataset_allocate(sn_dataset *dataset, size_t count, int channels, i
 sn_status sn_dataset_name_classes(sn_dataset *dataset, const char *const *names, int classes,
                                   sn_error *error);
 
-/* table[channel][pixel]: the value of a pixel after normalisation. The only place where it is
- * computed, so that loader and sn_dataset_normalised agree to the bit. */
+/* table[channel][pixel]: the value of a pixel after normalisation. Computed only here, so that the
+ * loader and sn_dataset_normalised agree to the bit. */
 void sn_pixel_table(const sn_pixel_statistics *statistics, int channels, float table[][256]);
 
 #endif

@@ -1,6 +1,6 @@
 #define _POSIX_C_SOURCE 200809L
-/* Pictures in folders: DIR/train/CLASS/x.png and DIR/test/CLASS/x.png. Testing needs the latter
- * only.
+/* Pictures in folders: DIR/train/CLASS/x.png and DIR/test/CLASS/x.png. Evaluation needs only the
+ * latter.
  */
 #include "base/memory.h"
 #include "data/dataset_source.h"
@@ -46,7 +46,7 @@ static sn_status list_classes(catalogue *c, const char *directory, sn_split spli
     return SN_OK;
 }
 
-/* Appends to what text[size] holds, cut to fit. */
+/* Appends to text[size], cut to fit. */
 static void append(char *text, size_t size, const char *what) {
     const size_t used = strlen(text);
     snprintf(text + used, size - used, "%s", what);
@@ -109,7 +109,7 @@ static sn_status picture_path(const catalogue *c, size_t label, size_t position,
     return sn_folder_join(path, folder, c->pictures[label].name[position], error);
 }
 
-/* ---- what may be wrong with pictures that can be read ---- */
+/* ---- what may be wrong with readable pictures ---- */
 
 /* Pictures of which the same is true. */
 typedef struct remark {
@@ -127,7 +127,7 @@ static void remark_on(remark *r, const char *path) {
         snprintf(r->example, sizeof r->example, "%s", path);
 }
 
-/* Values of 16 bits of which the upper four are never used nearly always were 12 bits or fewer. */
+/* 16-bit values that never use the upper four bits were nearly always 12 bits or fewer. */
 static void survey_picture(survey *s, const sn_png_facts *facts, const char *path) {
     if (facts->sixteen_bits && facts->largest > 0 && facts->largest < 4096) {
         remark_on(&s->narrow, path);
@@ -170,7 +170,7 @@ static void survey_warn(const survey *s, const char *root, sn_notes *notes) {
 
 /* ---- reading ---- */
 
-/* What cannot be read. Each is noted once there are two, up to LISTED. */
+/* Unreadable pictures. If there is more than one, each is noted, up to LISTED. */
 typedef struct faults {
     size_t count;
     sn_error first;
@@ -214,13 +214,13 @@ static sn_status read_one(const char *path, const model_picture *model, uint8_t 
     return sn_png_read(path, width, height, pixels, facts, error);
 }
 
-/* Where `next` goes in turns: the first picture of every class, then the second of every class; so
- * a limit leaves a mixture. */
+/* `next` goes through the first picture of every class, then through the second of every class, so
+ * that a limit leaves a mixture. */
 typedef struct turn {
     size_t label, position;
 } turn;
 
-/* Goes on to a picture that is there, from {0, 0} or one behind the last. */
+/* Goes on to the next existing picture, starting at {0, 0} or behind the last one. */
 static void skip_missing(const catalogue *c, turn *t) {
     for (;; t->label++) {
         if (t->label == c->classes.count)
@@ -230,7 +230,7 @@ static void skip_missing(const catalogue *c, turn *t) {
     }
 }
 
-/* Reads the first `count` pictures; those that cannot be read are all found out. */
+/* Reads the first `count` pictures; finds all that cannot be read. */
 static sn_status read_pictures(const catalogue *c, size_t count, const model_picture *model,
                                sn_notes *notes, sn_dataset *dataset, sn_error *error) {
     const size_t image_size = (size_t)CHANNELS * (size_t)dataset->height * (size_t)dataset->width;
@@ -257,8 +257,8 @@ static sn_status read_pictures(const catalogue *c, size_t count, const model_pic
     return report_faults(&faulty, c->root, count, notes, error);
 }
 
-/* The first picture of the train split whose size can be told. When there is none, 1 x 1 will do
- * for finding out why. */
+/* The first picture of the train split with a readable size. If there is none, 1 x 1 is enough to
+ * find out why. */
 static sn_status find_model(const catalogue *train, sn_split split, model_picture *model,
                             sn_error *error) {
     turn at = {0};
@@ -274,7 +274,7 @@ static sn_status find_model(const catalogue *train, sn_split split, model_pictur
     return SN_OK;
 }
 
-/* Whoever only evaluates needs no training pictures: classes and size are then the test's own. */
+/* Evaluation alone needs no training pictures; classes and size are then the test split's. */
 static sn_split split_of_classes(sn_split split, const char *directory) {
     char path[PATH_SIZE];
     struct stat info;
@@ -292,7 +292,7 @@ static sn_status list_split(catalogue *train, catalogue *test, sn_split split,
         SN_TRY(compare_classes(train, test, error));
         SN_TRY(list_pictures(test, error));
     }
-    /* the test split needs train's list too: its first picture sets the size of both */
+    /* The test split needs train's list too: train's first picture sets the size of both. */
     SN_TRY(list_pictures(train, error));
     const catalogue *wanted = split == SN_SPLIT_TRAIN ? train : test;
     sn_ignored_warn(&wanted->ignored, wanted->root, notes);
@@ -317,8 +317,8 @@ static sn_status read_split(catalogue *train, catalogue *test, sn_split split,
     return read_pictures(wanted, count, &model, notes, dataset, error);
 }
 
-sn_status sn_folder_read(sn_split split, const char *directory, size_t limit, sn_notes *notes,
-                         sn_dataset *dataset, sn_error *error) {
+static sn_status read_folder(sn_split split, const char *directory, size_t limit, sn_notes *notes,
+                             sn_dataset *dataset, sn_error *error) {
     SN_RETURN_IF(!directory || !*directory, error, SN_ERROR_ARGUMENT,
                  "folder: needs the directory that holds train/CLASS/*.png and test/CLASS/*.png");
     catalogue *both = sn_alloc_array(2, sizeof *both);
@@ -330,3 +330,9 @@ sn_status sn_folder_read(sn_split split, const char *directory, size_t limit, sn
     sn_free(both);
     return status;
 }
+
+const sn_dataset_source sn_dataset_source_folder = {.name = "folder",
+                                                    .summary =
+                                                        "DIR/{train,test}/CLASS/*.png of one size",
+                                                    .reference = "your own",
+                                                    .read = read_folder};

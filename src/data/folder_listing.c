@@ -90,7 +90,7 @@ static void ignore(sn_ignored *ignored, const char *kind, const char *path, size
     k->pictures += pictures;
 }
 
-/* 0 also when the folder cannot be read: the number is for a message. */
+/* 0 also when the folder cannot be read; the number is only for a message. */
 static size_t count_pictures(const char *directory) {
     size_t count = 0;
     DIR *stream = opendir(directory);
@@ -167,8 +167,8 @@ typedef struct listing {
     sn_ignored *ignored;
 } listing;
 
-/* Files that cannot be looked at, such as links that lead nowhere, count as files: what is wrong
- * with a picture is said when it is read. */
+/* Entries that cannot be examined, such as dangling links, count as files: reading the picture will
+ * say what is wrong. */
 static sn_status sort_out(const listing *l, const char *name, sn_error *error) {
     char path[SN_FOLDER_PATH_SIZE], shown[SN_FOLDER_PATH_SIZE], kind[SN_IGNORED_KIND_SIZE];
     struct stat info;
@@ -207,7 +207,7 @@ static sn_status read_entries(DIR *stream, const listing *l, sn_error *error) {
     }
 }
 
-/* Sorted by name: readdir's order depends on the disk. */
+/* Sorted by name, as readdir's order depends on the disk. */
 static sn_status list_directory(const listing *l, sn_error *error) {
     DIR *stream = opendir(l->path);
     SN_RETURN_IF(!stream, error, SN_ERROR_IO,

@@ -1,4 +1,4 @@
-/* What lies in the folders of a data set: names that are wanted, sorted, and what is ignored. */
+/* What the folders of a data set contain: the wanted names, sorted, and what is ignored. */
 #ifndef SN_DATA_FOLDER_LISTING_H
 #define SN_DATA_FOLDER_LISTING_H
 
@@ -33,7 +33,7 @@ typedef struct sn_ignored {
     size_t count;
 } sn_ignored;
 
-/* The class folders of `root` = DIR/train or DIR/test: its directories. What else lies there is
+/* The class folders of `root`, which is DIR/train or DIR/test: its directories. Other entries are
  * added to *ignored. SN_ERROR_IO, SN_ERROR_MEMORY. */
 sn_status sn_folder_list_classes(const char *root, sn_name_list *classes, sn_ignored *ignored,
                                  sn_error *error);
@@ -42,8 +42,8 @@ sn_status sn_folder_list_classes(const char *root, sn_name_list *classes, sn_ign
 sn_status sn_folder_list_pictures(const char *root, const char *class_name, sn_name_list *pictures,
                                   sn_ignored *ignored, sn_error *error);
 
-/* A warning for each kind, with what would be right; hidden files, which desktops leave behind,
- * are not worth one. */
+/* A warning for each kind, with what would be right. Hidden files, which desktops leave behind, get
+ * none. */
 void sn_ignored_warn(const sn_ignored *ignored, const char *root, sn_notes *notes);
 
 /* "60 .jpg, 4 sub-folders"; empty when nothing was ignored. Cut to size - 1 bytes. */

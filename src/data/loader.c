@@ -1,5 +1,5 @@
-/* One lock guards all that threads share. Batches are claimed in order, each by one thread, and
- * land in slot (batch % slots); the consumer waits for the slot of the batch that is next.
+/* One lock guards everything that threads share. Each batch is claimed by one thread, in order, and
+ * put into slot (batch % slots). The consumer waits for the slot of the next batch.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -50,7 +50,7 @@ struct sn_loader {
     int busy;          /* threads that prepare a batch */
     bool stop;
 
-    atomic_bool abandon; /* busy threads should not finish: their batch is not wanted any more */
+    atomic_bool abandon; /* busy threads should give up: their batch is no longer wanted */
 };
 
 /* ---- the threads ---- */
@@ -102,7 +102,7 @@ static void *run_thread(void *argument) {
         prepare_batch(loader, epoch, batch, out);
         pthread_mutex_lock(&loader->lock);
         loader->busy--;
-        /* after a restart this slot is cleared again before anyone looks at it */
+        /* after a restart this slot is cleared before anyone reads it */
         out->ready = true;
         pthread_cond_broadcast(&loader->done);
     }
@@ -284,7 +284,7 @@ const sn_batch *sn_loader_next(sn_loader *loader) {
     while (!from->ready)
         pthread_cond_wait(&loader->done, &loader->lock);
     loader->handed_out = (sn_batch){from->images, from->labels, from->index, from->count};
-    from->ready = false; /* of what it holds next, though the caller reads it until then */
+    from->ready = false; /* of its next batch, but the caller may still read the old one */
     loader->next_read++;
     pthread_cond_signal(&loader->work);
     pthread_mutex_unlock(&loader->lock);

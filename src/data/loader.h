@@ -1,6 +1,6 @@
 /* A loader whose threads keep the next batches ready.
  *
- * The order of the images and every augmentation depend on (seed, epoch, image) alone: not on
+ * The order of the images and every augmentation depend only on (seed, epoch, image), not on
  * threads, prefetch depth or where in the epoch reading began.
  */
 #ifndef SN_DATA_LOADER_H
@@ -13,12 +13,12 @@
 typedef struct sn_loader_options {
     size_t batch;   /* images per batch, > 0 */
     bool shuffle;   /* a new order every epoch; otherwise data set order */
-    bool drop_last; /* leave out a final batch that is not full; then one must be full */
+    bool drop_last; /* leave out a final batch that is not full; one batch must be full */
     int threads;    /* > 0 */
     int prefetch;   /* batches kept ready, > 0 */
     uint64_t seed;
     sn_augment_options augment;     /* all 0: images as they are */
-    sn_pixel_statistics statistics; /* for normalisation; padding is zero after it */
+    sn_pixel_statistics statistics; /* for normalisation; padding is zero afterwards */
 } sn_loader_options;
 
 typedef struct sn_batch {
@@ -35,7 +35,7 @@ typedef struct sn_loader sn_loader;
 sn_status sn_loader_create(const sn_dataset *dataset, const sn_loader_options *options,
                            sn_loader **loader, sn_error *error);
 
-/* Stops the threads, whatever they are at. NULL is fine. */
+/* Stops the threads at once. NULL is fine. */
 void sn_loader_free(sn_loader *loader);
 
 /* Bytes of the block that holds the batches kept ready. */
@@ -44,8 +44,7 @@ size_t sn_loader_memory(const sn_loader *loader);
 /* Batches in an epoch. */
 size_t sn_loader_batches(const sn_loader *loader);
 
-/* Begins epoch `epoch` (from 0, below 2^32) at batch `first`; what was being prepared is dropped.
- */
+/* Begins epoch `epoch` (from 0, below 2^32) at batch `first`; drops what was being prepared. */
 void sn_loader_start(sn_loader *loader, uint64_t epoch, size_t first);
 
 /* The next batch in order, NULL after the last and before the first sn_loader_start. It stays valid

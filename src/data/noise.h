@@ -1,4 +1,4 @@
-/* A data set of noise, of any size: for measuring speed, which does not depend on the pictures. */
+/* A data set of noise, of any size, for measuring speed. */
 #ifndef SN_DATA_NOISE_H
 #define SN_DATA_NOISE_H
 
@@ -10,8 +10,8 @@ typedef struct sn_noise_options {
     uint64_t seed;
 } sn_noise_options;
 
-/* Uniform pixels and labels; classes are called 0, 1, ... An image depends on the seed and its
- * index alone. *dataset is the caller's: sn_dataset_free; NULL after an error. SN_ERROR_MEMORY. */
+/* Uniform pixels and labels; classes are called 0, 1, ... An image depends only on the seed and its
+ * index. *dataset is the caller's: sn_dataset_free; NULL after an error. SN_ERROR_MEMORY. */
 sn_status sn_noise_dataset(const sn_noise_options *options, sn_dataset **dataset, sn_error *error);
 
 #endif

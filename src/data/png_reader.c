@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* libpng leaves its functions with longjmp on broken files. Everything that must survive the jump
- * lives here, in the frame of a function that has not called setjmp. */
+/* On broken files libpng leaves its functions with longjmp. Everything that must survive the jump
+ * is here, in the frame of a function that has not called setjmp. */
 typedef struct reader {
     const char *path;
     FILE *file;
@@ -114,7 +114,7 @@ static void reduce_to_bytes(reader *r, sn_png_facts *facts) {
     }
 }
 
-/* What alpha does to the picture; rgb[3][plane] is what came of it. */
+/* What alpha did to the picture; rgb[3][plane] is the result. */
 static void look_at_alpha(const reader *r, const uint8_t *rgb, sn_png_facts *facts) {
     const size_t plane = (size_t)r->width * (size_t)r->height;
     bool one_colour = true, one_alpha = true;

@@ -3,8 +3,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Coordinates are half cells from the centre, -255 .. 255; x to the right, y downwards. Everything
- * is whole numbers, so that the pictures are the same bits on every machine. */
+/* Coordinates are half cells from the centre, -255 .. 255; x to the right, y downwards. All are
+ * integers, so that the pictures are the same on every machine. */
 
 typedef struct point {
     int x, y;
@@ -26,7 +26,7 @@ static bool in_polygon(point p, const point *corner, size_t corners) {
         const point a = corner[i], b = corner[j];
         if ((a.y > p.y) == (b.y > p.y))
             continue;
-        /* p.x < x of the edge at p.y, multiplied by the edge's height, whose sign matters */
+        /* p.x < x of the edge at p.y, multiplied by the edge's height and its sign */
         const int cross = (p.x - a.x) * (b.y - a.y) - (b.x - a.x) * (p.y - a.y);
         if ((b.y > a.y) == (cross < 0))
             inside = !inside;

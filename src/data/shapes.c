@@ -1,13 +1,13 @@
 /* Procedural pictures of ten shapes: a data set that needs no files.
  *
- * Where the shape lies, its size, direction, proportions, colour and texture, and whether it is
- * lighter or darker than what is behind it, are all random, so that no weighted sum of pixels tells
- * the classes apart: a network has to find edges and how they meet. The amounts are set so that
- * softmax regression on pixels stays near chance (13 % of the test images right) while a ResNet-20
- * learns them in minutes (85, 95 and 98 % after epochs 2, 3 and 4 of a cosine schedule from 0.1,
- * batches of 128). Contrast from 180, texture to 30 and noise to 24 left it at 92 %.
+ * Position, size, direction, proportions, colour and texture of the shape are random, and so is
+ * whether it is lighter or darker than the background. So no weighted sum of pixels separates the
+ * classes: a network has to find edges and how they meet. Softmax regression on pixels stays near
+ * chance, 13 % of the test images. A ResNet-20 learns the shapes in minutes: 85, 95 and 98 % after
+ * epochs 2, 3 and 4 of a cosine schedule from 0.1, batches of 128. Contrast from 180, texture to 30
+ * and noise to 24 left it at 92 %.
  *
- * Whole-number arithmetic throughout: the same pictures on every machine and with every compiler.
+ * All arithmetic is on integers: the same pictures on every machine and with every compiler.
  */
 #include "base/memory.h"
 #include "base/rng.h"
@@ -22,7 +22,7 @@ enum {
     TRAIN_COUNT = 20000,
     TEST_COUNT = 4000,
     SUB = 4,        /* samples per pixel and direction */
-    UNIT = 2 * SUB, /* position units per pixel: samples lie at odd ones */
+    UNIT = 2 * SUB, /* position units per pixel; samples are at odd ones */
     UNIT_TRIGONOMETRY = 1 << 14,
     SMALLEST_RADIUS = 8 * UNIT,
     LARGEST_RADIUS = 12 * UNIT,
@@ -68,15 +68,15 @@ static int contrast(colour a, colour b) {
     return sum;
 }
 
-/* The direction whose half angle has tangent k / 1024. Pythagoras' rational points on the circle
- * need no library sine; they are not quite evenly spread, which does not matter here. */
+/* The direction whose half angle has tangent k / 1024: a rational point on the circle, without a
+ * library's sine. These points are not quite evenly spread, which does not matter here. */
 static direction half_tangent(int k) {
     const int64_t n = 1024, length = n * n + (int64_t)k * k;
     return (direction){(int)((n * n - (int64_t)k * k) * UNIT_TRIGONOMETRY / length),
                        (int)(2 * n * k * UNIT_TRIGONOMETRY / length)};
 }
 
-/* Any line through the origin; the half plane that its direction lies in is the right one. */
+/* Any line through the origin, given by a direction in the right half plane. */
 static direction draw_direction(sn_rng *rng) {
     return half_tangent(draw(rng, -1024, 1023));
 }
@@ -145,7 +145,7 @@ static void draw_stroke(sn_rng *rng, canvas *out) {
     }
 }
 
-/* Where the shape lies: stencil cell = matrix * (sample - centre), in 1/65536 cells. */
+/* The placement of the shape: stencil cell = matrix * (sample - centre), in 1/65536 cells. */
 typedef struct placement {
     int centre_x, centre_y; /* in units */
     int xx, xy, yx, yy;
@@ -159,7 +159,7 @@ static placement draw_placement(sn_rng *rng) {
     const int radius_x = squeeze_x ? radius * squeeze / 100 : radius;
     const int radius_y = squeeze_x ? radius : radius * squeeze / 100;
     const int slack = FARTHEST - radius;
-    /* half a stencil is the radius, and trigonometry already carries 14 of the 16 bits */
+    /* the radius is half a stencil, and the trigonometry has 14 of the 16 bits already */
     const int scale = SN_STENCIL_SIDE / 2 * 4;
     return (placement){
         .centre_x = SIDE / 2 * UNIT + draw(rng, -slack, slack),
@@ -233,8 +233,8 @@ static void draw_picture(sn_rng *rng, stencil shape, uint8_t *out) {
     finish(rng, &picture, out);
 }
 
-sn_status sn_shapes_read(sn_split split, const char *directory, size_t limit, sn_notes *notes,
-                         sn_dataset *dataset, sn_error *error) {
+static sn_status read_shapes(sn_split split, const char *directory, size_t limit, sn_notes *notes,
+                             sn_dataset *dataset, sn_error *error) {
     (void)notes; /* nothing is ignored or guessed */
     (void)directory;
     size_t count = split == SN_SPLIT_TRAIN ? TRAIN_COUNT : TEST_COUNT;
@@ -249,7 +249,7 @@ sn_status sn_shapes_read(sn_split split, const char *directory, size_t limit, sn
     for (size_t i = 0; i < count; i++) {
         const int label = (int)(i % SN_SHAPE_COUNT);
         sn_rng rng;
-        /* one fixed data set: the seed of a training run has no say */
+        /* One fixed data set, whatever the seed of the training run. */
         sn_rng_init(&rng, 0, SN_RNG_SHAPES, (uint64_t)split << 32 | i);
         dataset->labels[i] = label;
         draw_picture(&rng, shapes[label], dataset->pixels + i * SIDE * SIDE * CHANNELS);
@@ -257,3 +257,11 @@ sn_status sn_shapes_read(sn_split split, const char *directory, size_t limit, sn
     sn_free(shapes);
     return SN_OK;
 }
+
+const sn_dataset_source sn_dataset_source_shapes = {
+    .name = "shapes",
+    .summary = "20,000 + 4,000 drawn pictures, 32x32, 10 classes",
+    .reference = "built in",
+    .read = read_shapes,
+    .classes = sn_shape_names,
+    .class_count = SN_SHAPE_COUNT};

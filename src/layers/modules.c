@@ -5,13 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 
-const char *sn_activation_name(int index) {
-    static const char *const names[] = {[SN_ACTIVATION_RELU] = "relu",
-                                        [SN_ACTIVATION_PRELU] = "prelu",
-                                        [SN_ACTIVATION_HARDTANH] = "hardtanh"};
-    return index >= 0 && index < (int)(sizeof names / sizeof *names) ? names[index] : NULL;
-}
-
 static sn_status parameter(const sn_builder *builder, const char *module, const char *leaf,
                            sn_shape shape, sn_role role, sn_init init, sn_tensor **tensor,
                            sn_error *error) {

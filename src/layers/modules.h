@@ -11,8 +11,6 @@
 #include "layers/round_input.h"
 #include "quant/quant.h"
 
-const char *sn_activation_name(int index); /* NULL past the last */
-
 /* What all modules of a network have in common. */
 typedef struct sn_builder {
     sn_graph *graph;

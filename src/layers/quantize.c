@@ -107,7 +107,7 @@ static sn_status quantize_shape(sn_node *node, const sn_run *run, sn_error *erro
     SN_TRY(check_buffer(node, EVIDENCE, sign_rule == SN_SIGNS_LEARNED, "evidence", error));
     node->output->shape = *latent;
     if (learned)
-        node->backward_reads |= SN_READS_OUTPUT;
+        node->saves[SN_OUTPUT] = true;
     return SN_OK;
 }
 
@@ -251,8 +251,9 @@ static void quantize_backward(const sn_node *node, const sn_run *run, const sn_p
 const sn_op sn_op_quantize = {
     .name = "quantize",
     .attributes_size = sizeof(sn_quant_options),
-    .backward_reads = SN_READS_INPUT(LATENT),
-    .weights = SN_READS_INPUT(LATENT) | SN_READS_INPUT(THETA),
+    .operand = {[LATENT] = {"latent weight", SN_OPERAND_WEIGHT, .saved = true},
+                [THETA] = {"theta", SN_OPERAND_WEIGHT, .optional = true}},
+    .state = {[SIGNS] = "signs", [EVIDENCE] = "evidence"},
     .shape = quantize_shape,
     .plan = quantize_plan,
     .release = quantize_release,

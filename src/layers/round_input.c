@@ -9,18 +9,18 @@ const char *sn_act_name(int index) {
     return index >= 0 && index < (int)(sizeof names / sizeof *names) ? names[index] : NULL;
 }
 
-/* A ReLU, of its own or batch-norm's, or what keeps signs behind one. */
+/* Behind batch-norm with such an activation, also through ops that keep signs. */
 static bool is_never_negative(const sn_tensor *x) {
     const sn_node *node = x->producer;
     if (!node)
         return false;
     if (node->op == &sn_op_batch_norm)
-        return ((const sn_batch_norm_attributes *)(const void *)node->attributes)->activation ==
-               SN_ACTIVATION_RELU;
-    if (node->op == &sn_op_max_pool || node->op == &sn_op_average_pool ||
-        node->op == &sn_op_make_plain)
-        return is_never_negative(node->input[0]);
-    return node->op == &sn_op_relu;
+        return sn_activation_traits_of(
+                   ((const sn_batch_norm_attributes *)(const void *)node->attributes)->activation)
+            .never_negative;
+    return (node->op == &sn_op_max_pool || node->op == &sn_op_average_pool ||
+            node->op == &sn_op_make_plain) &&
+           is_never_negative(node->input[0]);
 }
 
 sn_status sn_round_input(sn_graph *graph, const char *name, sn_tensor *x, sn_tensor **y,

@@ -1,11 +1,9 @@
-/* BiPer (arXiv 2404.01278): a square wave of the latent weight in forward, and in backward the
- * derivative of the sine with the same period:
- *     Wq = alpha where sin(omega W) >= 0, -alpha elsewhere,   omega = 20
- *     dW = dWq alpha omega cos(omega W)
- * alpha = mean |sin(omega W)| is the factor with which the square wave comes closest to the sine,
- * and the one of the paper's analysis of errors; its code trains one for each filter, and has
- * omega = 20 in its examples. The paper's first stage, which trains with the sine itself, is left
- * out. */
+/* BiPer (arXiv 2404.01278): forward is a square wave of the latent weight, backward the derivative
+ * of the sine with the same period: Wq = alpha where sin(omega W) >= 0, -alpha elsewhere,   omega =
+ * 20 dW = dWq alpha omega cos(omega W) alpha = mean |sin(omega W)| brings the square wave closest
+ * to the sine; the paper's analysis of errors has the same factor. The paper's code trains one for
+ * each filter, and its examples have omega = 20. The paper first trains with the sine itself; that
+ * is left out here. */
 #include "quant/tables.h"
 
 #include <tgmath.h>

@@ -1,14 +1,14 @@
-/* DenseShift (arXiv 2208.09708): zero-free weights +-a {1, 1/2, 1/4, 1/8}, three bits each, so that
- * products are shifts:
+/* DenseShift (arXiv 2208.09708): weights +-a {1, 1/2, 1/4, 1/8}, never zero, three bits each.
+ * Products are shifts:
  *     Wq = alpha sign(W) 2^p,   p = log2(|W| / max |W|) rounded and clipped to -3 .. 0
  *     alpha = sum |W| / sum 2^p
- * The paper has no scale, and trains four latent weights for the bits of each weight: one for the
- * sign, one for each step of p; here it is one, which is rounded. sign(0) = +1. */
+ * The paper has no scale and trains four latent weights for each weight: one for the sign and one
+ * for each step of p. Here there is one, which is rounded. sign(0) = +1. */
 #include "quant/tables.h"
 
 #include <tgmath.h>
 
-/* 2^p: in the logarithm the borders lie in the middle between powers. */
+/* 2^p. The borders are halfway between powers, in the logarithm. */
 static inline sn_real power_of(sn_real magnitude, sn_real largest) {
     const sn_real half = largest * (sn_real)0.70710678118654752; /* 2^(-1/2) */
     return 0.125F + (magnitude > half / 4 ? 0.125F : 0.0F) + (magnitude > half / 2 ? 0.25F : 0.0F) +

@@ -37,15 +37,14 @@ void sn_ede_schedule(double t_min, double t_max, double progress, double *t, dou
     *k = fmax(1 / *t, 1);
 }
 
-/* e^x for |x| <= 40, in float to a few units in the last place, without branches or calls: a loop
- * over it becomes vectors, which one over expf or tanhf does not. x = n ln 2 + r, |r| <= ln 2 / 2,
- * and e^r by its series. */
+/* e^x for |x| <= 40, in float to a few units in the last place. It has no branches and no calls, so
+ * a loop over it becomes vectors; a loop over expf or tanhf does not. x = n ln 2 + r, |r| <= ln 2 /
+ * 2, and e^r by its series. */
 static inline sn_real exp_near(sn_real x) {
 #ifdef SN_REAL_DOUBLE
     return exp(x);
 #else
-    const float shift = 12582912; /* 1.5 2^23: adding it rounds to a whole number */
-    const float shifted = x * 1.44269504F + shift, n = shifted - shift;
+    const float shifted = x * 1.44269504F + SN_ROUNDING_SHIFT, n = shifted - SN_ROUNDING_SHIFT;
     const float r = (x - n * 0.693145752F) - n * 1.42860677e-6F;
     float sum = 1.0F / 5040;
     sum = sum * r + 1.0F / 720;
@@ -62,9 +61,9 @@ static inline sn_real exp_near(sn_real x) {
 #endif
 }
 
-/* 1 - tanh(x)^2 = 4 / (e^x + e^-x)^2; beyond 40 it is 0 in all but name. */
+/* 1 - tanh(x)^2 = 4 / (e^x + e^-x)^2; beyond 40 it is practically 0. */
 static inline sn_real tanh_slope(sn_real x) {
-    const sn_real low = x < 40 ? x : 40, clipped = low > -40 ? low : -40; /* a number in any case */
+    const sn_real low = x < 40 ? x : 40, clipped = low > -40 ? low : -40; /* NaN becomes 40 */
     const sn_real rising = exp_near(clipped), both = rising + 1 / rising;
     return 4 / (both * both);
 }
@@ -76,7 +75,7 @@ static double ede_peak(const sn_quant_options *options, const sn_region *region,
     return k * t;
 }
 
-/* dW = dWq k t (1 - tanh(t (W - c) / unit)^2), c being where the quantizer steps. */
+/* dW = dWq k t (1 - tanh(t (W - c) / unit)^2); the quantizer steps at c. */
 static void ede_backward_in_units(const sn_quant_options *options, const sn_real *latent,
                                   size_t count, const sn_region *region, double progress,
                                   double unit, const sn_real *dweight, sn_real *dlatent) {
@@ -116,8 +115,8 @@ static double deviation(const sn_real *values, size_t count) {
     return count > 1 && squares > 0 ? sqrt(squares / (double)(count - 1)) : 1;
 }
 
-/* Latent weights are small (sigma about 0.06 in a ResNet), where tanh is still linear: measured in
- * units of the region's deviation, t sharpens the step as it does in IR-Net. */
+/* Latent weights are small, sigma is about 0.06 in a ResNet, and tanh is linear there. In units of
+ * the region's deviation t sharpens the step as in IR-Net. */
 static void ede_standardized_backward(const sn_quant_options *options, const sn_real *latent,
                                       size_t count, const sn_region *region, double progress,
                                       const sn_real *dweight, sn_real *dlatent) {

@@ -13,8 +13,9 @@ static const sn_quantizer *const quantizers[] = {
 };
 
 static const sn_estimator *const estimators[] = {
-    &sn_estimator_auto, &sn_estimator_ede,  &sn_estimator_ede_standardized,
-    &sn_estimator_ste,  &sn_estimator_sine,
+#define SN_ESTIMATOR(name) &sn_estimator_##name,
+#include "quant/estimators.def"
+#undef SN_ESTIMATOR
 };
 
 enum {
@@ -72,7 +73,7 @@ const char *sn_center_name(int index) {
     return index >= 0 && index < (int)(sizeof names / sizeof *names) ? names[index] : NULL;
 }
 
-/* Weights are centred by a quantizer of their own, activations before any with few bits. */
+/* Centred weights have a quantizer of their own; centred activations go with any few-bit one. */
 static sn_status resolve_center(sn_quant_options *options, sn_error *error) {
     const sn_quantizer *quantizer = sn_quantizer_at(options->quantizer);
     const bool is_auto = options->center == SN_CENTER_AUTO;

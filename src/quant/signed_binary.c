@@ -6,7 +6,7 @@
 #include <float.h>
 #include <tgmath.h>
 
-/* delta. Where all weights are 0 none is effectual: 0 >= 0 must not make them so. */
+/* delta. If all weights are 0, none is effectual; 0 >= 0 must not make them so. */
 static sn_real threshold_of(const sn_quant_options *options, const sn_real *latent, size_t count) {
     const sn_real largest = sn_largest_magnitude(latent, count);
     return largest > 0 ? (sn_real)options->delta_ratio * largest : (sn_real)FLT_MIN;
@@ -18,7 +18,7 @@ static void measure(const sn_quant_options *options, const sn_real *latent, size
     const sn_real delta = threshold_of(options, latent, count);
     const sn_real sign = region->sign;
     double total = 0;
-    int effectual = 0; /* the width of a float, so that a vector holds as many; counts are ints */
+    int effectual = 0; /* as wide as a float, so that vectors match; counts are ints */
 #pragma omp simd reduction(+ : total, effectual)
     for (size_t i = 0; i < count; i++) {
         total += sign * latent[i] >= delta ? (double)fabs(latent[i]) : 0;

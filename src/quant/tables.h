@@ -1,4 +1,4 @@
-/* The tables that quant.c lists, each defined in a file of its own, and what these files share. */
+/* The quantizers and estimators of the two tables, and what their files share. */
 #ifndef SN_QUANT_TABLES_H
 #define SN_QUANT_TABLES_H
 
@@ -10,13 +10,11 @@
 #include "quant/quantizers.def"
 #undef SN_QUANTIZER
 
-extern const sn_estimator sn_estimator_auto;
-extern const sn_estimator sn_estimator_ede;
-extern const sn_estimator sn_estimator_ede_standardized;
-extern const sn_estimator sn_estimator_sine;
-extern const sn_estimator sn_estimator_ste;
+#define SN_ESTIMATOR(name) extern const sn_estimator sn_estimator_##name;
+#include "quant/estimators.def"
+#undef SN_ESTIMATOR
 
-/* Sets the region's scale from its magnitude and levels, by the rule. */
+/* Sets the region's scale from its magnitude and levels, as the scale rule says. */
 void sn_region_set_scale(const sn_quant_options *options, sn_region *region);
 
 /* The largest |W|. */
@@ -34,15 +32,10 @@ void sn_full_mask(uint8_t *mask, size_t count);
 
 /* How far `turns` is from the nearest whole number: in [-1/2, 1/2]. */
 static inline sn_real sn_turns_beyond(sn_real turns) {
-#ifdef SN_REAL_DOUBLE
-    const sn_real shift = 6755399441055744; /* 1.5 2^52: adding it rounds to a whole number */
-#else
-    const sn_real shift = 12582912; /* 1.5 2^23: adding it rounds to a whole number */
-#endif
-    return turns - ((turns + shift) - shift);
+    return turns - ((turns + SN_ROUNDING_SHIFT) - SN_ROUNDING_SHIFT);
 }
 
-/* sin(2 pi turns) for |turns| <= 1/4; in float by its series, to 1e-7: a loop over it becomes
+/* sin(2 pi turns) for |turns| <= 1/4; in float by its series, to 1e-7. A loop over it becomes
  * vectors. */
 static inline sn_real sn_sine_of_quarter(sn_real turns) {
 #ifdef SN_REAL_DOUBLE

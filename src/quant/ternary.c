@@ -21,7 +21,7 @@ static void quantize(const sn_quant_options *options, const sn_real *latent, siz
     const double mean = sn_sum_of_magnitudes(latent, count) / (double)count;
     const sn_real delta = (sn_real)(options->delta_ratio * mean);
     double total = 0;
-    int effectual = 0; /* the width of a float, so that a vector holds as many */
+    int effectual = 0; /* as wide as a float, so that vectors match */
 #pragma omp simd reduction(+ : total, effectual)
     for (size_t i = 0; i < count; i++) {
         total += fabs(latent[i]) > delta ? (double)fabs(latent[i]) : 0;

@@ -1,8 +1,8 @@
 /* BitNet b1.58 (arXiv 2402.17764, equations 1 to 3): gamma = mean |W|, and Wq = gamma times W /
  * gamma rounded and clipped to {-1, 0, 1}, that is
  *     Wq = gamma sign(W) [ |W| > delta ],   delta = delta_ratio gamma, delta_ratio = 1/2
- * The paper takes gamma over a whole weight matrix; here it is that of the region, a filter, as for
- * all other quantizers. "BitNet b1.58 Reloaded" (arXiv 2407.09527) puts the median for the mean. */
+ * The paper takes gamma over a whole weight matrix. Here it is the filter's, as for all quantizers.
+ * "BitNet b1.58 Reloaded" (arXiv 2407.09527) takes the median instead of the mean. */
 #include "quant/tables.h"
 
 #include <string.h>
@@ -24,9 +24,8 @@ static size_t count_up_to(const sn_real *latent, size_t count, sn_real limit) {
     return (size_t)found;
 }
 
-/* The least |W| that at least half of them do not exceed: of two in the middle the lower one.
- * Numbers that are not negative have the order of their bits, so halving the range of bits finds it
- * without a copy. */
+/* The median of |W|; of two in the middle the lower one. Non-negative numbers are ordered as their
+ * bits are, so bisection over the bits finds it without a copy. */
 static sn_real median_magnitude(const sn_real *latent, size_t count) {
     const sn_real infinity = (sn_real)INFINITY;
     real_bits low = 0, high;

@@ -73,26 +73,6 @@ static sn_packer_activation packed_activation(sn_activation activation) {
     return SN_PACKER_LINEAR;
 }
 
-/* If only an activation reads *tensor, takes it along and moves *tensor behind it. */
-static void take_activation(freezer *f, const sn_tensor **tensor, sn_packer_epilogue *epilogue) {
-    const size_t reader = only_reader(f, *tensor);
-    if (reader == f->node_count)
-        return;
-    const sn_node *node = sn_graph_node(f->graph, reader);
-    if (node->op == &sn_op_relu)
-        epilogue->activation = SN_PACKER_RELU;
-    else if (node->op == &sn_op_hardtanh)
-        epilogue->activation = SN_PACKER_HARDTANH;
-    else if (node->op == &sn_op_prelu)
-        epilogue->activation = SN_PACKER_PRELU;
-    else
-        return;
-    if (node->op == &sn_op_prelu)
-        epilogue->slope = node->input[1]->value;
-    f->taken[reader] = true;
-    *tensor = node->output;
-}
-
 /* If only a PReLU between two shifts reads *tensor, takes it along: the shift before it is part of
  * the bias, as the sum with a shortcut stands before it, too. */
 static void take_shifts(freezer *f, const sn_tensor **tensor, sn_packer_epilogue *epilogue) {
@@ -140,33 +120,27 @@ static void take_batch_norm(freezer *f, const sn_tensor **tensor, sn_packer_epil
 }
 
 /* If only a sum reads *tensor, and its other operand is packed already, takes it along with its
- * activation, and moves *tensor behind. A sum is an op of its own, or what is left of a batch-norm
- * whose own factors were folded. */
-static bool take_sum(freezer *f, const sn_tensor **tensor, sn_packer_epilogue *epilogue,
+ * activation, and moves *tensor behind. A sum is what is left of a batch-norm whose factors were
+ * folded. */
+static void take_sum(freezer *f, const sn_tensor **tensor, sn_packer_epilogue *epilogue,
                      sn_packer_value *residual) {
     const size_t reader = only_reader(f, *tensor);
     if (reader == f->node_count)
-        return false;
+        return;
     const sn_node *node = sn_graph_node(f->graph, reader);
-    const bool is_add = node->op == &sn_op_add;
-    if (!is_add && !f->folded[reader])
-        return false;
-    const sn_tensor *first = node->input[0], *second = node->input[is_add ? 1 : 3];
+    if (!f->folded[reader])
+        return;
+    const sn_tensor *first = node->input[0], *second = node->input[3];
     if (*tensor != first && *tensor != second)
-        return false;
+        return;
     if (find_value(f, *tensor == first ? second : first, residual, NULL) != SN_OK)
-        return false;
+        return;
     epilogue->residual = residual;
     f->taken[reader] = true;
     *tensor = node->output;
-    if (is_add) {
-        take_activation(f, tensor, epilogue);
-    } else {
-        const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
-        epilogue->activation = packed_activation(attributes->activation);
-        epilogue->slope = node->input[4] ? node->input[4]->value : NULL;
-    }
-    return true;
+    const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
+    epilogue->activation = packed_activation(attributes->activation);
+    epilogue->slope = node->input[4] ? node->input[4]->value : NULL;
 }
 
 /* The codes of a quantized weight. */
@@ -298,8 +272,8 @@ static sn_status freeze_conv(freezer *f, const sn_node *node, sn_error *error) {
     }
     /* The bias belongs behind alpha, so batch-norm is folded first. */
     take_batch_norm(f, &behind, &epilogue);
-    if (epilogue.activation == SN_PACKER_LINEAR && !take_sum(f, &behind, &epilogue, &residual))
-        take_activation(f, &behind, &epilogue);
+    if (epilogue.activation == SN_PACKER_LINEAR)
+        take_sum(f, &behind, &epilogue, &residual);
     if (epilogue.activation == SN_PACKER_LINEAR)
         take_shifts(f, &behind, &epilogue);
     sn_status status = producer ? encode(f, producer, &codes, error) : SN_OK;
@@ -311,26 +285,16 @@ static sn_status freeze_conv(freezer *f, const sn_node *node, sn_error *error) {
     return SN_OK;
 }
 
-static sn_status freeze_sum(freezer *f, const sn_node *node, const sn_tensor *a, const sn_tensor *b,
-                            sn_packer_epilogue *epilogue, sn_error *error) {
-    sn_packer_value first, second, output;
-    const sn_tensor *behind = node->output;
-    SN_TRY(find_value(f, a, &first, error));
-    SN_TRY(find_value(f, b, &second, error));
-    if (epilogue->activation == SN_PACKER_LINEAR)
-        take_activation(f, &behind, epilogue);
-    SN_TRY(sn_packer_add_sum(f->packer, first, second, epilogue->activation, epilogue->slope,
-                             &output, error));
-    map_value(f, behind, output);
-    return SN_OK;
-}
-
 /* What is left of a batch-norm behind a convolution: the sum with the shortcut. */
 static sn_status freeze_shortcut(freezer *f, const sn_node *node, sn_error *error) {
     const sn_batch_norm_attributes *attributes = (const void *)node->attributes;
-    sn_packer_epilogue epilogue = {.activation = packed_activation(attributes->activation),
-                                   .slope = node->input[4] ? node->input[4]->value : NULL};
-    return freeze_sum(f, node, node->input[0], node->input[3], &epilogue, error);
+    sn_packer_value first, second, output;
+    SN_TRY(find_value(f, node->input[0], &first, error));
+    SN_TRY(find_value(f, node->input[3], &second, error));
+    SN_TRY(sn_packer_add_sum(f->packer, first, second, packed_activation(attributes->activation),
+                             node->input[4] ? node->input[4]->value : NULL, &output, error));
+    map_value(f, node->output, output);
+    return SN_OK;
 }
 
 static sn_status freeze_pool(freezer *f, const sn_node *node, sn_error *error) {
@@ -384,10 +348,6 @@ static sn_status freeze_node(freezer *f, const sn_node *node, sn_error *error) {
         return freeze_conv(f, node, error);
     if (f->folded[node->index])
         return freeze_shortcut(f, node, error);
-    if (node->op == &sn_op_add) {
-        sn_packer_epilogue none = {.activation = SN_PACKER_LINEAR};
-        return freeze_sum(f, node, node->input[0], node->input[1], &none, error);
-    }
     if (node->op == &sn_op_shift_clamp)
         return freeze_shift_clamp(f, node, error);
     if (node->op == &sn_op_linear)

@@ -36,13 +36,13 @@ static sn_work backward_work(const sn_node *node) {
     if (!node->output->wants_gradient)
         return (sn_work){0, 0};
     sn_work work = {0, tensor_bytes(node->output)};
-    if (node->backward_reads & SN_READS_OUTPUT)
+    if (node->saves[SN_OUTPUT])
         work.bytes += tensor_bytes(node->output);
     for (int k = 0; k < SN_MAX_INPUTS; k++) {
         const sn_tensor *input = node->input[k];
         if (!input)
             continue;
-        if (node->backward_reads & SN_READS_INPUT(k))
+        if (node->saves[k])
             work.bytes += tensor_bytes(input);
         if (!input->wants_gradient)
             continue;
@@ -104,13 +104,13 @@ static void pass_forward(traffic *t, const sn_node *node, bool is_last) {
 
 static void pass_backward(traffic *t, const sn_node *node, bool is_first, bool is_last) {
     touch_gradient(t, node->output, false);
-    if (is_first && node->backward_reads & SN_READS_OUTPUT)
+    if (is_first && node->saves[SN_OUTPUT])
         touch_value(t, node->output, false);
     for (int k = 0; k < SN_MAX_INPUTS; k++) {
         const sn_tensor *input = node->input[k];
         if (!input)
             continue;
-        if ((k == 0 || is_first) && node->backward_reads & SN_READS_INPUT(k))
+        if ((k == 0 || is_first) && node->saves[k])
             touch_value(t, input, false);
         if (is_last && input->wants_gradient && node->add[k])
             touch_gradient(t, input, false);

@@ -34,10 +34,14 @@ static memory take(size_t size) {
     return m;
 }
 
-static void give(memory m) {
+static void check_canary(memory m) {
     for (size_t i = 0; i < CANARY; i++)
         if (m.bytes[m.size + i] != 0xff)
             ck_abort_msg("wrote %zu bytes behind the end", i);
+}
+
+static void give(memory m) {
+    check_canary(m);
     sn_free(m.bytes);
 }
 
@@ -263,19 +267,18 @@ static void try_backward_data(const trial *t, const array *old, bool add) {
     give(dx);
 }
 
-static void finish(const trial *t, const sn_real *const *du, size_t count, memory dweight,
-                   bool add) {
+static void join(const trial *t, const sn_thread_sums *du, memory dweight, bool add) {
     for (size_t item = t->engine->join_items(t->c); item-- > 0;)
-        t->engine->finish(t->c, du, count, item, item + 1, (void *)dweight.bytes, add);
+        t->engine->join(t->c, du, item, item + 1, (void *)dweight.bytes, add);
 }
 
 /* The whole batch at once; image by image into one sum; two sums of half the images each. */
 static void try_backward_weights(const trial *t, const array *old) {
     const lane_case *c = t->c;
     const size_t size = t->engine->forward_count(c) * sizeof(sn_real), half = c->images / 2;
-    memory du[4];
+    memory all = take(4 * (size + CANARY)), du[4];
     for (size_t i = 0; i < 4; i++) {
-        du[i] = take(size);
+        du[i] = (memory){all.bytes + i * (size + CANARY), size};
         memset(du[i].bytes, 0, size);
     }
     const struct {
@@ -292,17 +295,20 @@ static void try_backward_weights(const trial *t, const array *old) {
         t->engine->backward_weights(c, 1, image_of(t->x, &c->x, n), image_of(t->dy, &c->y, n),
                                     (void *)du[1].bytes, t->workspace.bytes);
     ck_assert_mem_eq(du[0].bytes, du[1].bytes, size);
-    const sn_real *const sums[] = {(void *)du[0].bytes, (void *)du[2].bytes, (void *)du[3].bytes};
+    const size_t stride = (size + CANARY) / sizeof(sn_real);
+    const sn_thread_sums whole = {(void *)du[0].bytes, stride, 1};
+    const sn_thread_sums halves = {(void *)du[2].bytes, stride, 2};
     memory dweight = plain(old);
-    finish(t, sums, 1, dweight, true);
+    join(t, &whole, dweight, true);
     check_plain(dweight, &t->a.dweight, t->bound_weight);
     for (size_t i = 0; i < array_count(old); i++)
         t->a.dweight.value[i] -= old->value[i];
-    finish(t, sums + 1, 2, dweight, false);
+    join(t, &halves, dweight, false);
     check_plain(dweight, &t->a.dweight, t->bound_weight);
     give(dweight);
     for (size_t i = 0; i < 4; i++)
-        give(du[i]);
+        check_canary(du[i]);
+    give(all);
 }
 
 static void arrange_weights(const trial *t) {

@@ -7,7 +7,7 @@
 #ifndef SN_TESTS_LANE_TRIAL_H
 #define SN_TESTS_LANE_TRIAL_H
 
-#include "autograd/lane_layout.h"
+#include "autograd/thread_sums.h"
 
 typedef struct lane_case {
     size_t images, channels, filters, height, width;
@@ -27,7 +27,7 @@ typedef struct lane_error {
     double terms;     /* the sum of their magnitudes, in units of that product */
 } lane_error;
 
-/* The kernels on trial. `weights` and `finish` get the range of items of a call. */
+/* The kernels on trial. `weights` and `join` get the range of items of a call. */
 typedef struct lane_engine {
     size_t (*forward_count)(const lane_case *c);
     size_t (*backward_count)(const lane_case *c);
@@ -42,8 +42,8 @@ typedef struct lane_engine {
                           void *dx, bool add, void *workspace);
     void (*backward_weights)(const lane_case *c, size_t images, const void *x, const void *dy,
                              sn_real *du, void *workspace);
-    void (*finish)(const lane_case *c, const sn_real *const *du, size_t count, size_t first,
-                   size_t last, sn_real *dweight, bool add);
+    void (*join)(const lane_case *c, const sn_thread_sums *du, size_t first, size_t last,
+                 sn_real *dweight, bool add);
     lane_error (*forward_error)(const lane_case *c);
     lane_error (*backward_data_error)(const lane_case *c);
     lane_error (*backward_weights_error)(const lane_case *c);

@@ -41,7 +41,7 @@ ops=$(sed -n 's/^SN_OP(\(.*\))$/\1/p' "$source_root/src/autograd/ops.def")
 # The operands that have a gradient, by their index among the op's inputs.
 operands() {
     case $1 in
-    add | prelu | shift_clamp) echo 0 1 ;;
+    shift_clamp) echo 0 1 ;;
     conv2d_* | linear) echo 0 1 2 ;;
     shift_prelu) echo 0 1 2 3 ;;  # x, before, slope, after
     batch_norm) echo 0 1 2 3 4 ;; # x, gamma, beta, residual, slope
@@ -154,13 +154,13 @@ break_source() {
 }
 
 break_source memory_plan.c <<'END'
-input values end with forward|s/backward_reads & SN_READS_INPUT(k)/backward_reads \& 0/
-output values end with forward|s/backward_reads & SN_READS_OUTPUT/backward_reads \& 0/
-values start when they are read|/static void use_forward/,/^}/s/if (touches_output(task) \&\&.*/if (0)/
-values end where they are made|/static void use_forward/,/^}/s/if (touches_input(task, k) \&\&.*/if (0)/
-gradients end where they are made|/static void use_backward/,/^}/s/    if (touches_output(task)) {/    if (0) {/
-gradients start where they are read|/static void use_backward/,/^}/s/use(&input->gradient, .*);/;/
-nothing is left alone|s/return task->phase->leaves & operand;/(void)task; return operand == 0;/
+input values end with forward|s/if (node->saves\[k\])/if (node->saves[k] \&\& k == SN_OUTPUT)/
+output values end with forward|s/if (node->saves\[k\])/if (node->saves[k] \&\& k != SN_OUTPUT)/
+values start when they are read|/static void use_forward/,/^}/s/if (touches(task, k)/if (k != SN_OUTPUT \&\& touches(task, k)/
+values end where they are made|/static void use_forward/,/^}/s/if (touches(task, k)/if (k == SN_OUTPUT \&\& touches(task, k)/
+gradients end where they are made|/static void use_backward/,/^}/s/if (!touches(task, k))/if (k == SN_OUTPUT || !touches(task, k))/
+gradients start where they are read|/static void use_backward/,/^}/s/if (!task->phase->leaves\[k\])/if (k == SN_OUTPUT \&\& !task->phase->leaves[k])/
+nothing is left alone|s/!task->phase->leaves\[k\]/true/
 kept values are not kept|s/if (tensor->keep)/if (0)/
 inputs are not there from the start|/if (tensor->is_input)$/{n;s/, 0, SN/, end, SN/;}
 input gradients end early|s/if (tensor->is_input && tensor->wants_gradient)/if (0)/
@@ -175,7 +175,7 @@ nothing is by image|s/s->by_image = s->by_image && kind == SN_PHASE_IMAGES;/s->b
 places outlive their step|s/s->by_image && s->last <= p.last/s->by_image/
 what is shared goes by tasks|s/return (period){first, first + (long)step->task_count - 1, step->slice};/(void)first; return (period){moment, moment, step->slice};/
 places are for one image|s/add_buffer(&b->own, p.slice \* row/add_buffer(\&b->own, row/
-late tasks touch nothing|s/(!is_apart(task) || task->node->op->weights & SN_READS_INPUT(k))/!is_apart(task)/
+late tasks touch nothing|s/return sn_node_has_weight(node, k);/return false;/
 threads have one place|s/storage->place_size = b->own.size;/storage->place_size = 1;/
 gradients are never added|s/node->add\[k\] = .*;/node->add[k] = input->is_parameter;/
 gradients are always added|s/node->add\[k\] = .*;/node->add[k] = true;/

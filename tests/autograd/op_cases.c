@@ -21,21 +21,6 @@ static op_case nth_image(size_t i) {
     return image_case(images[i][0], images[i][1], images[i][2], images[i][3]);
 }
 
-static size_t elementwise_cases(op_case cases[MAX_CASES]) {
-    for (size_t i = 0; i < IMAGES; i++)
-        cases[i] = nth_image(i);
-    cases[IMAGES] = (op_case){.operand = {sn_shape_2(3, 19)}};
-    cases[IMAGES + 1] = (op_case){.operand = {sn_shape_1(1)}};
-    return IMAGES + 2;
-}
-
-static size_t add_cases(op_case cases[MAX_CASES]) {
-    const size_t count = elementwise_cases(cases);
-    for (size_t i = 0; i < count; i++)
-        cases[i].operand[1] = cases[i].operand[0];
-    return count;
-}
-
 static size_t global_average_pool_cases(op_case cases[MAX_CASES]) {
     for (size_t i = 0; i < IMAGES; i++)
         cases[i] = nth_image(i);
@@ -224,40 +209,12 @@ static size_t channel_cases(op_case cases[MAX_CASES], int parameters) {
     return IMAGES;
 }
 
-static size_t prelu_cases(op_case cases[MAX_CASES]) {
-    return channel_cases(cases, 1);
-}
-
 static size_t shift_clamp_cases(op_case cases[MAX_CASES]) {
     return channel_cases(cases, 1);
 }
 
 static size_t shift_prelu_cases(op_case cases[MAX_CASES]) {
     return channel_cases(cases, 3);
-}
-
-static sn_status apply_add(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
-                           sn_tensor **y, sn_error *error) {
-    (void)c;
-    return sn_add(graph, operand[0], operand[1], y, error);
-}
-
-static sn_status apply_relu(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
-                            sn_tensor **y, sn_error *error) {
-    (void)c;
-    return sn_relu(graph, operand[0], y, error);
-}
-
-static sn_status apply_hardtanh(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
-                                sn_tensor **y, sn_error *error) {
-    (void)c;
-    return sn_hardtanh(graph, operand[0], y, error);
-}
-
-static sn_status apply_prelu(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
-                             sn_tensor **y, sn_error *error) {
-    (void)c;
-    return sn_prelu(graph, operand[0], operand[1], y, error);
 }
 
 static sn_status apply_max_pool(sn_graph *graph, const op_case *c, sn_tensor *const *operand,
@@ -338,34 +295,31 @@ static sn_status apply_cross_entropy(sn_graph *graph, const op_case *c, sn_tenso
     return sn_cross_entropy(graph, operand[0], operand[1], c->label_smoothing, y, error);
 }
 
-#define DATA   OPERAND_DATA
-#define WEIGHT OPERAND_WEIGHT
 #define ENTRY(op, data_kind, cases_function, ...)                                                  \
     {                                                                                              \
-        .name = #op, .kind = {__VA_ARGS__}, .data = data_kind, .engine = SN_ENGINE_GEMM,           \
+        .name = #op, .operand = {__VA_ARGS__}, .data = data_kind, .engine = SN_ENGINE_GEMM,        \
         .cases = cases_function, .apply = apply_##op, .shape = naive_##op##_shape,                 \
         .forward = naive_##op##_forward, .backward = naive_##op##_backward                         \
     }
 #define CONV2D(op, op_engine)                                                                      \
     {                                                                                              \
-        .name = #op, .kind = {DATA, WEIGHT, WEIGHT}, .data = DATA_ANY, .engine = op_engine,        \
+        .name = #op, .operand = {"x", "weight", "bias"}, .data = DATA_ANY, .engine = op_engine,    \
         .cases = conv2d_cases, .apply = apply_conv2d, .shape = naive_conv2d_shape,                 \
         .forward = naive_conv2d_forward, .backward = naive_conv2d_backward                         \
     }
 
 #define SHIFT(op, ...)                                                                             \
     {                                                                                              \
-        .name = #op, .engine = SN_ENGINE_GEMM, .kind = {__VA_ARGS__}, .cases = op##_cases,         \
+        .name = #op, .engine = SN_ENGINE_GEMM, .operand = {__VA_ARGS__}, .cases = op##_cases,      \
         .is_smooth = naive_shift_is_smooth, .apply = apply_##op, .shape = naive_shift_shape,       \
         .forward = naive_shift_forward, .backward = naive_shift_backward                           \
     }
 
 static const op_entry entries[] = {
-    ENTRY(add, DATA_ANY, add_cases, DATA, DATA),
-    ENTRY(average_pool, DATA_ANY, average_pool_cases, DATA),
+    ENTRY(average_pool, DATA_ANY, average_pool_cases, "x"),
     {.name = "batch_norm",
      .engine = SN_ENGINE_GEMM,
-     .kind = {DATA, WEIGHT, WEIGHT, OPERAND_MEAN, OPERAND_VARIANCE, DATA, WEIGHT},
+     .operand = {"x", "gamma", "beta", "running mean", "running variance", "residual", "slope"},
      .cases = batch_norm_cases,
      .is_smooth = naive_batch_norm_is_smooth,
      .apply = apply_batch_norm,
@@ -374,7 +328,7 @@ static const op_entry entries[] = {
      .backward = naive_batch_norm_backward},
     {.name = "center_channels",
      .engine = SN_ENGINE_GEMM,
-     .kind = {DATA, OPERAND_RANGE},
+     .operand = {"x", "range"},
      .cases = center_channels_cases,
      .is_smooth = naive_center_channels_is_smooth,
      .apply = apply_center_channels,
@@ -385,10 +339,10 @@ static const op_entry entries[] = {
     CONV2D(conv2d_gemm, SN_ENGINE_GEMM),
     CONV2D(conv2d_onednn, SN_ENGINE_ONEDNN),
     CONV2D(conv2d_winograd, SN_ENGINE_WINOGRAD),
-    ENTRY(cross_entropy, DATA_ANY, cross_entropy_cases, DATA, OPERAND_LABELS, DATA),
+    ENTRY(cross_entropy, DATA_ANY, cross_entropy_cases, "logits", "labels", "teacher"),
     {.name = "fake_quantize",
      .engine = SN_ENGINE_GEMM,
-     .kind = {DATA, OPERAND_RANGE},
+     .operand = {"x", "range"},
      .cases = fake_quantize_cases,
      .is_smooth = naive_fake_quantize_is_smooth,
      .apply = apply_fake_quantize,
@@ -396,15 +350,12 @@ static const op_entry entries[] = {
      .forward = naive_fake_quantize_forward,
      .backward = naive_fake_quantize_backward,
      .surrogate = naive_fake_quantize_surrogate},
-    ENTRY(global_average_pool, DATA_ANY, global_average_pool_cases, DATA),
-    ENTRY(hardtanh, DATA_OFF_KINKS, elementwise_cases, DATA),
-    ENTRY(linear, DATA_ANY, linear_cases, DATA, WEIGHT, WEIGHT),
-    ENTRY(make_plain, DATA_ANY, global_average_pool_cases, DATA),
-    ENTRY(max_pool, DATA_DISTINCT, max_pool_cases, DATA),
-    ENTRY(prelu, DATA_OFF_KINKS, prelu_cases, DATA, WEIGHT),
-    ENTRY(relu, DATA_OFF_KINKS, elementwise_cases, DATA),
-    SHIFT(shift_clamp, DATA, WEIGHT),
-    SHIFT(shift_prelu, DATA, WEIGHT, WEIGHT, WEIGHT),
+    ENTRY(global_average_pool, DATA_ANY, global_average_pool_cases, "x"),
+    ENTRY(linear, DATA_ANY, linear_cases, "x", "weight", "bias"),
+    ENTRY(make_plain, DATA_ANY, global_average_pool_cases, "x"),
+    ENTRY(max_pool, DATA_DISTINCT, max_pool_cases, "x"),
+    SHIFT(shift_clamp, "x", "shift"),
+    SHIFT(shift_prelu, "x", "before", "slope", "after"),
 };
 
 const op_entry *op_entry_find(const char *name) {
@@ -419,4 +370,53 @@ int op_count(void) {
     while (sn_op_at((size_t)count))
         count++;
     return count;
+}
+
+static bool same_name(const char *a, const char *b) {
+    return a && b && strcmp(a, b) == 0;
+}
+
+static const sn_op *op_of(const op_entry *entry) {
+    size_t i = 0;
+    while (!same_name(sn_op_at(i)->name, entry->name))
+        i++;
+    return sn_op_at(i);
+}
+
+operand_kind op_operand_kind(const op_entry *entry, int k) {
+    static const operand_kind kinds[] = {[SN_OPERAND_DATA] = OPERAND_DATA,
+                                         [SN_OPERAND_WEIGHT] = OPERAND_WEIGHT,
+                                         [SN_OPERAND_LABELS] = OPERAND_LABELS};
+    const char *name = entry->operand[k];
+    const sn_op *op = op_of(entry);
+    for (int i = 0; name && i < SN_MAX_INPUTS; i++)
+        if (same_name(op->operand[i].name, name))
+            return kinds[op->operand[i].role];
+    for (int i = 0; name && i < SN_MAX_STATES; i++)
+        if (same_name(op->state[i], name))
+            return same_name(name, "running mean")       ? OPERAND_MEAN
+                   : same_name(name, "running variance") ? OPERAND_VARIANCE
+                                                         : OPERAND_RANGE;
+    return OPERAND_NONE;
+}
+
+static bool is_listed(const op_entry *entry, const char *name) {
+    for (int k = 0; k < MAX_OPERANDS; k++)
+        if (same_name(entry->operand[k], name))
+            return true;
+    return false;
+}
+
+const char *op_entry_lacks(const op_entry *entry) {
+    const sn_op *op = op_of(entry);
+    for (int i = 0; i < SN_MAX_INPUTS; i++)
+        if (op->operand[i].name && !is_listed(entry, op->operand[i].name))
+            return op->operand[i].name;
+    for (int i = 0; i < SN_MAX_STATES; i++)
+        if (op->state[i] && !is_listed(entry, op->state[i]))
+            return op->state[i];
+    for (int k = 0; k < MAX_OPERANDS; k++)
+        if (entry->operand[k] && op_operand_kind(entry, k) == OPERAND_NONE)
+            return entry->operand[k];
+    return NULL;
 }

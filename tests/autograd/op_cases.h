@@ -22,8 +22,7 @@ typedef enum operand_kind {
 /* Where finite differences may be taken: how data must be drawn. */
 typedef enum data_kind {
     DATA_ANY,
-    DATA_OFF_KINKS, /* not near -1, 0 and 1 */
-    DATA_DISTINCT   /* no two equal or nearly equal */
+    DATA_DISTINCT /* no two equal or nearly equal */
 } data_kind;
 
 typedef struct op_case {
@@ -41,9 +40,9 @@ typedef struct op_case {
 } op_case;
 
 typedef struct op_entry {
-    const char *name; /* as in ops.def */
-    sn_engine engine; /* of the graph; auto: any */
-    operand_kind kind[MAX_OPERANDS];
+    const char *name;                  /* as in ops.def */
+    sn_engine engine;                  /* of the graph; auto: any */
+    const char *operand[MAX_OPERANDS]; /* inputs and states, by the names that the op declares */
     data_kind data;
     size_t (*cases)(op_case cases[MAX_CASES]);
     /* Whether differences may be taken at these values, where `data` alone cannot see to it; NULL:
@@ -64,6 +63,12 @@ typedef struct op_entry {
 
 /* NULL when there is none. */
 const op_entry *op_entry_find(const char *name);
+
+/* What the op declares operand k of the entry to be. */
+operand_kind op_operand_kind(const op_entry *entry, int k);
+
+/* The name of an operand that only one of entry and op has; NULL: they agree. */
+const char *op_entry_lacks(const op_entry *entry);
 
 /* The number of ops in the engine's table. */
 int op_count(void);

@@ -31,23 +31,6 @@ static size_t channel_at(const op_case *c, size_t i) {
     return i / (x->size[2] * x->size[3]) % x->size[1];
 }
 
-sn_shape naive_add_shape(const op_case *c) {
-    return c->operand[0];
-}
-
-void naive_add_forward(const op_case *c, double *const *operand, double *y) {
-    for (size_t i = 0; i < elements(&c->operand[0]); i++)
-        y[i] = operand[0][i] + operand[1][i];
-}
-
-void naive_add_backward(const op_case *c, double *const *operand, const double *dy,
-                        double *const *gradient) {
-    (void)operand;
-    for (int k = 0; k < 2; k++)
-        for (size_t i = 0; gradient[k] && i < elements(&c->operand[0]); i++)
-            gradient[k][i] += dy[i];
-}
-
 sn_shape naive_make_plain_shape(const op_case *c) {
     return c->operand[0];
 }
@@ -62,58 +45,6 @@ void naive_make_plain_backward(const op_case *c, double *const *operand, const d
     (void)operand;
     for (size_t i = 0; gradient[0] && i < elements(&c->operand[0]); i++)
         gradient[0][i] += dy[i];
-}
-
-sn_shape naive_relu_shape(const op_case *c) {
-    return c->operand[0];
-}
-
-void naive_relu_forward(const op_case *c, double *const *operand, double *y) {
-    for (size_t i = 0; i < elements(&c->operand[0]); i++)
-        y[i] = fmax(operand[0][i], 0);
-}
-
-void naive_relu_backward(const op_case *c, double *const *operand, const double *dy,
-                         double *const *gradient) {
-    for (size_t i = 0; gradient[0] && i < elements(&c->operand[0]); i++)
-        gradient[0][i] += operand[0][i] > 0 ? dy[i] : 0;
-}
-
-sn_shape naive_hardtanh_shape(const op_case *c) {
-    return c->operand[0];
-}
-
-void naive_hardtanh_forward(const op_case *c, double *const *operand, double *y) {
-    for (size_t i = 0; i < elements(&c->operand[0]); i++)
-        y[i] = fmin(fmax(operand[0][i], -1), 1);
-}
-
-void naive_hardtanh_backward(const op_case *c, double *const *operand, const double *dy,
-                             double *const *gradient) {
-    for (size_t i = 0; gradient[0] && i < elements(&c->operand[0]); i++)
-        gradient[0][i] += fabs(operand[0][i]) < 1 ? dy[i] : 0;
-}
-
-sn_shape naive_prelu_shape(const op_case *c) {
-    return c->operand[0];
-}
-
-void naive_prelu_forward(const op_case *c, double *const *operand, double *y) {
-    for (size_t i = 0; i < elements(&c->operand[0]); i++) {
-        const size_t channel = channel_at(c, i);
-        y[i] = fmax(operand[0][i], 0) + operand[1][channel] * fmin(operand[0][i], 0);
-    }
-}
-
-void naive_prelu_backward(const op_case *c, double *const *operand, const double *dy,
-                          double *const *gradient) {
-    for (size_t i = 0; i < elements(&c->operand[0]); i++) {
-        const size_t channel = channel_at(c, i);
-        if (gradient[0])
-            gradient[0][i] += operand[0][i] > 0 ? dy[i] : operand[1][channel] * dy[i];
-        if (gradient[1])
-            gradient[1][channel] += fmin(operand[0][i], 0) * dy[i];
-    }
 }
 
 sn_shape naive_shift_shape(const op_case *c) {

@@ -14,7 +14,6 @@
     void naive_##name##_forward(const op_case *c, double *const *operand, double *y);              \
     void naive_##name##_backward(const op_case *c, double *const *operand, const double *dy,       \
                                  double *const *gradient);
-NAIVE_OP(add)
 NAIVE_OP(average_pool)
 NAIVE_OP(batch_norm) /* forward updates operands 3 and 4, the running statistics, unless c->eval */
 NAIVE_OP(center_channels)
@@ -22,12 +21,9 @@ NAIVE_OP(conv2d)
 NAIVE_OP(cross_entropy)
 NAIVE_OP(fake_quantize) /* forward updates operand 1, the range, unless c->eval */
 NAIVE_OP(global_average_pool)
-NAIVE_OP(hardtanh)
 NAIVE_OP(linear)
 NAIVE_OP(make_plain)
 NAIVE_OP(max_pool)
-NAIVE_OP(prelu)
-NAIVE_OP(relu)
 NAIVE_OP(shift) /* shift_prelu, or, without operand 2, shift_clamp */
 #undef NAIVE_OP
 

@@ -1,5 +1,6 @@
 #include "op_trial.h"
 
+#include "element_ops.h"
 #include "to_lanes.h"
 
 #include "base/rng.h"
@@ -47,9 +48,6 @@ static double draw(const op_trial *trial, sn_rng *rng, size_t i, const uint32_t 
     double x = sn_rng_normal(rng);
     if (trial->entry->data == DATA_DISTINCT)
         x = 0.02 * (double)order[i] - 1;
-    while (trial->entry->data == DATA_OFF_KINKS &&
-           (fabs(x) < 0.01 || fabs(x - 1) < 0.01 || fabs(x + 1) < 0.01))
-        x = sn_rng_normal(rng);
     return x + trial->c->offset;
 }
 
@@ -68,6 +66,7 @@ static double round_number(const op_trial *trial, double x) {
 
 static void fill_operand(op_trial *trial, int k, sn_rng *rng) {
     const size_t count = trial->count[k];
+    const operand_kind kind = op_operand_kind(trial->entry, k);
     uint32_t *order = malloc((count + 1) * sizeof *order);
     ck_assert_ptr_nonnull(order);
     for (size_t i = 0; i < count; i++)
@@ -75,13 +74,13 @@ static void fill_operand(op_trial *trial, int k, sn_rng *rng) {
     sn_rng_shuffle(rng, order, count);
     for (size_t i = 0; i < count; i++) {
         double x = sn_rng_normal(rng);
-        if (trial->entry->kind[k] == OPERAND_DATA)
+        if (kind == OPERAND_DATA)
             x = draw(trial, rng, i, order);
-        if (trial->entry->kind[k] == OPERAND_VARIANCE)
+        if (kind == OPERAND_VARIANCE)
             x = sn_rng_range(rng, 0.2, 2);
-        if (trial->entry->kind[k] == OPERAND_RANGE)
+        if (kind == OPERAND_RANGE)
             x = trial->c->range;
-        if (trial->entry->kind[k] == OPERAND_LABELS)
+        if (kind == OPERAND_LABELS)
             x = (double)sn_rng_below(rng, trial->c->operand[0].size[1]);
         trial->value[k][i] = round_number(trial, x);
     }
@@ -105,7 +104,7 @@ static void fill_operands(op_trial *trial, sn_rng *rng) {
 static sn_status add_operand(op_trial *trial, int k, sn_error *error) {
     const sn_shape shape = trial->c->operand[k];
     const sn_init zero = {SN_INIT_CONSTANT, 0};
-    const operand_kind kind = trial->entry->kind[k];
+    const operand_kind kind = op_operand_kind(trial->entry, k);
     char name[16];
     snprintf(name, sizeof name, "operand.%d", k);
     const bool differentiable = kind == OPERAND_DATA || kind == OPERAND_WEIGHT;
@@ -142,8 +141,8 @@ static sn_status lay_out(const op_trial *trial, sn_tensor *used[MAX_OPERANDS], s
     const trial_setting *setting = &trial->setting;
     for (int k = 0; k < MAX_OPERANDS; k++) {
         used[k] = trial->operand[k];
-        if (used[k] && trial->entry->kind[k] == OPERAND_DATA && !(setting->plain >> k & 1u) &&
-            setting->layout != SN_LAYOUT_PLAIN)
+        if (used[k] && op_operand_kind(trial->entry, k) == OPERAND_DATA &&
+            !(setting->plain >> k & 1u) && setting->layout != SN_LAYOUT_PLAIN)
             SN_TRY(
                 to_lanes(trial->graph, used[k], setting->layout, setting->bf16, &used[k], error));
     }
@@ -164,7 +163,7 @@ static sn_status build(op_trial *trial, sn_error *error) {
     if (trial->setting.twice) {
         sn_tensor *again;
         SN_TRY(trial->entry->apply(trial->graph, trial->c, used, &again, error));
-        SN_TRY(sn_add(trial->graph, trial->y, again, &trial->y, error));
+        SN_TRY(element_sum(trial->graph, trial->y, again, &trial->y, error));
     }
     return sn_graph_plan(trial->graph, trial->y, error);
 }
@@ -191,7 +190,7 @@ static void write_operands(op_trial *trial, bool dirty) {
     for (int k = 0; k < MAX_OPERANDS; k++) {
         if (!trial->count[k])
             continue;
-        if (trial->entry->kind[k] == OPERAND_LABELS)
+        if (op_operand_kind(trial->entry, k) == OPERAND_LABELS)
             write_labels(trial->operand[k], trial->value[k], trial->count[k]);
         else
             write_numbers(trial->operand[k], dirty ? NULL : trial->value[k], trial->count[k]);

@@ -22,7 +22,7 @@ long step_of(const sn_program *program, const sn_node *node, const sn_phase *pha
 
 static bool is_weight(const sn_node *node, const sn_tensor *tensor) {
     for (int k = 0; k < SN_MAX_INPUTS; k++)
-        if (node->input[k] == tensor && node->op->weights & SN_READS_INPUT(k))
+        if (node->input[k] == tensor && sn_node_has_weight(node, k))
             return true;
     return false;
 }
@@ -36,14 +36,14 @@ static bool touches(const sn_task *task, const sn_tensor *tensor) {
     if (is_apart(task) && !is_weight(task->node, tensor))
         return false;
     for (int k = 0; k < SN_MAX_INPUTS; k++)
-        if (task->node->input[k] == tensor && !(task->phase->leaves & SN_READS_INPUT(k)))
+        if (task->node->input[k] == tensor && !task->phase->leaves[k])
             return true;
     return false;
 }
 
 /* An early or late one only if it has nothing but weights behind it. */
 static bool touches_output(const sn_task *task, const sn_tensor *tensor) {
-    if (task->node != tensor->producer || task->phase->leaves & SN_READS_OUTPUT)
+    if (task->node != tensor->producer || task->phase->leaves[SN_OUTPUT])
         return false;
     for (int k = 0; k < SN_MAX_INPUTS && is_apart(task); k++)
         if (task->node->input[k] && !is_weight(task->node, task->node->input[k]))
@@ -142,7 +142,7 @@ static bool share_weights(const sn_node *a, const sn_node *b) {
     for (int i = 0; i < SN_MAX_INPUTS; i++)
         for (int k = 0; k < SN_MAX_INPUTS; k++) {
             const sn_tensor *x = a->input[i], *y = b->input[k];
-            if (x && y && x->wants_gradient && a->op->weights & SN_READS_INPUT(i) &&
+            if (x && y && x->wants_gradient && sn_node_has_weight(a, i) &&
                 (x == y ||
                  (x->is_parameter && y->is_parameter && x->parameter_index == y->parameter_index)))
                 return true;
@@ -209,10 +209,10 @@ static home value_home(const sn_graph *graph, const sn_tensor *tensor) {
     }
     for (size_t i = 0; i < graph->backward.task_count; i++) {
         const sn_task *task = &graph->backward.tasks[i];
-        if (task->node == tensor->producer && task->node->backward_reads & SN_READS_OUTPUT)
+        if (task->node == tensor->producer && task->node->saves[SN_OUTPUT])
             h.is_one = false;
         for (int k = 0; k < SN_MAX_INPUTS; k++)
-            if (task->node->input[k] == tensor && task->node->backward_reads & SN_READS_INPUT(k))
+            if (task->node->input[k] == tensor && task->node->saves[k])
                 h.is_one = false;
     }
     return h;
@@ -277,7 +277,7 @@ static void add_tensors(areas *a, const sn_task *task, bool backward, size_t sli
     const sn_node *node = task->node;
     static const char value[] = "value", gradient[] = "gradient";
     if (touches_output(task, node->output)) {
-        if (!backward || node->backward_reads & SN_READS_OUTPUT)
+        if (!backward || node->saves[SN_OUTPUT])
             add_storage(a, value, node->output, &node->output->value_storage, slice);
         if (backward)
             add_storage(a, gradient, node->output, &node->output->gradient_storage, slice);
@@ -286,7 +286,7 @@ static void add_tensors(areas *a, const sn_task *task, bool backward, size_t sli
         const sn_tensor *input = node->input[k];
         if (!input || !touches(task, input))
             continue;
-        if (!backward || node->backward_reads & SN_READS_INPUT(k))
+        if (!backward || node->saves[k])
             add_storage(a, value, input, &input->value_storage, slice);
         if (backward)
             add_storage(a, gradient, input, &input->gradient_storage, slice);

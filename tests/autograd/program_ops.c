@@ -54,15 +54,17 @@ static void twice_images_backward(const sn_node *node, const sn_run *run, const 
 
 static const sn_op op_twice[TWICE_KINDS] = {
     [TWICE_EARLY] = {.name = "twice_early",
-                     .weights = SN_READS_INPUT(0),
+                     .operand = {{"x", SN_OPERAND_WEIGHT}},
                      .shape = same_shape,
                      .forward = {{SN_PHASE_EARLY, twice_forward, SN_ALWAYS}},
                      .backward = {{SN_PHASE_LATE, twice_backward, SN_ALWAYS}}},
     [TWICE_TOGETHER] = {.name = "twice_together",
+                        .operand = {{"x", SN_OPERAND_DATA}},
                         .shape = same_shape,
                         .forward = {{SN_PHASE_TOGETHER, twice_forward, SN_ALWAYS}},
                         .backward = {{SN_PHASE_TOGETHER, twice_backward, SN_ALWAYS}}},
     [TWICE_IMAGES] = {.name = "twice_images",
+                      .operand = {{"x", SN_OPERAND_DATA}},
                       .shape = same_shape,
                       .forward = {{SN_PHASE_IMAGES, twice_images_forward, SN_ALWAYS}},
                       .backward = {{SN_PHASE_IMAGES, twice_images_backward, SN_ALWAYS}}},
@@ -110,6 +112,7 @@ static void witness_backward(const sn_node *node, const sn_run *run, const sn_pa
 
 static const sn_op op_witness = {
     .name = "witness",
+    .operand = {{"x", SN_OPERAND_DATA}},
     .attributes_size = sizeof(witness_attributes),
     .shape = same_shape,
     .forward = {{SN_PHASE_IMAGES, witness_forward, SN_ALWAYS}},

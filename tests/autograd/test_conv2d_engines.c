@@ -5,6 +5,8 @@
  * With weights of few bits every sum is exact, in whatever order, so results must be the right bits
  * on any processor. With others errors must stay below what the number of roundings allows. */
 #include "graph_help.h"
+
+#include "element_ops.h"
 #include "op_naive.h"
 
 #include "autograd/op.h"
@@ -163,7 +165,7 @@ static void build_graph(workbench *b) {
         sn_tensor *y = apply(b, v->interleaved[1], x, b->operand[WEIGHT], b->operand[BIAS],
                              s->stride, s->padding);
         if (i > 0)
-            OK(sn_add(b->graph, b->y, y, &y, &error));
+            OK(element_sum(b->graph, b->y, y, &y, &error));
         b->y = y;
     }
     OK(sn_graph_plan(b->graph, b->y, &error));

@@ -3,6 +3,7 @@
 
 #include "autograd/op.h"
 #include "base/memory.h"
+#include "element_ops.h"
 #include "suites.h"
 
 #include <math.h>
@@ -43,13 +44,13 @@ static sn_tensor *new_block(sn_graph *graph, int index, sn_tensor *x) {
     y = new_conv2d(graph, name, x, 8, 3, 1);
     snprintf(name, sizeof name, "block%d.bn1", index);
     y = new_batch_norm(graph, name, y);
-    OK(sn_hardtanh(graph, y, &y, &error));
+    OK(element_activation(graph, y, NULL, SN_ACTIVATION_HARDTANH, &y, &error));
     snprintf(name, sizeof name, "block%d.conv2", index);
     y = new_conv2d(graph, name, y, 8, 3, 1);
     snprintf(name, sizeof name, "block%d.bn2", index);
     y = new_batch_norm(graph, name, y);
-    OK(sn_add(graph, x, y, &y, &error));
-    OK(sn_relu(graph, y, &y, &error));
+    OK(element_sum(graph, x, y, &y, &error));
+    OK(element_activation(graph, y, NULL, SN_ACTIVATION_RELU, &y, &error));
     return y;
 }
 
@@ -303,7 +304,7 @@ START_TEST(test_partial_rows) {
     OK(sn_graph_input(graph, sn_shape_2(3, 2), &x, &error));
     OK(sn_graph_labels(graph, 3, &labels, &error));
     sn_tensor_require_gradient(x);
-    OK(sn_add(graph, x, x, &y, &error));
+    OK(element_sum(graph, x, x, &y, &error));
     sn_tensor_keep(y);
     OK(sn_cross_entropy(graph, y, labels, 0, &loss, &error));
     OK(sn_graph_plan(graph, loss, &error));

@@ -69,10 +69,10 @@ static void backward_weights(const lane_case *c, size_t images, const void *x, c
     sn_implicit_gemm_backward_weights(&w, images, x, dy, du, workspace);
 }
 
-static void finish(const lane_case *c, const sn_real *const *du, size_t count, size_t first,
-                   size_t last, sn_real *dweight, bool add) {
+static void join(const lane_case *c, const sn_thread_sums *du, size_t first, size_t last,
+                 sn_real *dweight, bool add) {
     const sn_implicit_gemm w = of(c);
-    sn_implicit_gemm_join_weights(&w, du, count, first, last, dweight, add);
+    sn_implicit_gemm_join_weights(&w, du, first, last, dweight, add);
 }
 
 /* The terms of the definition, each rounded in its product and in every addition. */
@@ -102,7 +102,7 @@ static const lane_engine engine = {forward_count,
                                    forward,
                                    backward_data,
                                    backward_weights,
-                                   finish,
+                                   join,
                                    forward_error,
                                    backward_data_error,
                                    backward_weights_error};

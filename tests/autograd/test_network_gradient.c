@@ -2,6 +2,8 @@
  * all that gradients meet where a tensor is used more than once, and that no value is overwritten
  * before backward has read it. */
 #include "graph_help.h"
+
+#include "element_ops.h"
 #include "suites.h"
 
 #include <math.h>
@@ -99,10 +101,10 @@ START_TEST(test_residual_network) {
     OK(sn_graph_input(net.graph, sn_shape_4(3, 2, 6, 5), &net.images, &error));
     OK(sn_graph_labels(net.graph, 3, &net.labels, &error));
     x = new_batch_norm(net.graph, "bn1", new_conv2d(net.graph, "conv1", net.images, 4, 3, 1));
-    OK(sn_relu(net.graph, x, &shortcut, &error));
+    OK(element_activation(net.graph, x, NULL, SN_ACTIVATION_RELU, &shortcut, &error));
     x = new_batch_norm(net.graph, "bn2", new_conv2d(net.graph, "conv2", shortcut, 4, 3, 1));
-    OK(sn_add(net.graph, x, shortcut, &x, &error));
-    OK(sn_relu(net.graph, x, &x, &error));
+    OK(element_sum(net.graph, x, shortcut, &x, &error));
+    OK(element_activation(net.graph, x, NULL, SN_ACTIVATION_RELU, &x, &error));
     OK(sn_max_pool(net.graph, x, 3, 2, 1, &x, &error));
     OK(sn_global_average_pool(net.graph, x, &x, &error));
     y = new_linear(net.graph, "fc", x, 3);
@@ -146,7 +148,7 @@ START_TEST(test_shared_weight) {
     sn_tensor *again = new_weight(net.graph, "shared", sn_shape_4(3, 3, 3, 3), 0.2);
     OK(sn_conv2d(net.graph, x, weight, NULL, 1, 1, &x, &error));
     OK(sn_conv2d(net.graph, x, again, NULL, 1, 1, &x, &error));
-    OK(sn_add(net.graph, x, x, &x, &error));
+    OK(element_sum(net.graph, x, x, &x, &error));
     x = new_batch_norm(net.graph, "bn", x);
     OK(sn_conv2d(net.graph, x, weight, NULL, 1, 1, &x, &error));
     plan_network(&net, x, 4);
@@ -182,7 +184,7 @@ static sn_tensor *grow_at_random(network *net, sn_rng *rng) {
             OK(sn_average_pool(net->graph, a, 3, 1, 1, y, &error));
             break;
         default:
-            OK(sn_add(net->graph, a, b, y, &error));
+            OK(element_sum(net->graph, a, b, y, &error));
         }
         if (sn_rng_below(rng, 8) == 0)
             sn_tensor_keep(*y);

@@ -105,7 +105,8 @@ START_TEST(test_gradient) {
             check_layouts(entry, &cases[i], 3);
         /* Each operand in turn without a gradient, then all of them. */
         for (unsigned k = 0; k < MAX_OPERANDS; k++)
-            if (entry->kind[k] == OPERAND_DATA || entry->kind[k] == OPERAND_WEIGHT)
+            if (op_operand_kind(entry, (int)k) == OPERAND_DATA ||
+                op_operand_kind(entry, (int)k) == OPERAND_WEIGHT)
                 check_case(entry, &cases[i], (trial_setting){.threads = 1, .unwanted = 1u << k}, 2);
         check_case(entry, &cases[i], (trial_setting){.threads = 1, .unwanted = ~0u}, 0);
     }

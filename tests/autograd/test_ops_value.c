@@ -41,7 +41,7 @@ static void check_gradients(op_trial *trial) {
 /* What forward leaves in the buffers of the graph; the naive version has updated trial->value. */
 static void check_states(op_trial *trial) {
     for (int k = 0; k < MAX_OPERANDS; k++) {
-        const operand_kind kind = trial->entry->kind[k];
+        const operand_kind kind = op_operand_kind(trial->entry, k);
         const bool moves =
             kind == OPERAND_MEAN || kind == OPERAND_VARIANCE || kind == OPERAND_RANGE;
         if (!moves || !trial->value[k])
@@ -91,6 +91,9 @@ START_TEST(test_value) {
     const char *name = sn_op_at((size_t)_i)->name;
     const op_entry *entry = op_entry_find(name);
     ck_assert_msg(entry != NULL, "op %s has no entry in op_cases.c", name);
+    const char *lacking = op_entry_lacks(entry);
+    ck_assert_msg(!lacking, "%s: operand %s is not in both op and op_cases.c", name,
+                  lacking ? lacking : "");
     op_case *cases = calloc(MAX_CASES, sizeof *cases);
     ck_assert_ptr_nonnull(cases);
     const size_t count = entry->cases(cases);

@@ -2,6 +2,7 @@
 #include "graph_help.h"
 
 #include "autograd/graph_internal.h"
+#include "element_ops.h"
 #include "program_check.h"
 #include "program_ops.h"
 #include "suites.h"
@@ -100,8 +101,8 @@ static sn_tensor *new_block(network *net, int index, sn_tensor *x, int stride) {
     if (stride > 1) {
         /* The shortcut goes from one step over images to another, and none but these read it. */
         x = new_norm(net, name[3], x, SN_ACTIVATION_NONE, NULL, NULL);
-        OK(sn_add(net->graph, x, shortcut, &x, &error));
-        OK(sn_relu(net->graph, x, &x, &error));
+        OK(element_sum(net->graph, x, shortcut, &x, &error));
+        OK(element_activation(net->graph, x, NULL, SN_ACTIVATION_RELU, &x, &error));
         return x;
     }
     return new_norm(net, name[3], x, index % 2 ? SN_ACTIVATION_HARDTANH : SN_ACTIVATION_RELU,
@@ -119,7 +120,7 @@ static void open_resnet(network *net, sn_graph_mode mode, int threads, size_t im
     for (int i = 0; i < 4; i++)
         x = new_block(net, i, x, i == 2 ? 2 : 1);
     sn_tensor *slope = new_vector(net, "last", "slope", SN_ROLE_WEIGHT, 0.1, CHANNELS);
-    OK(sn_prelu(net->graph, x, slope, &x, &error));
+    OK(element_activation(net->graph, x, slope, SN_ACTIVATION_PRELU, &x, &error));
     OK(sn_global_average_pool(net->graph, x, &x, &error));
     x = new_linear(net->graph, "fc", x, CLASSES);
     OK(sn_cross_entropy(net->graph, x, net->labels, 0.1, &x, &error));
@@ -246,7 +247,7 @@ static void open_chained(network *net, sn_graph_mode mode, int threads, const ch
     if (is_activation) {
         sn_tensor *zeros; /* the input as a weight itself */
         OK(twice(net->graph, net->zeros, TWICE_EARLY, &zeros, &error));
-        OK(sn_add(net->graph, weight, zeros, &weight, &error));
+        OK(element_sum(net->graph, weight, zeros, &weight, &error));
     }
     weight = new_chain(net, c, weight);
     sn_tensor *gamma = new_chain(net, c, new_weight(net->graph, "gamma", vector, 0.3));
@@ -263,8 +264,9 @@ static void open_chained(network *net, sn_graph_mode mode, int threads, const ch
         .slope = slope};
     const sn_batch_norm_attributes attributes = {0.1, 1e-5, SN_ACTIVATION_PRELU};
     OK(sn_batch_norm(net->graph, x, &operands, &attributes, &x, &error));
-    OK(sn_prelu(net->graph, x, new_chain(net, c, new_weight(net->graph, "last", vector, 0.3)), &x,
-                &error));
+    OK(element_activation(net->graph, x,
+                          new_chain(net, c, new_weight(net->graph, "last", vector, 0.3)),
+                          SN_ACTIVATION_PRELU, &x, &error));
     plan_network(net, x);
 }
 
@@ -322,7 +324,7 @@ static void open_shared(network *net, int threads, bool early, bool turned, bool
     for (int i = 0; i < 2; i++) {
         x = new_conv2d(net->graph, i ? "conv1" : "conv0", x, CHANNELS, 3, 1);
         if ((i > 0) == turned)
-            OK(sn_prelu(net->graph, x, slope[i], &x, &error));
+            OK(element_activation(net->graph, x, slope[i], SN_ACTIVATION_PRELU, &x, &error));
         else
             x = new_norm(net, "norm", x, SN_ACTIVATION_PRELU, NULL, slope[i]);
     }
@@ -367,13 +369,13 @@ START_TEST(test_weight_is_a_term) {
                 OK(twice(net.graph, other, TWICE_EARLY, &other, &error));
             else
                 other = early;
-            OK(sn_add(net.graph, other, weight, &sum, &error));
+            OK(element_sum(net.graph, other, weight, &sum, &error));
             /* Over images, right behind an op over filters. */
             OK(twice(net.graph, net.images, TWICE_IMAGES, &x, &error));
             OK(sn_conv2d(net.graph, x, sum, NULL, 1, 1, &x, &error));
             sn_tensor *y;
             OK(sn_conv2d(net.graph, net.images, early, NULL, 1, 1, &y, &error));
-            OK(sn_add(net.graph, x, y, &x, &error));
+            OK(element_sum(net.graph, x, y, &x, &error));
             plan_network(&net, x);
             check_programs(net.graph);
             check_places(net.graph);
@@ -480,7 +482,7 @@ START_TEST(test_slices_are_small) {
     const size_t images = 64;
     open_network(&net, SN_GRAPH_TRAIN, 1, sn_shape_4(images, 8, 64, 64));
     sn_tensor *x = new_conv2d(net.graph, "conv", net.images, 8, 1, 1);
-    OK(sn_relu(net.graph, x, &x, &error));
+    OK(element_activation(net.graph, x, NULL, SN_ACTIVATION_RELU, &x, &error));
     plan_network(&net, x);
     for (int direction = 0; direction < 2; direction++) {
         const sn_program *program = direction ? &net.graph->backward : &net.graph->forward;

@@ -57,10 +57,10 @@ static void backward_weights(const lane_case *c, size_t images, const void *x, c
     sn_winograd_backward_weights(&w, images, x, dy, du, workspace);
 }
 
-static void finish(const lane_case *c, const sn_real *const *du, size_t count, size_t first,
-                   size_t last, sn_real *dweight, bool add) {
+static void join(const lane_case *c, const sn_thread_sums *du, size_t first, size_t last,
+                 sn_real *dweight, bool add) {
     const sn_winograd w = of(c);
-    sn_winograd_join_weights(&w, du, count, first, last, dweight, add);
+    sn_winograd_join_weights(&w, du, first, last, dweight, add);
 }
 
 /* y = A^T [ G g G^T . B^T d B ] A for tiles of two by two (Lavin and Gray 2016, arXiv 1509.09308).
@@ -97,7 +97,7 @@ static const lane_engine engine = {forward_count,
                                    forward,
                                    backward_data,
                                    backward_weights,
-                                   finish,
+                                   join,
                                    forward_error,
                                    backward_data_error,
                                    backward_weights_error};

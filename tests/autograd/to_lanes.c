@@ -68,6 +68,7 @@ static void to_lanes_backward(const sn_node *node, const sn_run *run, const sn_p
 
 static const sn_op op_to_lanes = {
     .name = "to_lanes",
+    .operand = {{"x", SN_OPERAND_DATA}},
     .attributes_size = sizeof(attributes),
     .shape = to_lanes_shape,
     .forward = {{SN_PHASE_IMAGES, to_lanes_forward, SN_ALWAYS}},

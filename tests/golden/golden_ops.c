@@ -1,6 +1,7 @@
 /* Ops: values and gradients to 1e-4 in float, to 1e-12 in double. */
 #include "golden.h"
 
+#include "../autograd/element_ops.h"
 #include "autograd/ops.h"
 
 #include <check.h>
@@ -38,9 +39,9 @@ static sn_status build_conv2d(const golden_file *file, const char *group, sn_gra
         return call;                                                                               \
     }
 
-SIMPLE(build_relu, sn_relu(graph, in[0], y, error))
-SIMPLE(build_hardtanh, sn_hardtanh(graph, in[0], y, error))
-SIMPLE(build_prelu, sn_prelu(graph, in[0], in[1], y, error))
+SIMPLE(build_relu, element_activation(graph, in[0], NULL, SN_ACTIVATION_RELU, y, error))
+SIMPLE(build_hardtanh, element_activation(graph, in[0], NULL, SN_ACTIVATION_HARDTANH, y, error))
+SIMPLE(build_prelu, element_activation(graph, in[0], in[1], SN_ACTIVATION_PRELU, y, error))
 SIMPLE(build_max_pool, sn_max_pool(graph, in[0], 3, 2, 1, y, error))
 SIMPLE(build_average_pool, sn_average_pool(graph, in[0], 2, 2, 0, y, error))
 SIMPLE(build_global_average_pool, sn_global_average_pool(graph, in[0], y, error))
