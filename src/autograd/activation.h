@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 /* X(id, name, has a slope for each channel, what backward reads besides dy, y is never negative).
- * Further arguments are handed on. The last one is no choice of --activation. */
+ * Passes further arguments on to X. NONE is last and is not a choice of --activation. */
 #define SN_ACTIVATIONS(X, ...)                                                                     \
     X(RELU, "relu", false, SN_BACKWARD_READS_Y, true, __VA_ARGS__)                                 \
     X(PRELU, "prelu", true, SN_BACKWARD_READS_X, false, __VA_ARGS__)                               \

@@ -16,7 +16,7 @@ typedef float sn_real;
 #endif
 
 /* (x + SN_ROUNDING_SHIFT) - SN_ROUNDING_SHIFT is x rounded to the nearest integer, ties to even,
- * for |x| up to a third of the shift: numbers near the shift are integers. Unlike rint it becomes a
- * vector in every loop. Code that is compiled for float only may count on the float's. */
+ * for |x| up to a third of the shift: all numbers near the shift are integers. Unlike a call of
+ * rint it becomes a vector in every loop. */
 
 #endif

@@ -3,19 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-const char *sn_status_text(sn_status status) {
-    static const char *const texts[SN_STATUS_COUNT] = {
-        [SN_OK] = "ok",
-        [SN_ERROR_ARGUMENT] = "bad argument",
-        [SN_ERROR_DATA] = "bad data",
-        [SN_ERROR_IO] = "input/output error",
-        [SN_ERROR_MEMORY] = "out of memory",
-        [SN_ERROR_DIVERGED] = "training diverged",
-        [SN_ERROR_INTERNAL] = "internal error",
-    };
-    return (unsigned)status < SN_STATUS_COUNT ? texts[status] : "unknown status";
-}
-
 void sn_one_line(char *text) {
     for (; *text; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)

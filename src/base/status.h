@@ -14,8 +14,7 @@ typedef enum sn_status {
     SN_ERROR_IO,       /* the system refused to open, read or write something */
     SN_ERROR_MEMORY,   /* allocation failed */
     SN_ERROR_DIVERGED, /* training produced a value that is not finite */
-    SN_ERROR_INTERNAL, /* a bug in signet */
-    SN_STATUS_COUNT
+    SN_ERROR_INTERNAL  /* a bug in signet */
 } sn_status;
 
 enum { SN_ERROR_MESSAGE_SIZE = 1024 };
@@ -24,9 +23,6 @@ typedef struct sn_error {
     sn_status status;
     char message[SN_ERROR_MESSAGE_SIZE];
 } sn_error;
-
-/* A short text for a status code, e.g. "bad argument". Never NULL. */
-const char *sn_status_text(sn_status status);
 
 /* Fills *error (if not NULL) with a printf-formatted message, cut to fit, and returns status.
  * Control characters become '?', so that the message stays one line whatever it quotes. */

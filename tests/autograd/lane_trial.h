@@ -1,9 +1,9 @@
-/* Trials of convolutions on activations in vectors of channels, against the definition computed in
+/* Trials of convolutions on activations in a lane layout, against the definition computed in
  * double.
  *
- * Each case runs on small integers, of which every sum is exact in whatever order: results must be
- * the right bits. And it runs on fractions, where the error must stay below what the number of
- * roundings allows on any processor. */
+ * Each case runs on small integers: all sums are exact in any order, so results must be the right
+ * bits. And it runs on fractions: the error must stay below what the number of roundings allows on
+ * any processor. */
 #ifndef SN_TESTS_LANE_TRIAL_H
 #define SN_TESTS_LANE_TRIAL_H
 

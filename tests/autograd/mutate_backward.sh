@@ -6,7 +6,7 @@
 # Copies the sources, wraps the phases of every op in ops.def (mutate_op.inc), builds the op tests
 # once, and runs them with one mutation at a time: each operand's gradient with the wrong sign, a
 # thousandth too large, overwritten instead of added, added instead of overwritten; the output a
-# thousandth too large. Then memory planning and the order of execution are broken in several ways.
+# thousandth too large. Then the memory plan and the order of execution are broken in several ways.
 # Prints a table and exits with 1 when a mutation survives. Takes a few minutes. The copy lives in a
 # fresh directory below TMPDIR, or in BUILD_DIR, which must not exist; it is removed at the end, and
 # stays for a look when the script stops early.

@@ -140,7 +140,7 @@ static op_case batch_norm_case(size_t image, bool eval, sn_activation activation
         c.operand[6] = c.operand[1];
     c.activation = activation;
     c.residual_is_x = residual == X_RESIDUAL;
-    /* Few numbers with a small epsilon: the gradient is nothing but cancellation. */
+    /* With few numbers and a small epsilon the gradient is pure cancellation. */
     c.epsilon = images[image][0] * images[image][2] * images[image][3] < 4 ? 0.1 : 1e-5;
     c.offset = image % 2 ? 20 : 0; /* a mean far from 0 */
     c.eval = eval;

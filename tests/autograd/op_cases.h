@@ -15,7 +15,7 @@ typedef enum operand_kind {
     OPERAND_WEIGHT,   /* a trained parameter, or what takes its place */
     OPERAND_MEAN,     /* a running mean, which forward may update */
     OPERAND_VARIANCE, /* likewise, a variance */
-    OPERAND_RANGE,    /* likewise, what fake_quantize and center_channels go by */
+    OPERAND_RANGE,    /* likewise, an observer's */
     OPERAND_LABELS
 } operand_kind;
 

@@ -1,8 +1,8 @@
-/* The ops once more, written from their definitions: plain loops in double, without any code of the
- * engine. They are slow and obvious; the value tests hold the engine against them.
+/* The ops written from their definitions: plain loops in double, without code of the engine. They
+ * are slow and obvious; the value tests compare the engine with them.
  *
- * Operands stand in the order of op_case.operand, each an array in row-major order; an absent one
- * is NULL. Backward *adds* to gradient[i], and skips operands whose gradient is NULL.
+ * Operands are in the order of op_case.operand, each an array in row-major order; an absent one is
+ * NULL. Backward *adds* to gradient[i], and skips operands whose gradient is NULL.
  */
 #ifndef SN_TESTS_OP_NAIVE_H
 #define SN_TESTS_OP_NAIVE_H
@@ -39,7 +39,7 @@ bool naive_center_channels_is_smooth(const op_case *c, double *const *operand, d
 /* No shifted value is nearer than `margin` to where the clamp or PReLU bends. */
 bool naive_shift_is_smooth(const op_case *c, double *const *operand, double margin);
 
-/* x held to the range. */
+/* x clamped to the range. */
 void naive_fake_quantize_surrogate(const op_case *c, double *const *operand, double *y);
 
 /* No value is nearer than `margin` to an end of the range, or `margin` steps to where q changes. */

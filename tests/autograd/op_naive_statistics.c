@@ -204,7 +204,7 @@ void naive_fake_quantize_forward(const op_case *c, double *const *operand, doubl
             range > 0 ? OP_CASE_MOMENTUM * range + (1 - OP_CASE_MOMENTUM) * largest : largest;
 }
 
-/* The range has moved since: the case still has that of the forward. */
+/* The range has moved since; the case still has forward's. */
 void naive_fake_quantize_backward(const op_case *c, double *const *operand, const double *dy,
                                   double *const *gradient) {
     for (size_t i = 0; gradient[0] && i < numbers_of(c); i++) {

@@ -31,8 +31,8 @@ typedef struct op_trial {
     bool wanted[MAX_OPERANDS]; /* has a gradient */
 } op_trial;
 
-/* Builds the graph, draws values and dy, and runs one step in which every number is NaN: what is
- * left in memory must not matter. Ends the test on errors. */
+/* Builds the graph, draws values and dy, and runs one step on NaNs: what they leave in memory must
+ * not matter. Ends the test on errors. */
 op_trial *op_trial_create(const op_entry *entry, const op_case *c, trial_setting setting);
 void op_trial_free(op_trial *trial);
 

@@ -41,7 +41,7 @@ static bool touches(const sn_task *task, const sn_tensor *tensor) {
     return false;
 }
 
-/* An early or late one only if it has nothing but weights behind it. */
+/* An early or late one only if the output depends on weights alone. */
 static bool touches_output(const sn_task *task, const sn_tensor *tensor) {
     if (task->node != tensor->producer || task->phase->leaves[SN_OUTPUT])
         return false;

@@ -7,8 +7,8 @@
 /* Every phase runs once, after all that it reads and before all that must wait for it. */
 void check_programs(const sn_graph *graph);
 
-/* What lives within one step has a place for each thread, and nothing else has; what a phase works
- * with does not overlap. Returns how many values and gradients live within a step. */
+/* Tensors that only one step uses have a place for each thread, and others do not. Buffers that a
+ * phase uses do not overlap. Returns how many values and gradients only one step uses. */
 size_t check_places(const sn_graph *graph);
 
 /* The index of the step that runs a phase of the node; -1: none does. */

@@ -1,5 +1,4 @@
-/* Ops for tests of the order of execution: they compute next to nothing, in phases of every kind.
- */
+/* Ops for tests of the order of execution: they compute very little, in phases of every kind. */
 #ifndef SN_TESTS_PROGRAM_OPS_H
 #define SN_TESTS_PROGRAM_OPS_H
 

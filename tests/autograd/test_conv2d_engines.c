@@ -1,9 +1,9 @@
-/* Convolutions in the middle of a network, where activations do not lie plainly: every engine, both
+/* Convolutions in the middle of a network, on activations in lane layouts: every engine, both
  * precisions, and layouts that an engine would choose on other processors, against the naive
  * version in double.
  *
- * With weights of few bits every sum is exact, in whatever order, so results must be the right bits
- * on any processor. With others errors must stay below what the number of roundings allows. */
+ * With weights of few bits all sums are exact in any order, so results must be the right bits on
+ * any processor. With other weights errors must stay below what the number of roundings allows. */
 #include "graph_help.h"
 
 #include "element_ops.h"
@@ -293,8 +293,8 @@ static double terms_of(const workbench *b, int operand) {
     return (double)(b->y_count / s->k);
 }
 
-/* Winograd's transforms make numbers that are larger than the terms: 64 in place of 9 a channel,
- * and 36 in place of 4 a tile (test_winograd.c), each with the largest magnitudes there are. */
+/* Winograd's transforms make numbers larger than the terms: 64 instead of 9 a channel, and 36
+ * instead of 4 a Winograd tile (test_winograd.c), each with the largest magnitudes there are. */
 static double winograd_sum(const workbench *b, const magnitudes *m, int operand) {
     const sizes *s = b->setting.sizes;
     double largest[3] = {0}; /* of x, weight, dy */

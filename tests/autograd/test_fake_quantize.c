@@ -55,8 +55,9 @@ static void run(net *n, const float *x, size_t count, float *y, float *dx) {
 
 static const float negative_zero = -0.0F;
 
-/* Steps of 1/4: all values below are exact. Backward goes by the range that forward had: it has
- * moved far out since. */
+/* Steps of 1/4, so all values are exact. Backward uses forward's range, which has moved far out
+ * since.
+ */
 START_TEST(halves_go_to_the_even_neighbour_and_ends_are_held) {
     const float quarter = 0.25F;
     static const float in[] = {0, 0.5F, 1.5F, 2.5F, 3.49F, 3.51F, 254.5F, 255, 255.25F, 1e30F};
@@ -86,7 +87,7 @@ START_TEST(halves_go_to_the_even_neighbour_and_ends_are_held) {
             ck_assert_float_eq(y[HIGH + i], held        ? -127 * quarter
                                             : is_signed ? quarter * below[i]
                                                         : 0);
-            /* At 0 it passes, below only if that is no clipping. */
+            /* At 0 it passes, below 0 only if signed. */
             ck_assert_float_eq(dx[HIGH + i], is_signed && !held && i < LOW - 1);
             ck_assert(y[HIGH + i] != 0 || !signbit(y[HIGH + i]));
         }
@@ -121,7 +122,7 @@ START_TEST(the_range_is_a_moving_average) {
                     x[i] = largest[step] * (float)(i % 5) / 7;
                 x[at] = is_signed && largest[step] > 0 ? -largest[step] : largest[step];
                 run(&n, x, COUNT, y, dx);
-                /* The first step rounds nothing, the others by the range before. */
+                /* The first step does not round; the others round with the range before. */
                 ck_assert_int_eq(memcmp(x, y, sizeof y) == 0, step == 0 || largest[step] == 0);
                 if (step == 0)
                     for (int i = 0; i < COUNT; i++)

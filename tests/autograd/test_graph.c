@@ -224,7 +224,7 @@ START_TEST(test_memory_is_shared) {
 }
 END_TEST
 
-/* The same parameters in two graphs: eval sees what training leaves, and changes nothing. */
+/* The same parameters in two graphs: eval reads what training wrote, and changes nothing. */
 START_TEST(test_eval_graph) {
     network train, eval, keeping;
     open_network(&train, NULL, SN_GRAPH_TRAIN, engines[_i], 2, false);
@@ -247,7 +247,7 @@ START_TEST(test_eval_graph) {
 }
 END_TEST
 
-/* Buffers that exist together do not overlap, whatever the ops do with them. */
+/* Buffers that are in use at the same time do not overlap. */
 START_TEST(test_kept_values_are_apart) {
     network net;
     open_network(&net, NULL, SN_GRAPH_TRAIN, engines[_i], 1, true);

@@ -157,8 +157,8 @@ START_TEST(test_shared_weight) {
 }
 END_TEST
 
-/* A graph of smooth ops that keep the shape, each on operands drawn from all tensors so far: long
- * skips, dead ends, tensors used many times. The root may lie anywhere. */
+/* A graph of smooth ops that keep the shape. Operands are drawn from all tensors so far: long
+ * skips, dead ends, tensors used many times. The root may be anywhere. */
 static sn_tensor *grow_at_random(network *net, sn_rng *rng) {
     const size_t channels = 3;
     sn_tensor *tensors[MAX_TENSORS];

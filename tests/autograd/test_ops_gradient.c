@@ -72,7 +72,7 @@ static void check_case(const op_entry *entry, const op_case *c, trial_setting se
     op_trial_free(trial);
 }
 
-/* In lanes, overwriting and adding. */
+/* In lane layouts, overwriting and adding. */
 static void check_layouts(const op_entry *entry, const op_case *c, size_t samples) {
     for (int layout = SN_LAYOUT_BLOCKED; layout <= SN_LAYOUT_INTERLEAVED; layout++)
         for (int twice = 0; twice <= 1; twice++)

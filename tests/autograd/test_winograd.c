@@ -63,11 +63,11 @@ static void join(const lane_case *c, const sn_thread_sums *du, size_t first, siz
     sn_winograd_join_weights(&w, du, first, last, dweight, add);
 }
 
-/* y = A^T [ G g G^T . B^T d B ] A for tiles of two by two (Lavin and Gray 2016, arXiv 1509.09308).
- * The magnitudes behind an output are those of |A^T| [ |G| |g| |G^T| . |B^T| |d| |B| ] |A|: in one
- * dimension the rows of |G| sum to 1, 3/2, 3/2, 1, those of |B^T| to 2, and |A^T| adds up three
- * products, 2 + 3 + 3 = 8. So there are 64 a channel, where the definition has 9. A term is rounded
- * in G twice in each dimension, in B^T once, in A^T twice, and once for each channel. */
+/* y = A^T [ G g G^T . B^T d B ] A for Winograd tiles of 2x2 (Lavin and Gray 2016, arXiv
+ * 1509.09308). The magnitudes behind an output are those of |A^T| [ |G| |g| |G^T| . |B^T| |d| |B| ]
+ * |A|: in one dimension the rows of |G| sum to 1, 3/2, 3/2, 1, those of |B^T| to 2, and |A^T| adds
+ * up three products, 2 + 3 + 3 = 8. So there are 64 a channel, where the definition has 9. A term
+ * is rounded in G twice in each dimension, in B^T once, in A^T twice, and once for each channel. */
 static lane_error of_channels(size_t channels) {
     return (lane_error){(double)channels + 10, 64 * (double)channels};
 }
@@ -80,9 +80,10 @@ static lane_error backward_data_error(const lane_case *c) {
     return of_channels(c->filters);
 }
 
-/* dg = G^T [ B^T d B . A dy A^T ] G, summed over tiles. The rows of |A| sum to 1, 2, 2, 1; those of
- * |G^T| are 1, 1/2, 1/2, 0 and the like: 2 + 2 + 2 = 6 in one dimension, 36 a tile. Roundings: B^T
- * and A once in each dimension, G^T twice, one for each tile and each of two sums. */
+/* dg = G^T [ B^T d B . A dy A^T ] G, summed over Winograd tiles. The rows of |A| sum to 1, 2, 2, 1;
+ * those of |G^T| are 1, 1/2, 1/2, 0 and the like: 2 + 2 + 2 = 6 in one dimension, 36 a tile.
+ * Roundings: B^T and A once in each dimension, G^T twice, one for each tile and each of two sums.
+ */
 static lane_error backward_weights_error(const lane_case *c) {
     const double tiles = (double)(c->images * ((c->height + 1) / 2) * ((c->width + 1) / 2));
     return (lane_error){tiles + 10, 36 * tiles};
@@ -138,7 +139,7 @@ START_TEST(test_any_channels) {
 }
 END_TEST
 
-/* Blocks of tiles that end within an image, and that span several. */
+/* Blocks of Winograd tiles that end within an image, and that span several. */
 START_TEST(test_many_blocks) {
     lane_trial_everywhere(&engine, case_of(2, 8, 16, 34, 33));
     lane_trial_everywhere(&engine, case_of(21, 96, 80, 5, 4));

@@ -1,5 +1,5 @@
-/* An op for tests: a copy of a plain tensor in another layout, so that whatever comes next meets
- * activations in lanes, and the way back for the gradient. */
+/* An op for tests: copies a plain tensor into another layout, so that the next op gets activations
+ * in a lane layout; and copies the gradient back. */
 #ifndef SN_TESTS_TO_LANES_H
 #define SN_TESTS_TO_LANES_H
 

@@ -120,8 +120,8 @@ START_TEST(write_errors_name_path_and_reason) {
 }
 END_TEST
 
-/* A pipe of the test's own stands for devices: with a broken check, and as root, trying this on
- * /dev/null would take it away from the whole machine. */
+/* The test's own pipe stands for devices. With a broken check, as root, a try on /dev/null would
+ * remove it from the machine. */
 START_TEST(devices_and_pipes_are_not_replaced) {
     sn_error error;
     ck_assert_int_eq(mkfifo("pipe", 0666), 0);

@@ -4,18 +4,6 @@
 
 #include <string.h>
 
-START_TEST(every_status_has_its_own_text) {
-    for (int a = 0; a < SN_STATUS_COUNT; a++) {
-        ck_assert_ptr_nonnull(sn_status_text((sn_status)a));
-        ck_assert_uint_gt(strlen(sn_status_text((sn_status)a)), 0);
-        for (int b = 0; b < a; b++)
-            ck_assert_str_ne(sn_status_text((sn_status)a), sn_status_text((sn_status)b));
-    }
-    ck_assert_str_eq(sn_status_text(SN_STATUS_COUNT), "unknown status");
-    ck_assert_str_eq(sn_status_text((sn_status)-1), "unknown status");
-}
-END_TEST
-
 START_TEST(set_formats_and_returns_the_status) {
     sn_error error;
     ck_assert_int_eq(sn_error_set(&error, SN_ERROR_DATA, "%s: %d", "file", 7), SN_ERROR_DATA);
@@ -81,7 +69,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("status");
     TCase *tests = tcase_create("status");
-    tcase_add_test(tests, every_status_has_its_own_text);
     tcase_add_test(tests, set_formats_and_returns_the_status);
     tcase_add_test(tests, messages_are_cut_to_fit);
     tcase_add_test(tests, messages_stay_one_line);

@@ -61,7 +61,7 @@ START_TEST(every_image_is_in_one_part) {
     ck_assert_int_eq(sn_dataset_classes(p.held), 10);
     ck_assert_str_eq(sn_dataset_class_name(p.kept, 3), sn_dataset_class_name(p.whole, 3));
     ck_assert_int_eq(sn_dataset_height(p.held), 32);
-    /* Statistics are those of the part alone. */
+    /* Statistics are of the part alone. */
     const sn_pixel_statistics kept = sn_dataset_statistics(p.kept);
     const sn_pixel_statistics whole = sn_dataset_statistics(p.whole);
     ck_assert_mem_ne(&kept, &whole, sizeof kept);

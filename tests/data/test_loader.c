@@ -1,4 +1,4 @@
-/* The loader: what comes out depends on (seed, epoch, image) alone, whatever the threads do. */
+/* The loader: its output depends only on (seed, epoch, image), not on threads. */
 #include "data_tests.h"
 
 #include "base/option.h"
@@ -424,7 +424,7 @@ START_TEST(squares_are_centred_on_every_pixel_equally) {
 }
 END_TEST
 
-/* Whatever else is done to an image, its crop and its flip are those of seed, epoch and image. */
+/* An image's crop and flip depend on seed, epoch and image, not on what else is done to it. */
 START_TEST(kinds_share_their_draws) {
     const sn_augment_options both = {.padding = 4, .flip = true}, flip = {.flip = true};
     const sn_augment_options crop = {.padding = 4},

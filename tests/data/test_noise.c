@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* An odd number of bytes, which no whole number of draws fills. */
+/* An odd number of bytes, so that the last draw is used in part. */
 enum { COUNT = 500, CHANNELS = 3, HEIGHT = 9, WIDTH = 11, IMAGE = CHANNELS * HEIGHT * WIDTH };
 
 static sn_dataset *make(size_t count, int classes, uint64_t seed) {

@@ -19,8 +19,8 @@ static uint64_t digest(const sn_dataset *dataset, size_t first, size_t count) {
     return hash;
 }
 
-/* Results in the documentation were measured on these pictures: whoever changes them changes this
- * number, and measures again. */
+/* Results in the documentation were measured on these pictures. To change them means to change this
+ * number and to measure again. */
 START_TEST(pictures_are_these_bits) {
     sn_dataset *train = open_dataset("shapes", SN_SPLIT_TRAIN, NULL, 200);
     sn_dataset *test = open_dataset("shapes", SN_SPLIT_TEST, NULL, 200);
@@ -60,7 +60,7 @@ START_TEST(limit_keeps_the_first) {
 }
 END_TEST
 
-/* Shapes lie inside of their stencil's margin and differ in a twentieth of the area or more. */
+/* Shapes are inside their stencil's margin and differ in a twentieth of the area or more. */
 START_TEST(outlines_differ) {
     static uint8_t cells[CLASSES][SN_STENCIL_SIDE][SN_STENCIL_SIDE];
     const int side = SN_STENCIL_SIDE;

@@ -202,7 +202,7 @@ static double middle_of(const float *latent, int count) {
     return sorted[(count - 1) / 2];
 }
 
-/* BitNet b1.58 as it is written: round, which puts halves to the even neighbour, and clip. */
+/* BitNet b1.58 as it is written: round, ties to even, and clip. */
 static void check_b158(const char *name, const float *latent, int count, double gamma) {
     const sn_quant_options options = {.delta_ratio = 0.5};
     sn_region region = {.sign = 1};
@@ -292,8 +292,8 @@ static double biper_error(double turns) {
     return total / MANY;
 }
 
-/* The paper's analysis: with the scale that is best the error is at most 0.102835, which it is for
- * b omega = 0.954882. */
+/* The paper's analysis: with the best scale the error is at most 0.102835, at b omega = 0.954882.
+ */
 START_TEST(biper_has_the_papers_quantization_error) {
     ck_assert_double_eq_tol(biper_error(0.954882), 0.102835, 2e-4);
     ck_assert_double_lt(biper_error(0.7), 0.1025);
