@@ -53,6 +53,30 @@ static sn_status set_key(char *assignment, const char *rule, unsigned *seen,
     return set(key, value, rule, quant, error);
 }
 
+/* A rule names its quantizer, so that a key which does nothing for it is a mistake. `seen` as in
+ * set_key. */
+static sn_status check_effects(unsigned seen, const char *rule, const sn_quant_options *quant,
+                               sn_error *error) {
+    const sn_quantizer *quantizer = sn_quantizer_at(quant->quantizer);
+    const struct {
+        const char *key;
+        bool works;
+    } checks[] = {
+        {"delta", quantizer->delta_ratio > 0},
+        {"estimator", quantizer->quantize != NULL},
+        {"scale", quantizer->quantize != NULL},
+        {"positive", quantizer->sign_evidence && quant->sign_rule == SN_SIGNS_FIXED},
+    };
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        const sn_option *key = sn_option_find(keys, sizeof keys / sizeof *keys, checks[i].key);
+        SN_RETURN_IF(seen >> (key - keys) & 1u && !checks[i].works, error, SN_ERROR_ARGUMENT,
+                     "--layer '%s': %s has no effect with %s%s; leave it out", rule, key->name,
+                     quantizer->name,
+                     quantizer->sign_evidence ? " unless its signs are fixed" : "");
+    }
+    return SN_OK;
+}
+
 static sn_status parse_rule(const char *text, const sn_quant_options *base, sn_layer_rule *rule,
                             sn_error *error) {
     char copy[RULE_SIZE], *rest = NULL;
@@ -86,6 +110,7 @@ static sn_status parse_rule(const char *text, const sn_quant_options *base, sn_l
     unsigned seen = 0;
     while ((part = strtok_r(NULL, ",", &rest)) != NULL)
         SN_TRY(set_key(part, text, &seen, &rule->quant, error));
+    SN_TRY(check_effects(seen, text, &rule->quant, error));
     sn_error inner;
     SN_RETURN_IF(sn_quant_resolve(&rule->quant, &inner) != SN_OK, error, SN_ERROR_ARGUMENT,
                  "--layer '%s': %.600s", text, inner.message + strspn(inner.message, "-"));

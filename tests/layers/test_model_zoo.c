@@ -360,6 +360,12 @@ START_TEST(what_is_no_rule_is_refused) {
         {"conv1=signed-binary,delta=5", "delta-ratio 5: no weight of signed-binary would be left"},
         {"conv1=binary,center=weights", "center weights: only the weights of signed-binary"},
         {"conv1=denseshift,center=activations", "center activations: needs one-bit or ternary"},
+        {"conv1=binary,delta=0.3", "delta has no effect with binary; leave it out"},
+        {"conv1=fp32,estimator=ste", "estimator has no effect with fp32"},
+        {"conv1=fp32,scale=one", "scale has no effect with fp32"},
+        {"conv1=ternary,positive=0.2", "positive has no effect with ternary"},
+        {"conv1=signed-binary,signs=init,positive=0.2",
+         "positive has no effect with signed-binary unless its signs are fixed"},
         {"conv1=signed-binary-centered,center=none", "stands for --quant signed-binary"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
