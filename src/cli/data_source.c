@@ -81,3 +81,20 @@ sn_status sn_cli_open_data(const char *program, int dataset, sn_split split, con
     sn_free(notes);
     return status;
 }
+
+sn_status sn_cli_open_both(const char *program, int dataset, const char *directory,
+                           const uint64_t limits[2], sn_dataset *opened[2], sn_error *error) {
+    sn_error other;
+    const sn_status status =
+        sn_cli_open_data(program, dataset, SN_SPLIT_TRAIN, directory, limits[0], &opened[0], error);
+    if (status == SN_OK)
+        return sn_cli_open_data(program, dataset, SN_SPLIT_TEST, directory, limits[1], &opened[1],
+                                error);
+    /* Whoever mends the one wants to know about the other. */
+    if (status == SN_ERROR_DATA &&
+        sn_cli_open_data(program, dataset, SN_SPLIT_TEST, directory, limits[1], &opened[1],
+                         &other) == SN_ERROR_DATA &&
+        strcmp(other.message, error->message) != 0)
+        fprintf(stderr, "%s: %s\n", program, other.message);
+    return status;
+}

@@ -17,4 +17,10 @@ sn_status sn_cli_find_data(int dataset, const char *given, char directory[SN_OPT
 sn_status sn_cli_open_data(const char *program, int dataset, sn_split split, const char *directory,
                            uint64_t limit, sn_dataset **opened, sn_error *error);
 
+/* Both splits, training images first, with a limit for each. When the data of the first are wrong,
+ * what is wrong with the second goes to stderr as well. opened[2] must be NULL before; what is
+ * opened is the caller's, after an error, too. */
+sn_status sn_cli_open_both(const char *program, int dataset, const char *directory,
+                           const uint64_t limits[2], sn_dataset *opened[2], sn_error *error);
+
 #endif

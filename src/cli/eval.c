@@ -264,6 +264,15 @@ static sn_status find_dataset(const eval_options *options, const sn_subject *sub
     return SN_OK;
 }
 
+/* The option that nothing will look at. */
+static void warn_of_folder(const eval_options *options, const sn_subject *subject) {
+    int dataset;
+    if (options->data_dir[0] && find_dataset(options, subject, &dataset, NULL) == SN_OK &&
+        sn_dataset_is_drawn(dataset))
+        fprintf(stderr, "eval: warning: --data-dir has no effect with --dataset %s\n",
+                sn_dataset_name(dataset));
+}
+
 /* The folder of the data: as given, else the one used in training if it is still there. */
 static sn_status find_data(const eval_options *options, const sn_subject *subject, int dataset,
                            char directory[SN_OPTION_TEXT_SIZE], sn_error *error) {
@@ -575,8 +584,10 @@ static sn_status eval(const char *path, const eval_options *options, const bool 
         status = check_parity(options, given, &subject, error);
     if (status == SN_OK)
         status = set_activations(options, given, &subject, error);
-    if (status == SN_OK)
+    if (status == SN_OK) {
+        warn_of_folder(options, &subject);
         status = act(options, &subject, &data, error);
+    }
     sn_dataset_free(data.kept);
     sn_dataset_free(data.held);
     sn_dataset_free(data.whole);

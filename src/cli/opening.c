@@ -27,10 +27,8 @@ __attribute__((format(printf, 2, 3))) static void say(row_text *row, const char 
 
 static void say_data(const sn_opening *o, row_text *row) {
     const sn_input_info *input = sn_trainer_input(o->trainer);
-    int fixed;
     const char *name = sn_dataset_name(o->config->dataset);
-    const bool is_drawn = sn_dataset_fixed_classes(o->config->dataset, &fixed) != NULL &&
-                          strcmp(name, "cifar10") != 0;
+    const bool is_drawn = sn_dataset_is_drawn(o->config->dataset);
     const sn_trainer_images images = sn_trainer_images_of(o->trainer);
     say(row, "%s%s%s: %zu training", name, is_drawn ? "" : " in ",
         is_drawn ? "" : o->data_directory, images.train);
@@ -163,8 +161,10 @@ static void say_resumed(const sn_opening *o, row_text *row) {
     const sn_train_state *state = sn_trainer_state(o->trainer);
     if (!sn_trainer_was_resumed(o->trainer))
         return;
-    if (state->epoch == o->config->epochs)
-        say(row, "all %" PRIu64 " epochs are done already", state->epoch);
+    if (state->epoch == o->config->epochs && state->epoch == 1)
+        say(row, "its only epoch is done already; --epochs N goes on");
+    else if (state->epoch == o->config->epochs)
+        say(row, "all %" PRIu64 " epochs are done already; --epochs N goes on", state->epoch);
     else
         say(row, "goes on with epoch %" PRIu64 " of %" PRIu64 ", step %" PRIu64 " of %zu",
             state->epoch + 1, o->config->epochs, state->step + 1,

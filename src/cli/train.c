@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_OPTIONS = 128 };
@@ -105,9 +106,21 @@ static sn_status check_effects(const bool *given, const sn_train_config *config,
     return sn_option_check_effects(table, count, config, given, say_no_effect, NULL, error);
 }
 
+/* --resume RUN/last.h5 is a natural thing to give. */
+static sn_status refuse_file(const char *path, sn_error *error) {
+    struct stat info;
+    if (stat(path, &info) != 0 || S_ISDIR(info.st_mode))
+        return SN_OK;
+    const char *slash = strrchr(path, '/');
+    return sn_error_set(error, SN_ERROR_ARGUMENT,
+                        "--resume: %.400s is a file; give the folder of the run: --resume %.*s",
+                        path, slash ? (int)(slash - path) : 1, slash ? path : ".");
+}
+
 static sn_status open_resumed(const bool *given, sn_train_config *config,
                               sn_checkpoint **checkpoint, sn_error *error) {
     char path[SN_RUN_PATH_SIZE];
+    SN_TRY(refuse_file(config->resume, error));
     snprintf(path, sizeof path, "%s/last.h5", config->resume);
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return sn_run_directory_explain(config->resume, error);
@@ -277,7 +290,7 @@ static sn_status train(const sn_train_config *config, const sn_checkpoint *resum
 static sn_status open_and_train(sn_train_config *config, const bool *given, int *exit_status,
                                 sn_error *error) {
     sn_checkpoint *resume = NULL;
-    sn_dataset *train_data = NULL, *test_data = NULL;
+    sn_dataset *data[2] = {NULL, NULL}; /* for training, for testing */
     char directory[SN_OPTION_TEXT_SIZE];
     sn_config_resolve(config);
     sn_status status = refuse_empty_folders(given, config, error);
@@ -288,15 +301,13 @@ static sn_status open_and_train(sn_train_config *config, const bool *given, int 
     if (status == SN_OK)
         status = sn_cli_find_data(config->dataset, config->data_dir, directory, error);
     if (status == SN_OK)
-        status = sn_cli_open_data("train", config->dataset, SN_SPLIT_TRAIN, directory,
-                                  config->limit_train, &train_data, error);
+        status = sn_cli_open_both("train", config->dataset, directory,
+                                  (const uint64_t[]){config->limit_train, config->limit_test}, data,
+                                  error);
     if (status == SN_OK)
-        status = sn_cli_open_data("train", config->dataset, SN_SPLIT_TEST, directory,
-                                  config->limit_test, &test_data, error);
-    if (status == SN_OK)
-        status = train(config, resume, directory, train_data, test_data, exit_status, error);
-    sn_dataset_free(train_data);
-    sn_dataset_free(test_data);
+        status = train(config, resume, directory, data[0], data[1], exit_status, error);
+    sn_dataset_free(data[0]);
+    sn_dataset_free(data[1]);
     sn_checkpoint_free(resume);
     return status;
 }

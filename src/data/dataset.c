@@ -31,6 +31,11 @@ const char *const *sn_dataset_fixed_classes(int index, int *count) {
     return source ? source->classes : NULL;
 }
 
+bool sn_dataset_is_drawn(int index) {
+    const sn_dataset_source *source = source_at(index);
+    return source && source->is_drawn;
+}
+
 const char *sn_dataset_summary(int index) {
     const sn_dataset_source *source = source_at(index);
     return source ? source->summary : NULL;

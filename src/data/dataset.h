@@ -7,6 +7,7 @@
 
 #include "base/notes.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,9 @@ const char *sn_dataset_name(int index);
 
 /* The class names of a data set that always has the same ones, and how many; NULL for others. */
 const char *const *sn_dataset_fixed_classes(int index, int *count);
+
+/* Whether it is drawn when it is opened and has no files. */
+bool sn_dataset_is_drawn(int index);
 
 /* One line that says what it is, and where it is from; NULL past the last. */
 const char *sn_dataset_summary(int index);

@@ -33,6 +33,7 @@ typedef struct sn_dataset_source {
     sn_dataset_reader read;
     const char *const *classes; /* NULL: they come from the files */
     int class_count;
+    bool is_drawn; /* when it is opened: it has no files */
 } sn_dataset_source;
 
 #define SN_DATASET(name) extern const sn_dataset_source sn_dataset_source_##name;

@@ -264,4 +264,5 @@ const sn_dataset_source sn_dataset_source_shapes = {
     .reference = "built in",
     .read = read_shapes,
     .classes = sn_shape_names,
-    .class_count = SN_SHAPE_COUNT};
+    .class_count = SN_SHAPE_COUNT,
+    .is_drawn = true};

@@ -39,7 +39,7 @@ static const sn_option options[] = {
     {"dataset", FIELD(dataset), CHOICE(sn_dataset_name, "cifar10"), .group = "Data",
      .help = "data set; shapes needs no files"},
     {"data-dir", FIELD(data_dir), TEXT("DIR"), .tag = SN_CONFIG_CHANGEABLE, .group = "Data",
-     .help = "where its files are; otherwise $SIGNET_DATA, then data/"},
+     .wants = "dataset!=shapes", .help = "where its files are; otherwise $SIGNET_DATA, then data/"},
     {"limit-train", FIELD(limit_train), COUNT(0, 1e9, "0"), .group = "Data",
      .help = "use only the first N training images; 0: all"},
     {"limit-test", FIELD(limit_test), COUNT(0, 1e9, "0"), .group = "Data",

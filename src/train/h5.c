@@ -13,6 +13,8 @@ enum { TEXT_LIMIT = 1 << 20 };
 
 /* What reading a file of HDF5 begins with. */
 static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+/* Likewise a model file, which people give where a checkpoint is wanted: docs/model-format.md. */
+static const char model_signature[] = "signetNN";
 
 /* For a call of HDF5 that has just failed. Where memory ran out HDF5 may be in any state, and is
  * left alone. */
@@ -48,6 +50,11 @@ static sn_status check_signature(const char *path, sn_error *error) {
     const int code = errno;
     fclose(file);
     SN_RETURN_IF(failed, error, SN_ERROR_IO, "%s: cannot read: %s", path, strerror(code));
+    SN_RETURN_IF(count == sizeof start && memcmp(start, model_signature, sizeof start) == 0, error,
+                 SN_ERROR_DATA,
+                 "%s: a model file, which has no latent weights; give the checkpoint that it was "
+                 "exported from",
+                 path);
     SN_RETURN_IF(count < sizeof start || memcmp(start, signature, sizeof start) != 0, error,
                  SN_ERROR_DATA, "%s: not a readable HDF5 file (another format, or cut short)",
                  path);

@@ -91,7 +91,10 @@ static sn_status refuse_run(const sn_run_directory *directory, sn_error *error) 
 
 static sn_status use_given(const char *out, sn_run_directory *directory, sn_error *error) {
     snprintf(directory->path, sizeof directory->path, "%s", out);
-    directory->made = access(out, F_OK) != 0;
+    struct stat info;
+    directory->made = stat(out, &info) != 0;
+    SN_RETURN_IF(!directory->made && !S_ISDIR(info.st_mode), error, SN_ERROR_ARGUMENT,
+                 "--out: %s is a file; give a folder, which need not be there yet", out);
     SN_TRY(sn_file_make_directory(out, error));
     SN_TRY(sn_file_check_directory(out, error));
     SN_TRY(sn_run_lock_take(out, &directory->lock, error));

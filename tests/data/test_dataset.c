@@ -14,6 +14,8 @@ START_TEST(lists_the_data_sets) {
     ck_assert_str_eq(sn_dataset_name(2), "folder");
     ck_assert_ptr_null(sn_dataset_name(3));
     ck_assert_ptr_null(sn_dataset_name(-1));
+    for (int i = -1; i <= 3; i++)
+        ck_assert_int_eq(sn_dataset_is_drawn(i), i == 1);
     sn_dataset *dataset;
     ck_assert_int_eq(sn_dataset_open(3, SN_SPLIT_TRAIN, "", 0, &dataset, NULL), SN_ERROR_ARGUMENT);
     ck_assert_int_eq(sn_dataset_open(-1, SN_SPLIT_TRAIN, "", 0, &dataset, NULL), SN_ERROR_ARGUMENT);

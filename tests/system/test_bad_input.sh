@@ -39,7 +39,7 @@ refused "--dataset shapes" "$train" --dataset cifar10
 
 # ---- output ----
 touch file
-refused "file" "$train" "${small[@]}" --out file
+refused "--out: file is a file; give a folder, which need not be there yet" "$train" "${small[@]}" --out file
 refused "file" "$train" "${small[@]}" --out file/run
 if [[ $(id -u) != 0 ]]; then
     mkdir sealed && chmod 555 sealed
@@ -60,7 +60,15 @@ refused "holds a run" "$train" "${small[@]}" --out run
 refused "cannot change" "$train" --resume run --arch resnet32
 refused "last.h5" "$train" --resume nowhere
 refused "--resume" "$train" --resume ''
-refused "UTF-8" "$train" "${small[@]}" --data-dir $'caf\xe9'
+refused "--resume: run/last.h5 is a file; give the folder of the run: --resume run" "$train" --resume run/last.h5
+(cd run && refused "give the folder of the run: --resume ." "$train" --resume last.h5)
+"$eval" run/best.h5 --export model.sgn >/dev/null
+for option in --init --teacher; do
+    refused "model.sgn: a model file, which has no latent weights; give the checkpoint" \
+        "$train" "${small[@]}" "$option" model.sgn
+done
+ln -s cifar $'caf\xe9'
+refused "UTF-8" "$train" "${small[@]}" --dataset cifar10 --data-dir $'caf\xe9'
 refused "--predictions" "$eval" run/best.h5 --predictions nowhere/p.csv
 refused "no regular file" "$eval" run/best.h5 --predictions cifar
 refused "unknown option" "$eval" run/best.h5 --epochs 3

@@ -53,7 +53,12 @@ run --resume long --epochs 5
 expect printed 'resumed   goes on with epoch 3 of 5, step 1 of 20'
 [[ $(grep -c 'at this rate' "$aside/said") == 1 ]] || die "not once: $(cat "$aside/said")"
 run --resume long
-expect printed 'resumed   all 5 epochs are done already'
+expect printed 'resumed   all 5 epochs are done already; --epochs N goes on'
+run --resume fp32 --data-dir .
+expect printed 'resumed   its only epoch is done already; --epochs N goes on'
+expect said 'train: warning: --data-dir has no effect with --dataset shapes'
+"$eval" fp32/best.h5 --data-dir . --parity 0 >/dev/null 2>"$aside/said"
+expect said 'eval: warning: --data-dir has no effect with --dataset shapes'
 run "${steps[@]}" --limit-train 80 --epochs 3 --out three
 grep -Eqx "$pace 3 epochs take [0-9]+ s, until about .*" "$aside/said" || die "pace: $(cat "$aside/said")"
 
@@ -98,6 +103,7 @@ for i in 1 2; do
     cp "$aside/cut" "pets/train/dog/$i.png"
 done
 pictures pets/train bird 1 1
+pictures pets/test bird 1 1
 before=$(snapshot)
 status=0
 "$train" "${folder[@]}" --out broken >"$aside/printed" 2>"$aside/said" || status=$?
@@ -106,3 +112,11 @@ for i in 1 2; do expect said "train: pets/train/dog/$i\\.png: broken PNG picture
 expect said 'train: pets/train: 2 of 34 pictures cannot be used; replace or remove them\. The first: .*'
 [[ $(wc -l <"$aside/said") == 3 ]] || die "not three lines: $(cat "$aside/said")"
 [[ $before == "$(snapshot)" ]] || die 'left something behind'
+# Those of both splits, whoever is wrong first.
+cp "$aside/cut" pets/test/dog/1.png
+status=0
+"$train" "${folder[@]}" --out broken >"$aside/printed" 2>"$aside/said" || status=$?
+[[ $status == 2 ]] || die "exit status $status"
+for i in 1 2; do expect said "train: pets/train/dog/$i\\.png: broken PNG picture .*"; done
+expect said 'train: pets/test/dog/1\.png: broken PNG picture .*'
+[[ $(wc -l <"$aside/said") == 4 ]] || die "not four lines: $(cat "$aside/said")"
