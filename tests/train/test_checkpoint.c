@@ -7,8 +7,10 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static char folder[SN_OPTION_TEXT_SIZE];
@@ -56,6 +58,16 @@ static sn_status open_and_read(const char *path, sn_error *error) {
     return status;
 }
 
+static size_t count_files(const char *path) {
+    DIR *directory = opendir(path);
+    ck_assert_ptr_nonnull(directory);
+    size_t files = 0;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        files += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    closedir(directory);
+    return files;
+}
+
 START_TEST(a_run_leaves_whole_files_only) {
     static const char *const names[] = {"config.json", "metrics.jsonl", "layers.csv", "last.h5",
                                         "best.h5"};
@@ -67,15 +79,111 @@ START_TEST(a_run_leaves_whole_files_only) {
         snprintf(path, sizeof path, "%s/run/%s", folder, names[i]);
         ck_assert_msg(access(path, R_OK) == 0, "no %s", names[i]);
     }
-    DIR *run = opendir((path_of("run", path), path));
-    ck_assert_ptr_nonnull(run);
-    size_t files = 0;
-    for (struct dirent *entry; (entry = readdir(run)) != NULL;)
-        files += entry->d_name[0] != '.';
-    closedir(run);
-    ck_assert_uint_eq(files, sizeof names / sizeof *names);
+    path_of("run", path);
+    ck_assert_uint_eq(count_files(path), sizeof names / sizeof *names);
     snprintf(path, sizeof path, "%s/run/best.h5", folder);
     ck_assert_msg(open_and_read(path, &error) == SN_OK, "%s", error.message);
+}
+END_TEST
+
+/* No file can grow beyond `bytes` from now on; RLIM_INFINITY: any can. */
+static void limit_files(rlim_t bytes) {
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN); /* so that writing fails */
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Fails the test unless the file holds these bytes. */
+static void check_bytes(const char *path, const unsigned char *data, size_t size) {
+    unsigned char *now;
+    size_t count;
+    ck_assert_int_eq(sn_file_read(path, 1 << 26, &now, &count, NULL), SN_OK);
+    ck_assert_uint_eq(count, size);
+    ck_assert_int_eq(memcmp(now, data, size), 0);
+    sn_free(now);
+}
+
+START_TEST(a_file_that_cannot_be_written_is_an_error_and_the_old_one_stays) {
+    char path[SN_RUN_PATH_SIZE];
+    unsigned char *old;
+    size_t size;
+    sn_h5 h5;
+    sn_error error;
+    path_of("x.h5", path);
+    for (int i = 0; i < 6; i++) {
+        char text[2000];
+        memset(text, 'a' + i, sizeof text - 1);
+        text[sizeof text - 1] = '\0';
+        ck_assert_int_eq(sn_h5_create(path, &h5, NULL), SN_OK);
+        ck_assert_int_eq(sn_h5_write_text(&h5, "text", text, NULL), SN_OK);
+        if (i == 0) {
+            ck_assert_int_eq(sn_h5_save(&h5, NULL), SN_OK);
+            ck_assert_int_eq(sn_file_read(path, 1 << 26, &old, &size, NULL), SN_OK);
+        } else {
+            const rlim_t limits[] = {0, 1, size / 2, size - 8, size - 1};
+            limit_files(limits[i - 1]);
+            const sn_status saved = sn_h5_save(&h5, &error);
+            limit_files(RLIM_INFINITY);
+            ck_assert_int_eq(saved, SN_ERROR_IO);
+            ck_assert_msg(strstr(error.message, "x.h5': File too large") != NULL, "%s",
+                          error.message);
+        }
+        ck_assert_int_eq(sn_h5_close(&h5, NULL), SN_OK);
+        check_bytes(path, old, size);
+        ck_assert_uint_eq(count_files(folder), 1);
+    }
+    sn_free(old);
+}
+END_TEST
+
+START_TEST(a_run_on_a_full_disk_fails) {
+    char out[SN_RUN_PATH_SIZE], last[SN_RUN_PATH_SIZE];
+    unsigned char *old;
+    size_t size;
+    sn_train_config config;
+    test_run run;
+    sn_error error;
+    path_of("run", out);
+    path_of("run/last.h5", last);
+    configure(&config, "epochs", "2", "width", "0.05", "limit-train", "64", "stop-after", "1",
+              "out", out, NULL);
+    must_run(&config, 0, &run);
+    end_training(&run);
+    ck_assert_int_eq(sn_file_read(last, 1 << 26, &old, &size, NULL), SN_OK);
+    const size_t files = count_files(out);
+    configure(&config, "epochs", "2", "width", "0.05", "limit-train", "64", "resume", out, NULL);
+    limit_files(size / 2);
+    const sn_status status = run_training(&config, 0, &run, &error);
+    limit_files(RLIM_INFINITY);
+    ck_assert_int_eq(status, SN_ERROR_IO);
+    ck_assert_msg(strstr(error.message, ".h5': File too large") != NULL, "%s", error.message);
+    end_training(&run);
+    check_bytes(last, old, size);
+    ck_assert_uint_eq(count_files(out), files);
+    sn_free(old);
+}
+END_TEST
+
+/* A run that was stopped before its first epoch was done has no best.h5 yet. */
+START_TEST(a_best_checkpoint_that_cannot_be_written_fails_the_run) {
+    char out[SN_RUN_PATH_SIZE], best[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    test_run run;
+    sn_error error;
+    path_of("run", out);
+    path_of("run/best.h5/in it", best);
+    configure(&config, "epochs", "1", "width", "0.05", "limit-train", "64", "batch", "32", "out",
+              out, NULL);
+    must_run(&config, 1, &run);
+    end_training(&run);
+    ck_assert_int_eq(sn_file_make_directory(best, NULL), SN_OK);
+    configure(&config, "epochs", "1", "width", "0.05", "limit-train", "64", "batch", "32", "resume",
+              out, NULL);
+    ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_IO);
+    ck_assert_msg(strstr(error.message, "best.h5': is a directory") != NULL, "%s", error.message);
+    end_training(&run);
 }
 END_TEST
 
@@ -270,5 +378,13 @@ Suite *checkpoint_suite(void) {
     tcase_add_test(tcase, classes_are_named);
     tcase_add_test(tcase, a_folder_that_holds_a_run_is_refused);
     suite_add_tcase(suite, tcase);
+
+    TCase *writes = tcase_create("writes that fail");
+    tcase_set_timeout(writes, 120);
+    tcase_add_checked_fixture(writes, setup, teardown);
+    tcase_add_test(writes, a_file_that_cannot_be_written_is_an_error_and_the_old_one_stays);
+    tcase_add_test(writes, a_run_on_a_full_disk_fails);
+    tcase_add_test(writes, a_best_checkpoint_that_cannot_be_written_fails_the_run);
+    suite_add_tcase(suite, writes);
     return suite;
 }
