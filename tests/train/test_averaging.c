@@ -94,7 +94,7 @@ static void predict(const sn_checkpoint *checkpoint, sn_graph_mode mode, const f
 static void check_statistics(const sn_checkpoint *best, const sn_dataset *train,
                              sn_parameters *parameters) {
     const bool rounded = sn_checkpoint_config(best)->act == SN_ACT_INT8;
-    const size_t pixels = 3 * 32 * 32;
+    const size_t pixels = 3 * 16 * 16;
     float *images = calloc(IMAGES * pixels, sizeof *images);
     float seen[IMAGES * CLASSES], expected[IMAGES * CLASSES];
     for (size_t i = 0; i < IMAGES; i++)
@@ -124,13 +124,12 @@ START_TEST(the_average_is_evaluated_and_kept) {
     sn_parameters *parameters;
     volatile sig_atomic_t stop = 0;
     char path[SN_RUN_PATH_SIZE];
-    configure(&config, "epochs", "3", "ema", "0.6", "limit-train", "64", "no-augment", "true",
-              "quant", quantizers[_i], "signs", signs[_i], "act", _i == 2 ? "int8" : "fp32",
-              "stop-after", "1", "warmup", "0", NULL);
+    configure(&config, "epochs", "3", "ema", "0.6", "limit-train", "64", "batch", "64",
+              "no-augment", "true", "quant", quantizers[_i], "signs", signs[_i], "act",
+              _i == 2 ? "int8" : "fp32", "stop-after", "1", "warmup", "0", NULL);
     ck_assert_int_lt(snprintf(path, sizeof path, "%s/run", folder), SN_OPTION_TEXT_SIZE);
     strcpy(config.out, path);
-    ck_assert_int_eq(sn_dataset_open(config.dataset, SN_SPLIT_TRAIN, "", 64, &train, NULL), SN_OK);
-    ck_assert_int_eq(sn_dataset_open(config.dataset, SN_SPLIT_TEST, "", 100, &test, NULL), SN_OK);
+    must_open_images(&config, &train, &test);
     ck_assert_int_eq(sn_trainer_create(&config, train, test, NULL, &trainer, &error), SN_OK);
     plain.trainer = trainer;
     begin_average(&plain);

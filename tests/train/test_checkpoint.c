@@ -147,13 +147,13 @@ START_TEST(a_run_on_a_full_disk_fails) {
     sn_error error;
     path_of("run", out);
     path_of("run/last.h5", last);
-    configure(&config, "epochs", "2", "width", "0.05", "limit-train", "64", "stop-after", "1",
+    configure(&config, "epochs", "2", "width", "0.05", "limit-train", "20", "stop-after", "1",
               "out", out, NULL);
     must_run(&config, 0, &run);
     end_training(&run);
     ck_assert_int_eq(sn_file_read(last, 1 << 26, &old, &size, NULL), SN_OK);
     const size_t files = count_files(out);
-    configure(&config, "epochs", "2", "width", "0.05", "limit-train", "64", "resume", out, NULL);
+    configure(&config, "epochs", "2", "width", "0.05", "limit-train", "20", "resume", out, NULL);
     limit_files(size / 2);
     const sn_status status = run_training(&config, 0, &run, &error);
     limit_files(RLIM_INFINITY);
@@ -174,12 +174,12 @@ START_TEST(a_best_checkpoint_that_cannot_be_written_fails_the_run) {
     sn_error error;
     path_of("run", out);
     path_of("run/best.h5/in it", best);
-    configure(&config, "epochs", "1", "width", "0.05", "limit-train", "64", "batch", "32", "out",
+    configure(&config, "epochs", "1", "width", "0.05", "limit-train", "20", "batch", "10", "out",
               out, NULL);
     must_run(&config, 1, &run);
     end_training(&run);
     ck_assert_int_eq(sn_file_make_directory(best, NULL), SN_OK);
-    configure(&config, "epochs", "1", "width", "0.05", "limit-train", "64", "batch", "32", "resume",
+    configure(&config, "epochs", "1", "width", "0.05", "limit-train", "20", "batch", "10", "resume",
               out, NULL);
     ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_IO);
     ck_assert_msg(strstr(error.message, "best.h5': is a directory") != NULL, "%s", error.message);

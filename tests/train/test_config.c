@@ -110,8 +110,8 @@ START_TEST(damaged_json_is_refused) {
     static const char *const changes[][3] = {
         {"\"resnet20\"", "\"resnet21\"", "arch"},
         {"\"epochs\"", "\"epoch\"", "unknown option 'epoch'"},
-        {"\"batch\": 64", "\"batch\": -1", "batch"},
-        {"\"batch\": 64", "\"batch\": null", "batch"},
+        {"\"batch\": 20", "\"batch\": -1", "batch"},
+        {"\"batch\": 20", "\"batch\": null", "batch"},
         {"\"classes\": 10", "\"classes\": 0", "input"},
         {"\"std\"", "\"variance\"", "statistics"},
         {"configuration 1", "configuration 9", "format"},
@@ -130,7 +130,7 @@ END_TEST
 START_TEST(an_absent_option_has_its_default) {
     sn_train_config config;
     sn_input_info input_read;
-    char *text = with_change("\"batch\": 64,", "");
+    char *text = with_change("\"batch\": 20,", "");
     ck_assert_int_eq(sn_config_from_json(text, "test", &config, &input_read, NULL), SN_OK);
     ck_assert_uint_eq(config.batch, 128);
     free(text);

@@ -170,8 +170,7 @@ START_TEST(turned_signs_are_counted) {
     sn_dataset *train, *test;
     sn_diagnostics *diagnostics;
     configure(&config, "signs", "learned", "region", "3", NULL);
-    ck_assert_int_eq(sn_dataset_open(config.dataset, SN_SPLIT_TRAIN, "", 64, &train, NULL), SN_OK);
-    ck_assert_int_eq(sn_dataset_open(config.dataset, SN_SPLIT_TEST, "", 100, &test, NULL), SN_OK);
+    must_open_images(&config, &train, &test);
     ck_assert_int_eq(sn_trainer_create(&config, train, test, NULL, &trainer, NULL), SN_OK);
     ck_assert_int_eq(sn_diagnostics_create(sn_trainer_training(trainer)->graph, &diagnostics, NULL),
                      SN_OK);

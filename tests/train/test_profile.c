@@ -190,10 +190,7 @@ START_TEST(parts_of_a_trial_add_up) {
     sn_error error;
     size_t count, nodes = 0;
     configure(&config, NULL);
-    ck_assert_int_eq(sn_dataset_open(config.dataset, SN_SPLIT_TRAIN, "", 256, &run.train, NULL),
-                     SN_OK);
-    ck_assert_int_eq(sn_dataset_open(config.dataset, SN_SPLIT_TEST, "", 100, &run.test, NULL),
-                     SN_OK);
+    must_open_images(&config, &run.train, &run.test);
     if (sn_trainer_create(&config, run.train, run.test, NULL, &run.trainer, &error) != SN_OK)
         ck_abort_msg("%s", error.message);
     /* An epoch has four steps. */

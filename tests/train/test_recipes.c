@@ -49,9 +49,9 @@ START_TEST(validation_images_choose_best_h5) {
               in_folder(out, "run"), NULL);
     must_run(&config, 0, &run);
     const sn_trainer_images images = sn_trainer_images_of(run.trainer);
-    ck_assert_uint_eq(images.train + images.valid, 256);
-    ck_assert(images.valid >= 59 && images.valid <= 69); /* to a half for each of 10 classes */
-    ck_assert_uint_eq(images.test, 100);
+    ck_assert_uint_eq(images.train + images.valid, 80);
+    ck_assert(images.valid >= 15 && images.valid <= 25); /* to a half for each of 10 classes */
+    ck_assert_uint_eq(images.test, 20);
     json_t *metrics = metrics_of("run");
     double best = -1;
     for (size_t i = 0; i < json_array_size(metrics); i++) {
@@ -99,9 +99,9 @@ START_TEST(a_batch_larger_than_what_is_left_is_refused) {
     sn_train_config config;
     test_run run;
     sn_error error;
-    configure(&config, "batch", "200", "valid", "0.5", "out", in_folder(out, "run"), NULL);
+    configure(&config, "batch", "50", "valid", "0.5", "out", in_folder(out, "run"), NULL);
     ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_ARGUMENT);
-    ck_assert_msg(strstr(error.message, "--batch 200"), "%s", error.message);
+    ck_assert_msg(strstr(error.message, "--batch 50"), "%s", error.message);
     end_training(&run);
 }
 END_TEST
@@ -122,8 +122,8 @@ static void make_run(const char *name, const char *quant, const char *signs, con
 /* A new run that is not begun. To be ended with end_training whatever it returns. */
 static sn_status prepare_run(const sn_train_config *config, test_run *run, sn_error *error) {
     *run = (test_run){0};
-    SN_TRY(sn_dataset_open(config->dataset, SN_SPLIT_TRAIN, "", 256, &run->train, error));
-    SN_TRY(sn_dataset_open(config->dataset, SN_SPLIT_TEST, "", 100, &run->test, error));
+    SN_TRY(open_images(config, SN_SPLIT_TRAIN, &run->train, error));
+    SN_TRY(open_images(config, SN_SPLIT_TEST, &run->test, error));
     return sn_trainer_create(config, run->train, run->test, NULL, &run->trainer, error);
 }
 

@@ -374,7 +374,7 @@ START_TEST(ranges_are_moved_by_training_steps_alone) {
     char out[SN_RUN_PATH_SIZE];
     for (int i = 0; i < 2; i++) {
         snprintf(out, sizeof out, "%s/%d", folder, i);
-        configure(&config, "epochs", "1", "act", "int8", "limit-test", i ? "100" : "1", "out", out,
+        configure(&config, "epochs", "1", "act", "int8", "limit-test", i ? "20" : "1", "out", out,
                   NULL);
         if (run_training(&config, 0, i ? &twice : &once, &error) != SN_OK)
             ck_abort_msg("%s", error.message);

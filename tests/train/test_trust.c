@@ -344,7 +344,7 @@ START_TEST(a_run_does_not_go_on_with_other_data) {
     sn_train_config config;
     test_run run;
     sn_error error;
-    configure(&config, "epochs", "3", "optimizer", "adam", "limit-train", "255", "batch", "63",
+    configure(&config, "epochs", "3", "optimizer", "adam", "limit-train", "79", "batch", "19",
               "resume", run_folder, NULL);
     ck_assert_int_eq(run_training(&config, 0, &run, &error), SN_ERROR_DATA);
     ck_assert_msg(strstr(error.message, "training images when the run began") != NULL, "%s",
@@ -465,8 +465,7 @@ START_TEST(last_is_saved_within_an_epoch) {
     snprintf(run_folder, sizeof run_folder, "%s/saved", folder);
     snprintf(last, sizeof last, "%s/last.h5", run_folder);
     configure(&config, "checkpoint-minutes", intervals[_i].minutes, "out", run_folder, NULL);
-    ck_assert_int_eq(sn_dataset_open(config.dataset, SN_SPLIT_TRAIN, "", 256, &train, NULL), SN_OK);
-    ck_assert_int_eq(sn_dataset_open(config.dataset, SN_SPLIT_TEST, "", 60, &test, NULL), SN_OK);
+    must_open_images(&config, &train, &test);
     ck_assert_int_eq(sn_trainer_create(&config, train, test, NULL, &trainer, NULL), SN_OK);
     ck_assert_int_eq(sn_trainer_run(trainer, &observer, &w.stop, NULL), SN_OK);
     ck_assert_uint_eq(w.saved, intervals[_i].saved);

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/dataset_source.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -44,8 +45,8 @@ static void set_option(sn_train_config *config, const char *name, const char *va
 
 void configure(sn_train_config *config, ...) {
     static const char *const small[][2] = {
-        {"dataset", "shapes"}, {"limit-train", "256"}, {"limit-test", "100"},
-        {"width", "0.25"},     {"batch", "64"},        {"threads", "2"},
+        {"dataset", "shapes"}, {"limit-train", "80"}, {"limit-test", "20"},
+        {"width", "0.25"},     {"batch", "20"},       {"threads", "2"},
     };
     size_t count;
     const sn_option *table = sn_config_table(&count);
@@ -59,6 +60,34 @@ void configure(sn_train_config *config, ...) {
         set_option(config, name, va_arg(pairs, const char *));
     va_end(pairs);
     sn_config_resolve(config);
+}
+
+/* The mean of 2x2 pixels. */
+static void halve(sn_dataset *d) {
+    const size_t width = (size_t)d->width;
+    const size_t pixels =
+        d->count * (size_t)d->channels * (size_t)(d->height / 2) * (size_t)(d->width / 2);
+    for (size_t i = 0; i < pixels; i++) {
+        const uint8_t *from = d->pixels + 4 * i - 2 * (i % (width / 2)); /* 2 rows up to here */
+        d->pixels[i] = (uint8_t)((from[0] + from[1] + from[width] + from[width + 1] + 2) / 4);
+    }
+    d->height /= 2;
+    d->width /= 2;
+}
+
+sn_status open_images(const sn_train_config *config, sn_split split, sn_dataset **images,
+                      sn_error *error) {
+    const bool training = split == SN_SPLIT_TRAIN;
+    SN_TRY(sn_dataset_open(config->dataset, split, config->data_dir,
+                           (size_t)(training ? config->limit_train : config->limit_test), images,
+                           error));
+    halve(*images);
+    return SN_OK;
+}
+
+void must_open_images(const sn_train_config *config, sn_dataset **train, sn_dataset **test) {
+    ck_assert_int_eq(open_images(config, SN_SPLIT_TRAIN, train, NULL), SN_OK);
+    ck_assert_int_eq(open_images(config, SN_SPLIT_TEST, test, NULL), SN_OK);
 }
 
 static void count_step(void *context, const sn_step_report *report) {
@@ -78,10 +107,8 @@ sn_status run_training(const sn_train_config *config, uint64_t steps, test_run *
                        sn_error *error) {
     *run = (test_run){.steps = steps};
     sn_checkpoint *resume = NULL;
-    SN_TRY(sn_dataset_open(config->dataset, SN_SPLIT_TRAIN, config->data_dir,
-                           (size_t)config->limit_train, &run->train, error));
-    SN_TRY(sn_dataset_open(config->dataset, SN_SPLIT_TEST, config->data_dir,
-                           (size_t)config->limit_test, &run->test, error));
+    SN_TRY(open_images(config, SN_SPLIT_TRAIN, &run->train, error));
+    SN_TRY(open_images(config, SN_SPLIT_TEST, &run->test, error));
     if (config->resume[0]) {
         char path[SN_RUN_PATH_SIZE];
         snprintf(path, sizeof path, "%s/last.h5", config->resume);
