@@ -80,11 +80,15 @@ static const sn_infer_isa_ops *find_fastest(void) {
 
 const sn_infer_isa_ops *sn_infer_isa_find(sn_infer_isa isa) {
     switch (isa) {
+#ifndef SN_INFER_EMULATE_AMX /* else only what is not compiled as elsewhere */
     case SN_INFER_ISA_PORTABLE:
         return &sn_infer_isa_portable;
 #if HAS_X86
     case SN_INFER_ISA_AVX2:
         return has_avx2() ? &sn_infer_isa_avx2 : NULL;
+#endif
+#endif
+#if HAS_X86
     case SN_INFER_ISA_AVX512:
         return has_avx512() ? &sn_infer_isa_avx512 : NULL;
 #if SN_INFER_HAS_AMX
