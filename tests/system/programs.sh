@@ -17,7 +17,7 @@ die() {
 }
 
 # A small run: a quarter of the width, two steps an epoch.
-small=(--dataset shapes --width 0.25 --limit-train 128 --limit-test 60 --batch 64 --threads 2)
+small=(--dataset shapes --width 0.25 --limit-train 32 --limit-test 60 --batch 16 --threads 2)
 
 # Names and contents of everything in the folder.
 snapshot() {

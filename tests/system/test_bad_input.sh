@@ -20,7 +20,7 @@ refused "ste is" "$train" "${small[@]}" --quant ternary --estimator ede
 refused "no convolution" "$train" "${small[@]}" --layer 'layer9.*=binary'
 refused "trinary" "$train" "${small[@]}" --layer 'conv1=fp32' --layer 'layer1.*=trinary'
 refused "stray" "$train" --dataset shapes stray
-refused "more than" "$train" "${small[@]}" --batch 129
+refused "more than" "$train" "${small[@]}" --batch 33
 
 # ---- data ----
 refused "cifar" "$train" --data-dir nowhere

@@ -72,7 +72,9 @@ for file in "$root"/src/infer/*.c; do
     *) sources+=("$file") ;;
     esac
 done
-compile() { cc -std=c11 -O1 -Wall -Wextra -Werror -I"$root/src" "$@" "${sources[@]}" -lm -o program; }
+# The library once, a program twice.
+cc -std=c11 -O1 -Wall -Wextra -Werror -I"$root/src" -c "${sources[@]}" || die 'the library does not compile'
+compile() { cc -std=c11 -O1 -Wall -Wextra -Werror -I"$root/src" "$@" ./*.o -lm -o program; }
 echo '/* mine */' >>network_example.c
 "$eval" run/best.h5 --export-c network.h >/dev/null 2>kept.err
 [[ $(tail -n 1 network_example.c) == '/* mine */' ]] || die 'a changed example was overwritten'

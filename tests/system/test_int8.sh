@@ -19,7 +19,7 @@ agreement() { # of the predictions in two CSV files, in percent
 }
 
 # Little trained, its logits are close together: a few predictions out of a hundred may change.
-"$train" "${small[@]}" --limit-train 1024 --limit-test 60 --epochs 2 --quant signed-binary-centered \
+"$train" "${small[@]}" --limit-train 256 --limit-test 60 --epochs 2 --quant signed-binary-centered \
     --out run >/dev/null
 "$eval" run/best.h5 --export float.sgn >/dev/null
 "$eval" run/best.h5 --export int8.sgn --act int8 >export.txt 2>export.err

@@ -5,7 +5,7 @@
 # shellcheck source=tests/system/programs.sh
 source "${0%/*}/programs.sh"
 sanitizers=$3
-tiny=(--dataset shapes --width 0.05 --limit-train 128 --limit-test 20 --batch 64 --threads 1)
+tiny=(--dataset shapes --width 0.05 --limit-train 32 --limit-test 20 --batch 16 --threads 1)
 
 # ends STATUS PART COMMAND...: that exit status, and PART in the last line on stderr.
 ends() {
@@ -119,8 +119,8 @@ if command -v flock >/dev/null; then
 fi
 
 # ---- a hangup saves like SIGTERM ----
-"$train" "${tiny[@]}" --limit-train 3200 --epochs 1 --out long >/dev/null
-env --default-signal=HUP "$train" "${tiny[@]}" --limit-train 3200 --epochs 1 --out hung \
+"$train" "${tiny[@]}" --limit-train 800 --epochs 1 --out long >/dev/null
+env --default-signal=HUP "$train" "${tiny[@]}" --limit-train 800 --epochs 1 --out hung \
     >hung.txt 2>hung.err &
 child=$!
 until grep -q '^output' hung.txt || ! kill -0 $child 2>/dev/null; do sleep 0.02; done

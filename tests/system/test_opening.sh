@@ -17,19 +17,19 @@ expect() {
 
 # ---- the first lines ----
 run "${small[@]}" --epochs 1
-[[ $(head -n 1 "$aside/printed") == 'data      shapes: 128 training and 60 test images, 3x32x32' ]] ||
+[[ $(head -n 1 "$aside/printed") == 'data      shapes: 32 training and 60 test images, 3x32x32' ]] ||
     die "another first line: $(cat "$aside/printed")"
-expect printed 'classes   10, the smallest is [a-z]+ with 12 training images'
+expect printed 'classes   10, the smallest is [a-z]+ with 3 training images'
 expect printed 'pixels    mean 0\.[0-9]{3} 0\.[0-9]{3} 0\.[0-9]{3}, deviation 0\.[0-9]{3} 0\.[0-9]{3} 0\.[0-9]{3}'
 expect printed 'network   resnet20 of width 0\.25, relu: 17534 parameters, 16704 one-bit weights'
 expect printed 'weights   signed-binary: estimator ede, delta ratio 0\.05, center activations, scale filter-mean, signs fixed .*, region filter'
-expect printed 'training  1 epoch of 2 steps, batch 64, sgd, learning rate 0\.1, cosine, seed 0'
+expect printed 'training  1 epoch of 2 steps, batch 16, sgd, learning rate 0\.1, cosine, seed 0'
 expect printed 'machine   2 threads, engine [a-z]+, fp32, peak memory about [0-9]+ MiB'
 expect printed 'output    runs/shapes-resnet20-signed-binary-0'
 [[ $(grep -n '^epoch' "$aside/printed" | cut -d : -f 1) == 9 ]] || die "not eight lines: $(cat "$aside/printed")"
 [[ ! -s $aside/said ]] || die "stderr is not empty: $(cat "$aside/said")"
-jq -e '.input | .train_images == 128 and .test_images == 60 and .smallest_class_images == 12
-    and .largest_class_images == 13 and .smallest_class == 8' \
+jq -e '.input | .train_images == 32 and .test_images == 60 and .smallest_class_images == 3
+    and .largest_class_images == 4 and .smallest_class == 2' \
     runs/shapes-resnet20-signed-binary-0/config.json >/dev/null ||
     die "counts: $(jq .input runs/shapes-resnet20-signed-binary-0/config.json)"
 

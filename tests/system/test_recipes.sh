@@ -8,14 +8,14 @@ source "${0%/*}/programs.sh"
 quick=("${small[@]}" --epochs 2)
 
 # ---- validation images choose best.h5 ----
-"$train" "${quick[@]}" --limit-train 200 --valid 0.2 --quant fp32 --augment crop+flip+cutout --clip-grad 2 \
+"$train" "${quick[@]}" --limit-train 100 --valid 0.2 --quant fp32 --augment crop+flip+cutout --clip-grad 2 \
     --out split >train.txt 2>train.err
 [[ $(grep -vc 'at this rate' train.err) == 0 ]] || die "stderr is not empty: $(cat train.err)"
 line=$(head -n 1 train.txt)
 [[ $line =~ ^data\ .*\ ([0-9]+)\ training,\ ([0-9]+)\ validation\ \(these\ choose\ best\.h5\)\ and\ 60\ test ]] ||
     die "no numbers of images: $line"
 kept=${BASH_REMATCH[1]} held=${BASH_REMATCH[2]}
-((kept + held == 200 && held >= 35 && held <= 45)) || die "a strange split: $line"
+((kept + held == 100 && held >= 15 && held <= 25)) || die "a strange split: $line"
 [[ $(grep -cE '^epoch .* valid loss [0-9.]+  valid +[0-9.]+ %  test ' train.txt) == 2 ]] ||
     die "no validation in: $(cat train.txt)"
 for key in valid_loss valid_top1 gradient_norm clipped; do
@@ -44,7 +44,7 @@ refused "model file" "$eval" model.sgn --split valid
 "$train" "${quick[@]}" --out plain >/dev/null
 refused "without --valid" "$eval" plain/best.h5 --split valid
 cp split/best.h5 start.h5
-recipe=("${quick[@]}" --limit-train 200 --valid 0.2 --quant signed-binary --signs init --init start.h5)
+recipe=("${quick[@]}" --limit-train 100 --valid 0.2 --quant signed-binary --signs init --init start.h5)
 "$train" "${recipe[@]}" --out whole >/dev/null 2>whole.err
 [[ $(wc -l <whole.err) == 1 ]] || die "not one line: $(cat whole.err)"
 grep -q '^train: --init start.h5: signs are those of its weights$' whole.err || die "$(cat whole.err)"

@@ -67,7 +67,7 @@ if [[ -w /dev/full ]]; then
 fi
 
 # ---- Ctrl-C, and on from there ----
-"$train" "${small[@]}" --limit-train 1280 --epochs 3 --seed 6 --out whole >/dev/null
+"$train" "${small[@]}" --limit-train 320 --epochs 3 --seed 6 --out whole >/dev/null
 for end in INT:130 TERM:143; do
     signal=${end%:*}
     out=parts-$signal
@@ -75,7 +75,7 @@ for end in INT:130 TERM:143; do
     for pause in 0.1 0.01 0; do
         rm -rf "$out"
         : >interrupted.txt # not what the one before has left there
-        "$train" "${small[@]}" --limit-train 1280 --epochs 3 --seed 6 \
+        "$train" "${small[@]}" --limit-train 320 --epochs 3 --seed 6 \
             --out "$out" >interrupted.txt 2>interrupted.err &
         child=$!
         until grep -q '^epoch' interrupted.txt || ! kill -0 $child 2>/dev/null; do sleep 0.02; done

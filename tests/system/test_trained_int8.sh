@@ -12,7 +12,7 @@ rounded() { # the convolutions of a model that read integers of a type
     members plan.json input_type | grep -c "\"$1\"" || :
 }
 
-"$train" "${small[@]}" --limit-train 1024 --limit-test 60 --epochs 2 --quant signed-binary \
+"$train" "${small[@]}" --limit-train 256 --limit-test 60 --epochs 2 --quant signed-binary \
     --act int8 --out run >train.txt 2>train.err
 [[ $(wc -l <train.err) == 1 && $(cat train.err) == *'at this rate'* ]] ||
     die "more than the time to the end on stderr: $(cat train.err)"
