@@ -19,8 +19,10 @@ void *sn_alloc(size_t bytes) {
     if (rounded == SIZE_MAX)
         return NULL;
     void *block = aligned_alloc(SN_ALIGNMENT, rounded);
-    if (block)
-        memset(block, 0, rounded);
+    if (!block)
+        return NULL;
+    memset(block, 0, rounded);
+    sn_memory_poison((unsigned char *)block + bytes, rounded - bytes);
     return block;
 }
 

@@ -75,6 +75,15 @@ END_TEST
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 
+START_TEST(blocks_end_where_they_were_asked_to) {
+    unsigned char *block = sn_alloc(10);
+    ck_assert(!__asan_address_is_poisoned(block + 9));
+    ck_assert(__asan_address_is_poisoned(block + 10));
+    ck_assert(__asan_address_is_poisoned(block + 63));
+    sn_free(block);
+}
+END_TEST
+
 START_TEST(pieces_are_followed_by_redzones) {
     sn_arena arena = {.base = sn_alloc(1024), .size = 1024};
     const unsigned char *const first = sn_arena_take(&arena, 100);
@@ -125,6 +134,7 @@ int main(void) {
     tcase_add_test(tests, an_arena_that_is_too_small_says_so);
     tcase_add_test(tests, an_arena_does_not_wrap_around);
 #ifdef __SANITIZE_ADDRESS__
+    tcase_add_test(tests, blocks_end_where_they_were_asked_to);
     tcase_add_test(tests, pieces_are_followed_by_redzones);
 #endif
     suite_add_tcase(suite, tests);
