@@ -67,7 +67,11 @@ enum sn_infer_flag {
 };
 
 /* Of the header: which metadata is there. */
-enum sn_infer_header_flag { SN_INFER_HEADER_NORMALISATION = 1, SN_INFER_HEADER_CLASSES = 2 };
+enum sn_infer_header_flag {
+    SN_INFER_HEADER_NORMALISATION = 1,
+    SN_INFER_HEADER_CLASSES = 2,
+    SN_INFER_HEADER_LAYERS = 4 /* names of the instructions */
+};
 
 typedef struct sn_infer_header {
     uint32_t magic[2];

@@ -1,8 +1,8 @@
 #include "infer/metadata.h"
 #include "infer/signet.h"
 
-/* Texts in front of the names of the classes. */
-enum { NETWORK_NAME, DATASET_NAME, FIRST_CLASS };
+/* Texts in front of the names of layers, which those of classes follow. */
+enum { NETWORK_NAME, DATASET_NAME, FIRST_LAYER };
 
 /* Bytes of the UTF-8 sequence that text begins with; 0 when it is malformed, overlong, half of a
  * UTF-16 pair or beyond Unicode. */
@@ -47,6 +47,12 @@ uint64_t sn_infer_metadata_bytes(const sn_infer_header *header) {
     return normalisation_bytes(header) + header->text_bytes;
 }
 
+/* The text that is the name of class 0, if there is one. */
+static uint64_t first_class(const sn_infer_header *header) {
+    const bool named = header->flags & SN_INFER_HEADER_LAYERS;
+    return FIRST_LAYER + (named ? (uint64_t)header->instruction_count : 0);
+}
+
 static const unsigned char *metadata_start(const sn_infer_header *header,
                                            const unsigned char *bytes) {
     return bytes + sizeof *header + (size_t)header->instruction_count * sizeof(sn_infer_record);
@@ -77,13 +83,13 @@ bool sn_infer_metadata_is_sound(const sn_infer_header *header, const unsigned ch
         const unsigned char *stop = memchr(text, 0, (size_t)(end - text));
         if (!stop || !sn_infer_is_name(text, (size_t)(stop - text)))
             return false;
-        if (texts >= FIRST_CLASS && stop == text)
+        if (texts >= FIRST_LAYER && stop == text)
             return false;
         text = stop + 1;
     }
-    if (texts < FIRST_CLASS)
+    if (texts < first_class(header))
         return false;
-    *class_names = texts - FIRST_CLASS;
+    *class_names = texts - first_class(header);
     return (header->flags & SN_INFER_HEADER_CLASSES) ? *class_names > 0 : *class_names == 0;
 }
 
@@ -111,8 +117,15 @@ const char *sn_infer_dataset_name(const void *packed) {
     return find_text(packed, DATASET_NAME);
 }
 
+const char *sn_infer_layer_name(const void *packed, int index) {
+    const sn_infer_header header = load_header(packed);
+    const uint64_t text = FIRST_LAYER + (uint64_t)index;
+    return index < 0 || text >= first_class(&header) ? NULL : find_text(packed, text);
+}
+
 const char *sn_infer_class_name(const void *packed, int index) {
-    return index < 0 ? NULL : find_text(packed, FIRST_CLASS + (uint64_t)index);
+    const sn_infer_header header = load_header(packed);
+    return index < 0 ? NULL : find_text(packed, first_class(&header) + (uint64_t)index);
 }
 
 bool sn_infer_normalisation(const void *packed, float *mean, float *deviation) {

@@ -2,7 +2,10 @@
  * texts. They follow the instructions:
  *
  *     mean[channels], deviation[channels]    floats, with SN_INFER_HEADER_NORMALISATION
- *     name, data set, class 0, class 1 ...   UTF-8, each ended by a NUL
+ *     name, data set                         texts: UTF-8, each ended by a NUL
+ *     layer 0, layer 1 ...                   a text for each instruction, with
+ * SN_INFER_HEADER_LAYERS class 0, class 1 ...                   a text for each logit, with
+ * SN_INFER_HEADER_CLASSES
  */
 #ifndef SN_INFER_METADATA_H
 #define SN_INFER_METADATA_H

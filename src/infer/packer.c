@@ -33,8 +33,10 @@ sn_status sn_packer_create(int channels, int height, int width, sn_packer **pack
 void sn_packer_free(sn_packer *packer) {
     if (!packer)
         return;
-    for (int i = 0; i < packer->count; i++)
+    for (int i = 0; i < packer->count; i++) {
         sn_free(packer->nodes[i].payload);
+        sn_free(packer->nodes[i].name);
+    }
     sn_free(packer->nodes);
     sn_free(packer->normalisation);
     sn_free(packer->name);

@@ -127,6 +127,10 @@ sn_status sn_packer_set_normalisation(sn_packer *packer, const float *mean, cons
 sn_status sn_packer_set_name(sn_packer *packer, const char *name, sn_error *error);
 sn_status sn_packer_set_dataset(sn_packer *packer, const char *dataset, sn_error *error);
 
+/* What the layer that made `value` is called. Either all layers have names or none has. */
+sn_status sn_packer_set_layer_name(sn_packer *packer, sn_packer_value value, const char *name,
+                                   sn_error *error);
+
 /* names[count], none of them empty; count has to be the number of logits. 0: none. */
 sn_status sn_packer_set_class_names(sn_packer *packer, const char *const *names, int count,
                                     sn_error *error);

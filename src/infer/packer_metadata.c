@@ -54,6 +54,33 @@ sn_status sn_packer_set_dataset(sn_packer *packer, const char *dataset, sn_error
     return set_text(&packer->dataset, dataset, "the data set", error);
 }
 
+sn_status sn_packer_set_layer_name(sn_packer *packer, sn_packer_value value, const char *name,
+                                   sn_error *error) {
+    SN_RETURN_IF(value < 1 || value >= packer->count, error, SN_ERROR_ARGUMENT,
+                 "packer: value %d is not the result of a layer; known: 1 to %d", value,
+                 packer->count - 1);
+    return set_text(&packer->nodes[value].name, name, "a layer", error);
+}
+
+/* NULL for a layer that is not written, too. */
+static const char *layer_name(const sn_packer *packer, int node) {
+    return packer->nodes[node].written ? packer->nodes[node].name : NULL;
+}
+
+sn_status sn_packer_check_names(const sn_packer *packer, bool *named, sn_error *error) {
+    int layers = 0, names = 0;
+    for (int i = 1; i < packer->count; i++) {
+        layers += packer->nodes[i].written;
+        names += layer_name(packer, i) != NULL;
+    }
+    *named = names > 0;
+    SN_RETURN_IF(names > 0 && names < layers, error, SN_ERROR_ARGUMENT,
+                 "packer: %d of %d layers have names; either all have or none", names, layers);
+    SN_RETURN_IF(sn_packer_text_bytes(packer) > INT32_MAX, error, SN_ERROR_ARGUMENT,
+                 "packer: all names together take more than 2^31 - 1 bytes");
+    return SN_OK;
+}
+
 sn_status sn_packer_set_class_names(sn_packer *packer, const char *const *names, int count,
                                     sn_error *error) {
     size_t bytes = 0, used = 0;
@@ -83,12 +110,20 @@ static size_t text_size(const char *text) {
 }
 
 size_t sn_packer_text_bytes(const sn_packer *packer) {
-    return text_size(packer->name) + text_size(packer->dataset) + packer->class_name_bytes;
+    size_t bytes = text_size(packer->name) + text_size(packer->dataset) + packer->class_name_bytes;
+    for (int i = 1; i < packer->count; i++)
+        bytes += layer_name(packer, i) ? text_size(layer_name(packer, i)) : 0;
+    return bytes;
 }
 
 size_t sn_packer_metadata_bytes(const sn_packer *packer) {
     const size_t floats = packer->normalisation ? 2 * packer->nodes[0].shape.channels : 0;
     return floats * 4 + sn_packer_text_bytes(packer);
+}
+
+static unsigned char *write_text(unsigned char *bytes, const char *text) {
+    memcpy(bytes, text ? text : "", text_size(text));
+    return bytes + text_size(text);
 }
 
 void sn_packer_write_metadata(const sn_packer *packer, unsigned char *bytes) {
@@ -97,11 +132,11 @@ void sn_packer_write_metadata(const sn_packer *packer, unsigned char *bytes) {
         sn_infer_store_words(bytes, packer->normalisation, floats);
         bytes += 4 * floats;
     }
-    const char *const texts[] = {packer->name, packer->dataset};
-    for (int i = 0; i < 2; i++) {
-        memcpy(bytes, texts[i] ? texts[i] : "", text_size(texts[i]));
-        bytes += text_size(texts[i]);
-    }
+    bytes = write_text(bytes, packer->name);
+    bytes = write_text(bytes, packer->dataset);
+    for (int i = 1; i < packer->count; i++)
+        if (layer_name(packer, i))
+            bytes = write_text(bytes, layer_name(packer, i));
     if (packer->class_names)
         memcpy(bytes, packer->class_names, packer->class_name_bytes);
 }

@@ -16,6 +16,8 @@ typedef struct sn_packer_node {
     sn_packer_shape shape;  /* of the output */
     unsigned char *payload; /* sn_free */
     size_t payload_bytes;
+    char *name;   /* NULL: none; sn_free */
+    bool written; /* by sn_packer_finish: the output depends on it */
 } sn_packer_node;
 
 struct sn_packer {
@@ -28,7 +30,12 @@ struct sn_packer {
     int class_count;
 };
 
-/* Bytes of the metadata (infer/metadata.h), and those bytes. */
+/* Sets *named to whether the instructions have names. SN_ERROR_ARGUMENT when only some have, or
+ * when all texts together are longer than a header can say. */
+sn_status sn_packer_check_names(const sn_packer *packer, bool *named, sn_error *error);
+
+/* Bytes of the metadata (infer/metadata.h), and those bytes; nodes know whether they are written.
+ */
 size_t sn_packer_metadata_bytes(const sn_packer *packer);
 void sn_packer_write_metadata(const sn_packer *packer, unsigned char *bytes);
 size_t sn_packer_text_bytes(const sn_packer *packer); /* of these: texts */

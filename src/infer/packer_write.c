@@ -11,14 +11,17 @@ typedef struct usage {
 } usage;
 
 /* A node is needed when something reads it; the output is read from outside. */
-static void find_readers(const sn_packer *packer, sn_packer_value output, usage *uses) {
-    for (int i = 0; i < packer->count; i++)
+static void find_readers(sn_packer *packer, sn_packer_value output, usage *uses) {
+    for (int i = 0; i < packer->count; i++) {
+        packer->nodes[i].written = false;
         uses[i].last_reader = -1;
+    }
     uses[output].last_reader = packer->count;
     for (int i = output; i > 0; i--) {
-        const sn_packer_node *node = &packer->nodes[i];
+        sn_packer_node *node = &packer->nodes[i];
         if (uses[i].last_reader < 0)
             continue;
+        node->written = true;
         const sn_packer_value inputs[2] = {node->a, node->b};
         for (int j = 0; j < 2; j++)
             if (inputs[j] >= 0 && uses[inputs[j]].last_reader < i)
@@ -125,16 +128,20 @@ static void write_model(const sn_packer *packer, sn_packer_value output, const u
     sn_infer_store_words(bytes, header, sizeof *header / 4);
 }
 
-static sn_status make_bytes(const sn_packer *packer, sn_packer_value output, usage *uses,
-                            void **packed, size_t *size, sn_error *error) {
+static sn_status make_bytes(sn_packer *packer, sn_packer_value output, usage *uses, void **packed,
+                            size_t *size, sn_error *error) {
     const sn_packer_shape image = packer->nodes[0].shape;
+    bool named;
+    find_readers(packer, output, uses);
+    SN_TRY(sn_packer_check_names(packer, &named, error));
     sn_infer_header header = {
         .version = SN_INFER_FORMAT_VERSION,
         .channels = image.channels,
         .height = image.height,
         .width = image.width,
         .flags = (packer->normalisation ? SN_INFER_HEADER_NORMALISATION : 0) |
-                 (packer->class_count ? SN_INFER_HEADER_CLASSES : 0),
+                 (packer->class_count ? SN_INFER_HEADER_CLASSES : 0) |
+                 (named ? SN_INFER_HEADER_LAYERS : 0),
         .text_bytes = (uint32_t)sn_packer_text_bytes(packer),
     };
     const uint64_t classes = sn_packer_elements(packer->nodes[output].shape);
@@ -142,7 +149,6 @@ static sn_status make_bytes(const sn_packer *packer, sn_packer_value output, usa
                  SN_ERROR_ARGUMENT, "packer: names for %d classes, but the output has %llu",
                  packer->class_count, (unsigned long long)classes);
     sn_infer_load_words(header.magic, (const unsigned char *)SN_INFER_MAGIC, 2);
-    find_readers(packer, output, uses);
     SN_TRY(assign_slots(packer, output, uses, &header.slot_count, error));
     header.output_slot = uses[output].slot;
 

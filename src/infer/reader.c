@@ -37,7 +37,8 @@ sn_infer_status sn_infer_reader_begin(sn_infer_reader *reader, const void *packe
     RETURN_IF_CORRUPT(header->instruction_count == 0);
     RETURN_IF_CORRUPT(header->slot_count < 2 || header->slot_count > SN_INFER_MAX_SLOTS);
     RETURN_IF_CORRUPT(header->output_slot == 0 || header->output_slot >= header->slot_count);
-    RETURN_IF(header->flags & ~(uint32_t)(SN_INFER_HEADER_NORMALISATION | SN_INFER_HEADER_CLASSES),
+    RETURN_IF(header->flags & ~(uint32_t)(SN_INFER_HEADER_NORMALISATION | SN_INFER_HEADER_CLASSES |
+                                          SN_INFER_HEADER_LAYERS),
               SN_INFER_UNSUPPORTED);
     RETURN_IF(header->reserved != 0, SN_INFER_UNSUPPORTED);
 

@@ -200,6 +200,10 @@ bool sn_infer_normalisation(const void *packed, float *mean, float *deviation);
 const char *sn_infer_network_name(const void *packed);
 const char *sn_infer_dataset_name(const void *packed);
 
+/* What layer `index` of 0 .. info.layers - 1 was called in training ("layer1.0.conv1"), inside the
+ * packed model, UTF-8, ending in NUL; NULL when the model does not say. */
+const char *sn_infer_layer_name(const void *packed, int index);
+
 /* The name of a class, inside the packed model, UTF-8, ending in NUL; NULL when it has none. */
 const char *sn_infer_class_name(const void *packed, int index);
 

@@ -31,6 +31,9 @@ static void read_metadata(const unsigned char *bytes, const sn_infer_info *info)
     if (sn_infer_class_name(bytes, 0))
         expect(strlen(sn_infer_class_name(bytes, info->classes - 1)) <= SN_INFER_MAX_TEXT);
     expect(!sn_infer_class_name(bytes, info->classes));
+    if (sn_infer_layer_name(bytes, 0))
+        expect(strlen(sn_infer_layer_name(bytes, info->layers - 1)) <= SN_INFER_MAX_TEXT);
+    expect(!sn_infer_layer_name(bytes, info->layers));
 }
 
 /* Multiply-adds that running takes at most; memory does not bound them, padding is free. */

@@ -1,6 +1,7 @@
 /* What the model format says beyond instructions and fields: metadata, kinds of weights, residuals,
  * where payloads lie. Fields are damaged in test_model.c. */
 #include "base/memory.h"
+#include "damage.h"
 #include "infer/metadata.h"
 #include "infer/reader.h"
 #include "naive.h"
@@ -9,36 +10,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-static void fix_checksum(unsigned char *bytes, size_t count) {
-    uint32_t pair[2];
-    sn_infer_split(pair, sn_infer_checksum(bytes, count));
-    sn_infer_store_words(bytes + SN_INFER_CHECKSUM_OFFSET, pair, 2);
-}
-
 static sn_infer_record record_at(const unsigned char *bytes, uint32_t index) {
     sn_infer_record record;
     sn_infer_load_words(&record, bytes + sizeof(sn_infer_header) + index * sizeof record,
                         sizeof record / 4);
     return record;
-}
-
-static sn_infer_header header_of(const void *bytes) {
-    sn_infer_header header;
-    sn_infer_load_words(&header, bytes, sizeof header / 4);
-    return header;
-}
-
-/* The verdict on a copy in which byte `at` is `value`, checksum repaired. */
-static sn_infer_status verdict(const unsigned char *good, size_t size, size_t at,
-                               unsigned char value) {
-    unsigned char *bad = malloc(size);
-    memcpy(bad, good, size);
-    bad[at] = value;
-    fix_checksum(bad, size);
-    sn_infer_info info;
-    const sn_infer_status status = sn_infer_inspect(bad, size, NULL, &info);
-    free(bad);
-    return status;
 }
 
 /* ---- metadata ---- */
@@ -747,6 +723,13 @@ START_TEST(packer_refuses) {
     ck_assert_int_eq(sn_packer_finish(packer, out, &packed, &size, NULL), SN_OK);
     ck_assert_str_eq(sn_infer_network_name(packed), "twice");
     sn_free(packed);
+    CHECK_REFUSED(sn_packer_set_layer_name(packer, image, "image", &error), "value 0");
+    CHECK_REFUSED(sn_packer_set_layer_name(packer, 99, "none", &error), "value 99");
+    CHECK_REFUSED(sn_packer_set_layer_name(packer, out, "caf\xe9", &error), "UTF-8");
+    ck_assert_int_eq(sn_packer_set_layer_name(packer, out, "fc", NULL), SN_OK);
+    ck_assert_int_eq(sn_packer_add_linear(packer, out, 3, (float[9]){0}, &plain, &out, NULL),
+                     SN_OK);
+    CHECK_REFUSED(sn_packer_finish(packer, out, &packed, &size, &error), "1 of 2 layers");
     sn_packer_free(packer);
 }
 END_TEST

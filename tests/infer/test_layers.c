@@ -151,6 +151,20 @@ START_TEST(global_pool_linear_sum) {
 }
 END_TEST
 
+/* The end of a plain network: a classifier reads all pixels of what a max pool leaves. */
+START_TEST(max_pool_and_linear) {
+    static const int sides[] = {2, 5, 8, 9}, channels[] = {1, 7, 16, 33};
+    for (size_t i = 0; i < 4; i++) {
+        twin t;
+        twin_init(&t, channels[i], sides[i], sides[3 - i], i);
+        const sn_packer_value pooled = twin_add_pool(&t, 0, true, 2, 2, 0);
+        twin_check(&t, twin_add_linear(&t, pooled, 10, SN_PACKER_LINEAR), 1e-5,
+                   "linear behind a max pool");
+        twin_free(&t);
+    }
+}
+END_TEST
+
 /* What stands before a convolution and behind it in PLUM's block; padding stays 0. */
 START_TEST(shifts_and_clamps) {
     for (int side = 1; side <= 21; side += 5)
@@ -181,6 +195,7 @@ int main(void) {
     tcase_add_test(tests, conv_network_shapes);
     tcase_add_test(tests, pools);
     tcase_add_test(tests, global_pool_linear_sum);
+    tcase_add_test(tests, max_pool_and_linear);
     tcase_add_test(tests, shifts_and_clamps);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);

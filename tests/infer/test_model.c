@@ -1,5 +1,6 @@
 /* Whole networks, slot reuse, errors, and models damaged on purpose. */
 #include "base/memory.h"
+#include "damage.h"
 #include "infer/format.h"
 #include "naive.h"
 #include "suites.h"
@@ -170,12 +171,6 @@ static void run_accepted(const unsigned char *packed, size_t bytes, const sn_inf
     sn_free(memory);
 }
 
-static void fix_checksum(unsigned char *bytes, size_t count) {
-    uint32_t pair[2];
-    sn_infer_split(pair, sn_infer_checksum(bytes, count));
-    sn_infer_store_words(bytes + SN_INFER_CHECKSUM_OFFSET, pair, 2);
-}
-
 /* Small and interesting numbers for a field. */
 static uint32_t interesting(sn_rng *rng, uint32_t old) {
     static const uint32_t values[] = {0,   1,   2,        3,          4,          5,         7,
@@ -271,9 +266,10 @@ START_TEST(rejected_fields) {
                  {10, 5, SN_INFER_CORRUPT}, /* channels: weights no longer fit */
                  {11, 0, SN_INFER_CORRUPT},
                  {12, 40000, SN_INFER_CORRUPT},
-                 {13, 4, SN_INFER_UNSUPPORTED}, /* unknown metadata */
+                 {13, 8, SN_INFER_UNSUPPORTED}, /* unknown metadata */
                  {13, 1, SN_INFER_CORRUPT},     /* a deviation of 0 */
                  {13, 2, SN_INFER_CORRUPT},     /* names of classes that are not there */
+                 {13, 4, SN_INFER_CORRUPT},     /* of layers, likewise */
                  {14, 0, SN_INFER_CORRUPT},     /* too few texts */
                  {14, 3, SN_INFER_CORRUPT},     /* too many */
                  {14, 0xffffffff, SN_INFER_CORRUPT},
