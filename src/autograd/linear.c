@@ -1,16 +1,22 @@
-/* y[N][O] = x[N][I] W[O][I]^T + b[O]. A classifier is too small to be worth threads. */
+/* y[N][O] = x[N][I] W[O][I]^T + b[O]; x[N][C][H][W] is read as [N][C H W]. A classifier is too
+ * small to be worth threads. */
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
 enum { X, WEIGHT, BIAS };
+
+/* I: all that an image has. */
+static size_t inputs_of(const sn_shape *x) {
+    return x->rank > 1 ? sn_shape_count(x) / x->size[0] : 0;
+}
 
 static sn_status linear_shape(sn_node *node, const sn_run *run, sn_error *error) {
     (void)run;
     const sn_shape *x = &node->input[X]->shape, *w = &node->input[WEIGHT]->shape;
     const sn_tensor *bias = node->input[BIAS];
     char xs[SN_SHAPE_TEXT_SIZE], ws[SN_SHAPE_TEXT_SIZE];
-    SN_RETURN_IF(x->rank != 2 || w->rank != 2 || x->size[1] != w->size[1], error, SN_ERROR_ARGUMENT,
-                 "linear: input %s does not fit weight %s; need [N, I] and [O, I]",
+    SN_RETURN_IF(w->rank != 2 || inputs_of(x) != w->size[1], error, SN_ERROR_ARGUMENT,
+                 "linear: input %s does not fit weight %s; need [N, I] or [N, C, H, W] and [O, I]",
                  sn_shape_text(x, xs), sn_shape_text(w, ws));
     SN_RETURN_IF(bias && (bias->shape.rank != 1 || bias->shape.size[0] != w->size[0]), error,
                  SN_ERROR_ARGUMENT, "linear: bias %s does not fit weight %s",
@@ -23,7 +29,7 @@ static void linear_forward(const sn_node *node, const sn_run *run, const sn_part
     (void)run;
     if (part->thread != 0)
         return;
-    const size_t n = node->input[X]->shape.size[0], inputs = node->input[X]->shape.size[1];
+    const size_t n = node->input[X]->shape.size[0], inputs = inputs_of(&node->input[X]->shape);
     const size_t outputs = node->output->shape.size[1];
     sn_real *y = node->output->value;
     if (node->input[BIAS])
@@ -39,7 +45,7 @@ static void linear_backward(const sn_node *node, const sn_run *run, const sn_par
     if (part->thread != 0)
         return;
     const sn_tensor *x = node->input[X], *weight = node->input[WEIGHT], *bias = node->input[BIAS];
-    const size_t n = x->shape.size[0], inputs = x->shape.size[1];
+    const size_t n = x->shape.size[0], inputs = inputs_of(&x->shape);
     const size_t outputs = node->output->shape.size[1];
     const sn_real *dy = node->output->gradient;
     if (x->gradient)

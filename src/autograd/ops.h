@@ -104,7 +104,7 @@ sn_status sn_average_pool(sn_graph *graph, sn_tensor *x, int kernel, int stride,
 /* [N][C][H][W] to [N][C]. */
 sn_status sn_global_average_pool(sn_graph *graph, sn_tensor *x, sn_tensor **y, sn_error *error);
 
-/* x[N][I] weight[O][I]^T + bias[O] (or NULL), to [N][O]. */
+/* x[N][I] weight[O][I]^T + bias[O] (or NULL), to [N][O]. x[N][C][H][W] is read as x[N][C H W]. */
 sn_status sn_linear(sn_graph *graph, sn_tensor *x, sn_tensor *weight, sn_tensor *bias,
                     sn_tensor **y, sn_error *error);
 

@@ -124,6 +124,11 @@ static size_t linear_cases(op_case cases[MAX_CASES]) {
                 cases[count].operand[2] = sn_shape_1(s[2]);
             count++;
         }
+    for (size_t i = 0; i < IMAGES; i++) { /* flattened */
+        cases[count] = nth_image(i);
+        cases[count].operand[1] = sn_shape_2(4, images[i][1] * images[i][2] * images[i][3]);
+        cases[count++].operand[2] = sn_shape_1(4);
+    }
     return count;
 }
 

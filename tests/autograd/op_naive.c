@@ -136,7 +136,7 @@ sn_shape naive_linear_shape(const op_case *c) {
 }
 
 void naive_linear_forward(const op_case *c, double *const *operand, double *y) {
-    const size_t inputs = c->operand[0].size[1], units = c->operand[1].size[0];
+    const size_t inputs = c->operand[1].size[1], units = c->operand[1].size[0];
     for (size_t n = 0; n < c->operand[0].size[0]; n++)
         for (size_t o = 0; o < units; o++) {
             double sum = operand[2] ? operand[2][o] : 0;
@@ -148,7 +148,7 @@ void naive_linear_forward(const op_case *c, double *const *operand, double *y) {
 
 void naive_linear_backward(const op_case *c, double *const *operand, const double *dy,
                            double *const *gradient) {
-    const size_t inputs = c->operand[0].size[1], units = c->operand[1].size[0];
+    const size_t inputs = c->operand[1].size[1], units = c->operand[1].size[0];
     for (size_t n = 0; n < c->operand[0].size[0]; n++)
         for (size_t o = 0; o < units; o++) {
             const double d = dy[n * units + o];
