@@ -425,8 +425,8 @@ static sn_status show_summary(const eval_options *options, const sn_subject *sub
     sn_infer_options infer;
     sn_summary summary;
     SN_TRY(infer_options(options, 1, &costs, &infer, error));
-    sn_status status = sn_summary_make(subject->packed, subject->packed_bytes, &infer,
-                                       subject->names, &summary, error);
+    sn_status status =
+        sn_summary_make(subject->packed, subject->packed_bytes, &infer, &summary, error);
     if (status == SN_OK && options->json)
         status = sn_report_object(subject, sn_summary_json(&summary, &settings), error);
     else if (status == SN_OK) {
@@ -456,10 +456,11 @@ static sn_status show_cost(const eval_options *options, const sn_subject *subjec
     sn_status status =
         sn_runner_open(subject->packed, subject->packed_bytes, &infer, &runner, error);
     if (status == SN_OK)
-        status =
-            sn_show_cost(runner.model, &runner.info,
-                         &(sn_show_cost_options){.json = options->json, .seconds = energy_seconds},
-                         stdout, error);
+        status = sn_show_cost(runner.model, &runner.info,
+                              &(sn_show_cost_options){.json = options->json,
+                                                      .seconds = energy_seconds,
+                                                      .packed = subject->packed},
+                              stdout, error);
     sn_runner_close(&runner);
     return status;
 }

@@ -1,6 +1,5 @@
 #include "cli/opening.h"
 
-#include "autograd/op.h"
 #include "layers/quantize.h"
 
 #include <inttypes.h>
@@ -72,17 +71,17 @@ typedef struct weight_bits {
     uint64_t one, two;
 } weight_bits;
 
-static weight_bits count_bits(const sn_graph *graph) {
+static weight_bits count_bits(const sn_layers *layers) {
     weight_bits bits = {0, 0};
-    for (size_t i = 0; i < sn_graph_node_count(graph); i++) {
-        const sn_node *node = sn_graph_node(graph, i);
-        if (node->op != &sn_op_quantize)
+    for (int i = 0; i < layers->count; i++) {
+        const sn_layer *layer = &layers->at[i];
+        if (!layer->quantizer)
             continue;
-        const sn_quant_options *options = (const void *)node->attributes;
-        const sn_code code = sn_quantizer_at(options->quantizer)->code;
+        const sn_code code =
+            sn_quantizer_at(sn_quantize_options(layer->quantizer)->quantizer)->code;
         if (sn_code_has_few_bits(code))
             *(code == SN_CODE_TERNARY ? &bits.two : &bits.one) +=
-                sn_shape_count(&node->output->shape);
+                sn_shape_count(sn_tensor_shape(layer->weight));
     }
     return bits;
 }
@@ -98,7 +97,7 @@ static uint64_t count_trainable(const sn_parameters *parameters) {
 
 static void say_network(const sn_opening *o, row_text *row) {
     const sn_train_config *config = o->config;
-    const weight_bits bits = count_bits(sn_trainer_training(o->trainer)->graph);
+    const weight_bits bits = count_bits(&sn_trainer_training(o->trainer)->layers);
     say(row, "%s", sn_arch_name(config->arch));
     if (config->width != 1)
         say(row, " of width %g", config->width);

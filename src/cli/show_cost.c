@@ -13,7 +13,8 @@
 
 /* One convolution in every scheme. */
 typedef struct row {
-    int index; /* instruction */
+    int index;        /* instruction */
+    const char *name; /* in the packed model; NULL: not known */
     sn_infer_layer_info layer;
     bool quantized; /* may have weights of any kind; otherwise fp32 in every scheme */
     sn_cost cost[SN_COST_SCHEMES];
@@ -28,6 +29,7 @@ typedef struct measured {
 typedef struct sheet {
     row *rows;
     size_t count;
+    int label_width;
     bool assumed; /* some density is not the model's own */
     sn_cost total[SN_COST_SCHEMES];
     measured measured;
@@ -50,14 +52,17 @@ static bool any_quantized(const sn_infer_model *model, const sn_infer_info *info
 }
 
 /* Which layers of a model in full precision would have other weights: all but the first convolution
- * and the 1x1 ones, as in src/layers/model.c. */
+ * and the 1x1 ones, as in src/layers. */
 static bool would_be_quantized(const sn_infer_layer_info *layer, bool is_first) {
     return !is_first && layer->kernel_height * layer->kernel_width > 1;
 }
 
-static void fill_row(sheet *s, int index, const sn_infer_layer_info *layer, bool quantized) {
+static void fill_row(sheet *s, int index, const char *name, const sn_infer_layer_info *layer,
+                     bool quantized) {
     row *r = &s->rows[s->count++];
-    *r = (row){.index = index, .layer = *layer, .quantized = quantized};
+    *r = (row){.index = index, .name = name, .layer = *layer, .quantized = quantized};
+    if (name && (int)strlen(name) > s->label_width)
+        s->label_width = (int)strlen(name);
     const bool tells = sn_cost_is_quantized(layer) && strcmp(layer->weights, "binary") != 0;
     s->assumed = s->assumed || (quantized && !tells);
     for (int scheme = 0; scheme < SN_COST_SCHEMES; scheme++) {
@@ -67,8 +72,8 @@ static void fill_row(sheet *s, int index, const sn_infer_layer_info *layer, bool
     }
 }
 
-static sn_status fill_sheet(const sn_infer_model *model, const sn_infer_info *info, sheet *s,
-                            sn_error *error) {
+static sn_status fill_sheet(const sn_infer_model *model, const sn_infer_info *info,
+                            const void *packed, sheet *s, sn_error *error) {
     const bool quantized = any_quantized(model, info);
     s->rows = calloc((size_t)info->layers + 1, sizeof *s->rows);
     SN_RETURN_IF(!s->rows, error, SN_ERROR_MEMORY, "no memory for the costs");
@@ -76,7 +81,7 @@ static sn_status fill_sheet(const sn_infer_model *model, const sn_infer_info *in
         sn_infer_layer_info layer;
         sn_infer_describe_layer(model, i, &layer);
         if (is_conv(&layer))
-            fill_row(s, i, &layer,
+            fill_row(s, i, packed ? sn_infer_layer_name(packed, i) : NULL, &layer,
                      quantized ? sn_cost_is_quantized(&layer)
                                : would_be_quantized(&layer, s->count == 0));
     }
@@ -164,18 +169,22 @@ static double joules_above_idle(const measured *m) {
 /* ---- text ---- */
 
 static void print_layers(const sheet *s, FILE *out) {
-    fprintf(out, "%5s  %-26s %-22s %8s %10s %9s %9s %9s %9s %9s\n", "layer", "shape", "weights",
-            "density", "M mult-add", "fp32 uJ", "binary", "ternary", "signed", "planned");
+    /* Names are aligned on the left, numbers on the right. */
+    const int width = s->label_width > 5 ? -s->label_width : s->label_width ? -5 : 5;
+    fprintf(out, "%*s  %-26s %-22s %8s %10s %9s %9s %9s %9s %9s\n", width, "layer", "shape",
+            "weights", "density", "M mult-add", "fp32 uJ", "binary", "ternary", "signed",
+            "planned");
     for (size_t i = 0; i < s->count; i++) {
         const row *r = &s->rows[i];
         const sn_infer_layer_info *l = &r->layer;
-        char shape[48], density[16] = "-";
+        char shape[48], number[16], density[16] = "-";
+        snprintf(number, sizeof number, "%d", r->index);
         snprintf(shape, sizeof shape, "%dx%dx%d>%d %dx%d/%d", l->in_channels, l->in_height,
                  l->in_width, l->out_channels, l->kernel_height, l->kernel_width, l->stride);
         if (r->quantized)
             snprintf(density, sizeof density, "%.3f", sn_cost_density(l));
-        fprintf(out, "%5d  %-26s %-22s %8s %10.3f", r->index, shape, l->weights, density,
-                r->cost[SN_COST_FP32].l1_bytes / 4e6);
+        fprintf(out, "%*s  %-26s %-22s %8s %10.3f", width, r->name ? r->name : number, shape,
+                l->weights, density, r->cost[SN_COST_FP32].l1_bytes / 4e6);
         for (int scheme = 0; scheme < SN_COST_SCHEMES; scheme++) {
             const sn_energy energy = sn_cost_energy(&r->cost[scheme]);
             fprintf(out, " %9.3f", sn_energy_total(&energy) / 1e6);
@@ -245,13 +254,13 @@ static json_t *pack_schemes(const sn_cost *costs) {
 
 static json_t *pack_row(const row *r) {
     const sn_infer_layer_info *l = &r->layer;
-    return json_pack("{s:i, s:s, s:i, s:b, s:b, s:o, s:[iii], s:[iii], s:[ii], s:i, s:o}", "layer",
-                     r->index, "weights", l->weights, "region_channels", l->region_channels,
-                     "input_centered", l->input_centered, "quantized", r->quantized, "density",
-                     r->quantized ? json_real(sn_cost_density(l)) : json_null(), "input",
-                     l->in_channels, l->in_height, l->in_width, "output", l->out_channels,
-                     l->out_height, l->out_width, "kernel", l->kernel_height, l->kernel_width,
-                     "stride", l->stride, "schemes", pack_schemes(r->cost));
+    return json_pack(
+        "{s:i, s:s?, s:s, s:i, s:b, s:b, s:o, s:[iii], s:[iii], s:[ii], s:i, s:o}", "layer",
+        r->index, "name", r->name, "weights", l->weights, "region_channels", l->region_channels,
+        "input_centered", l->input_centered, "quantized", r->quantized, "density",
+        r->quantized ? json_real(sn_cost_density(l)) : json_null(), "input", l->in_channels,
+        l->in_height, l->in_width, "output", l->out_channels, l->out_height, l->out_width, "kernel",
+        l->kernel_height, l->kernel_width, "stride", l->stride, "schemes", pack_schemes(r->cost));
 }
 
 static json_t *pack_measured(const measured *m) {
@@ -304,7 +313,7 @@ static sn_status print(const sheet *s, const sn_show_cost_options *options, FILE
 sn_status sn_show_cost(const sn_infer_model *model, const sn_infer_info *info,
                        const sn_show_cost_options *options, FILE *out, sn_error *error) {
     sheet s = {0};
-    sn_status status = fill_sheet(model, info, &s, error);
+    sn_status status = fill_sheet(model, info, options->packed, &s, error);
     if (status == SN_OK && s.count == 0)
         status = sn_error_set(error, SN_ERROR_ARGUMENT, "--cost: the model has no convolution");
     if (status == SN_OK && options->seconds > 0)

@@ -11,6 +11,7 @@ typedef struct sn_show_cost_options {
     bool json;
     double seconds;        /* that runs are repeated for to measure their energy; 0: not at all */
     const char *rapl_root; /* NULL for the system's own */
+    const void *packed;    /* the model's bytes, for the names of layers; NULL: by number */
 } sn_show_cost_options;
 
 /* Prints what an image costs in the convolutions of an opened model with every kind of weights, by

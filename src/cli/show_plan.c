@@ -80,10 +80,11 @@ static double ratio(double predicted, double measured) {
 }
 
 static void measure_names(sheet *s) {
-    const sn_layer_name *names = s->subject->names;
-    for (int i = 0; names && i < s->times.info.layers; i++)
-        if (is_conv(&s->times.rows[i].layer) && (int)strlen(names[i]) > s->name_width)
-            s->name_width = (int)strlen(names[i]);
+    for (int i = 0; i < s->times.info.layers; i++) {
+        const char *name = sn_infer_layer_name(s->subject->packed, i);
+        if (name && is_conv(&s->times.rows[i].layer) && (int)strlen(name) > s->name_width)
+            s->name_width = (int)strlen(name);
+    }
 }
 
 /* ---- text ---- */
@@ -135,11 +136,12 @@ static void print_forms(const sheet *s, const sn_plan_row *row) {
 static void print_row(const sheet *s, int index, const sn_plan_row *row) {
     const sn_infer_layer_info *l = &row->layer;
     const double gain = sn_plan_dense_gain(row);
+    const char *name = sn_infer_layer_name(s->subject->packed, index);
     char shape[48], number[12];
     snprintf(shape, sizeof shape, "%dx%dx%d>%d %dx%d/%d", l->in_channels, l->in_height, l->in_width,
              l->out_channels, l->kernel_height, l->kernel_width, l->stride);
     snprintf(number, sizeof number, "%d", index);
-    print_label(s, s->subject->names ? s->subject->names[index] : number);
+    print_label(s, name ? name : number);
     printf("  %-22s %-22s %-5s %7.3f %-10s %5d %8.1f %8llu %8.1f %9.2f %9.2f %6.2f", shape,
            l->weights, input_name(s, index), density(l), form_name(l), l->group, l->additions,
            (unsigned long long)l->patterns, (double)l->table_bytes / 1e3, l->predicted_us, row->us,
@@ -199,18 +201,18 @@ static json_t *pack_row(const sheet *s, int index, const sn_plan_row *row) {
     const sn_infer_layer_info *l = &row->layer;
     const sn_infer_form fastest = sn_plan_fastest(row);
     const double gain = sn_plan_dense_gain(row);
+    const char *name = sn_infer_layer_name(s->subject->packed, index);
     json_t *object = json_pack(
         "{s:i, s:o, s:[iii], s:[iii], s:[ii], s:i, s:i, s:s, s:i, s:s, s:b, s:f, s:s, s:s, s:i, "
         "s:i, s:f, s:I, s:I}",
-        "layer", index, "name",
-        s->subject->names ? json_string(s->subject->names[index]) : json_null(), "input",
-        l->in_channels, l->in_height, l->in_width, "output", l->out_channels, l->out_height,
-        l->out_width, "kernel", l->kernel_height, l->kernel_width, "stride", l->stride, "padding",
-        l->padding, "weights", l->weights, "region_channels", l->region_channels, "input_type",
-        input_name(s, index), "input_centered", l->input_centered, "density", density(l), "form",
-        form_name(l), "signs", sn_infer_signs_name((int)l->signs), "group", l->group, "chunk",
-        l->chunk, "additions_per_output", l->additions, "patterns", (json_int_t)l->patterns,
-        "table_bytes", (json_int_t)l->table_bytes);
+        "layer", index, "name", name ? json_string(name) : json_null(), "input", l->in_channels,
+        l->in_height, l->in_width, "output", l->out_channels, l->out_height, l->out_width, "kernel",
+        l->kernel_height, l->kernel_width, "stride", l->stride, "padding", l->padding, "weights",
+        l->weights, "region_channels", l->region_channels, "input_type", input_name(s, index),
+        "input_centered", l->input_centered, "density", density(l), "form", form_name(l), "signs",
+        sn_infer_signs_name((int)l->signs), "group", l->group, "chunk", l->chunk,
+        "additions_per_output", l->additions, "patterns", (json_int_t)l->patterns, "table_bytes",
+        (json_int_t)l->table_bytes);
     json_t *times =
         json_pack("{s:f, s:f, s:f, s:o, s:o, s:b, s:o}", "predicted_us", l->predicted_us,
                   "measured_us", row->us, "predicted_over_measured",

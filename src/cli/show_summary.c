@@ -54,20 +54,16 @@ static void print_parameters(const sn_parameters *parameters) {
     printf("\n");
 }
 
-static sn_status print_layers(const sn_train_config *config, const sn_graph *graph,
-                              const void *packed, size_t size, sn_error *error) {
+static sn_status print_layers(const sn_train_config *config, const void *packed, size_t size,
+                              sn_error *error) {
     const sn_infer_options infer = {0};
-    sn_layer_name *names = NULL;
-    sn_summary summary = {0};
-    sn_status status = sn_layer_names_find(graph, packed, &names, error);
-    if (status == SN_OK)
-        status = sn_summary_make(packed, size, &infer, names, &summary, error);
+    sn_summary summary;
+    sn_status status = sn_summary_make(packed, size, &infer, &summary, error);
     if (status == SN_OK) {
         print_heading(config, &summary.info);
         status = sn_summary_print(&summary, &(sn_summary_options){.untrained = true}, error);
     }
     sn_summary_free(&summary);
-    free(names);
     return status;
 }
 
@@ -78,7 +74,7 @@ sn_status sn_show_summary(const sn_train_config *config, const sn_trainer *train
     size_t size;
     void *packed;
     SN_TRY(sn_freeze(network, sn_trainer_metadata(trainer), &packed, &size, error));
-    const sn_status status = print_layers(config, network->graph, packed, size, error);
+    const sn_status status = print_layers(config, packed, size, error);
     sn_free(packed);
     SN_TRY(status);
     print_parameters(sn_trainer_parameters(trainer));

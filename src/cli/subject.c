@@ -111,8 +111,7 @@ static sn_status freeze_checkpoint(sn_subject *s, int threads, sn_error *error) 
     SN_TRY(sn_parameters_create(&s->parameters, error));
     SN_TRY(sn_network_create(&network, s->parameters, &s->network, error));
     SN_TRY(sn_checkpoint_read_parameters(s->checkpoint, s->parameters, error));
-    SN_TRY(freeze(s, error));
-    return sn_layer_names_find(s->network.graph, s->packed, &s->names, error);
+    return freeze(s, error);
 }
 
 sn_status sn_subject_open(const char *path, int threads, sn_subject *subject, sn_error *error) {
@@ -123,7 +122,6 @@ sn_status sn_subject_open(const char *path, int threads, sn_subject *subject, sn
 
 void sn_subject_close(sn_subject *subject) {
     sn_free(subject->packed);
-    free(subject->names);
     sn_network_free(&subject->network);
     sn_parameters_free(subject->parameters);
     sn_checkpoint_free(subject->checkpoint);
@@ -133,8 +131,7 @@ static sn_status freeze_rounded(sn_subject *s, const sn_network *network, const 
                                 size_t images, sn_error *error) {
     void *packed = NULL;
     size_t bytes = 0;
-    sn_input_step *steps =
-        sn_alloc_array(sn_graph_node_count(network->graph), sizeof(sn_input_step));
+    sn_input_step *steps = sn_alloc_array((size_t)network->layers.count, sizeof(sn_input_step));
     SN_RETURN_IF(!steps, error, SN_ERROR_MEMORY, "out of memory for calibration");
     sn_status status = sn_calibrate(network, dataset, &s->input.statistics, images, steps, error);
     if (status == SN_OK)

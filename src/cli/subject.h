@@ -2,18 +2,17 @@
 #ifndef SN_CLI_SUBJECT_H
 #define SN_CLI_SUBJECT_H
 
-#include "cli/layer_names.h"
 #include "infer/signet.h"
 #include "train/checkpoint.h"
+#include "train/network.h"
 
 enum { SN_SUBJECT_BATCH = 64 }; /* images that the training graph takes at once */
 
 typedef struct sn_subject {
     const char *path;
-    sn_checkpoint *checkpoint; /* NULL for a model file, which has none of the next three */
+    sn_checkpoint *checkpoint; /* NULL for a model file, which has none of the next two */
     sn_parameters *parameters;
-    sn_network network;   /* the training graph, in eval mode */
-    sn_layer_name *names; /* of the packed model's instructions */
+    sn_network network; /* the training graph, in eval mode */
     void *packed;
     size_t packed_bytes;
     sn_infer_info info;  /* with portable kernels */

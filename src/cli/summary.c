@@ -71,14 +71,13 @@ static void add_row(sn_summary_row *total, const sn_summary_row *row) {
     total->planned += row->planned;
 }
 
-static sn_status fill(const sn_runner *runner, sn_layer_name *names, sn_summary *s,
-                      sn_error *error) {
+static sn_status fill(const sn_runner *runner, const void *packed, sn_summary *s, sn_error *error) {
     s->info = runner->info;
     s->rows = calloc((size_t)s->info.layers, sizeof *s->rows);
     SN_RETURN_IF(!s->rows, error, SN_ERROR_MEMORY, "out of memory for the summary");
     s->count = (size_t)s->info.layers;
     for (size_t i = 0; i < s->count; i++) {
-        s->rows[i].name = names ? names[i] : NULL;
+        s->rows[i].name = sn_infer_layer_name(packed, (int)i);
         SN_TRY(fill_row(runner->model, (int)i, &s->rows[i], error));
         add_row(&s->total, &s->rows[i]);
     }
@@ -88,12 +87,12 @@ static sn_status fill(const sn_runner *runner, sn_layer_name *names, sn_summary 
 }
 
 sn_status sn_summary_make(const void *packed, size_t bytes, const sn_infer_options *options,
-                          sn_layer_name *names, sn_summary *summary, sn_error *error) {
+                          sn_summary *summary, sn_error *error) {
     sn_runner runner;
     *summary = (sn_summary){0};
     sn_status status = sn_runner_open(packed, bytes, options, &runner, error);
     if (status == SN_OK)
-        status = fill(&runner, names, summary, error);
+        status = fill(&runner, packed, summary, error);
     sn_runner_close(&runner);
     return status;
 }

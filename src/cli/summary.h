@@ -3,11 +3,11 @@
 #ifndef SN_CLI_SUMMARY_H
 #define SN_CLI_SUMMARY_H
 
-#include "cli/layer_names.h"
+#include "base/status.h"
 #include "infer/signet.h"
 
 typedef struct sn_summary_row {
-    const char *name;                /* NULL when it is not known */
+    const char *name;                /* in the packed model; NULL when it is not known */
     sn_infer_layer_info layer;       /* of a total: empty */
     bool quantized;                  /* has one-bit or ternary weights; the rest is 0 otherwise */
     bool multiplies;                 /* quantized, but planned dense: weights are multiplied */
@@ -28,10 +28,10 @@ typedef struct sn_summary {
     uint64_t other_bytes; /* in no row: header, metadata, gaps between payloads */
 } sn_summary;
 
-/* `names`: NULL, or those of the instructions, which the rows then point to. To be freed whatever
- * comes out. SN_ERROR_ARGUMENT for instructions that this machine lacks; SN_ERROR_MEMORY. */
+/* `packed` has to outlive it. To be freed whatever comes out. SN_ERROR_ARGUMENT for instructions
+ * that this machine lacks; SN_ERROR_MEMORY. */
 sn_status sn_summary_make(const void *packed, size_t bytes, const sn_infer_options *options,
-                          sn_layer_name *names, sn_summary *summary, sn_error *error);
+                          sn_summary *summary, sn_error *error);
 void sn_summary_free(sn_summary *summary);
 
 /* All of them, and how many times smaller than these in fp32 the model is. */

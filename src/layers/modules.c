@@ -46,6 +46,20 @@ static sn_status quantize(const sn_builder *builder, const sn_quant_options *qua
     return sn_quantize(builder->graph, &operands, quant, weight, error);
 }
 
+/* What the convolution reads: *x becomes rounded, centred or both, as its weights call for. */
+static sn_status prepare_input(const sn_builder *builder, const char *name, int input,
+                               const sn_quant_options *quant, sn_layer_reading *reading,
+                               sn_tensor **x, sn_error *error) {
+    reading->tensor = *x;
+    if (builder->act == SN_ACT_INT8 && quant &&
+        sn_code_has_few_bits(sn_quantizer_at(quant->quantizer)->code))
+        SN_TRY(sn_round_input(builder->graph, builder->layers, name, input, *x, reading, error));
+    *x = reading->tensor;
+    if (quant && quant->center == SN_CENTER_ACTIVATIONS)
+        SN_TRY(sn_center_input(builder->graph, reading, x, error));
+    return SN_OK;
+}
+
 sn_status sn_module_conv(const sn_builder *builder, const char *name,
                          const sn_conv_options *options, sn_tensor *x, sn_tensor **y,
                          sn_error *error) {
@@ -55,24 +69,31 @@ sn_status sn_module_conv(const sn_builder *builder, const char *name,
     const double fan_out = (double)(options->filters * kernel * kernel);
     const sn_init init = {SN_INIT_NORMAL, sqrt(2 / fan_out)};
     const sn_quant_options *ruled = sn_layer_rules_find(builder->rules, name);
-    const sn_quant_options *quant = ruled ? ruled : builder->quant;
-    const bool quantized =
-        (options->quantized || ruled) && sn_quantizer_at(quant->quantizer)->quantize;
-    if (builder->act == SN_ACT_INT8 && quantized &&
-        sn_code_has_few_bits(sn_quantizer_at(quant->quantizer)->code))
-        SN_TRY(sn_round_input(builder->graph, name, x, &x, error));
-    if (quantized && quant->center == SN_CENTER_ACTIVATIONS)
-        SN_TRY(sn_center_input(builder->graph, x, &x, error));
-    sn_tensor *weight, *bias = NULL;
-    SN_TRY(parameter(builder, name, "weight", shape, quantized ? SN_ROLE_LATENT : SN_ROLE_WEIGHT,
-                     init, &weight, error));
+    const sn_quant_options *quant = ruled ? ruled : options->quantized ? builder->quant : NULL;
+    if (quant && !sn_quantizer_at(quant->quantizer)->quantize)
+        quant = NULL;
+    sn_layer *layer;
+    sn_tensor *weight;
+    SN_TRY(sn_layers_add(builder->layers, name, SN_LAYER_CONV, x, &layer, error));
+    layer->kernel = options->kernel;
+    layer->stride = options->stride;
+    layer->padding = options->padding;
+    SN_TRY(prepare_input(builder, name, layer->input, quant, &layer->reading, &x, error));
+    SN_TRY(parameter(builder, name, "weight", shape, quant ? SN_ROLE_LATENT : SN_ROLE_WEIGHT, init,
+                     &layer->weight, error));
     const double fan_in = (double)(shape.size[1] * kernel * kernel);
     if (options->bias)
         SN_TRY(parameter(builder, name, "bias", sn_shape_1(options->filters), SN_ROLE_BIAS,
-                         (sn_init){SN_INIT_UNIFORM, 1 / sqrt(fan_in)}, &bias, error));
-    if (quantized)
-        SN_TRY(quantize(builder, quant, name, init.value, weight, &weight, error));
-    return sn_conv2d(builder->graph, x, weight, bias, options->stride, options->padding, y, error);
+                         (sn_init){SN_INIT_UNIFORM, 1 / sqrt(fan_in)}, &layer->bias, error));
+    weight = layer->weight;
+    if (quant) {
+        SN_TRY(quantize(builder, quant, name, init.value, layer->weight, &weight, error));
+        layer->quantizer = weight->producer;
+    }
+    SN_TRY(sn_conv2d(builder->graph, x, weight, layer->bias, options->stride, options->padding, y,
+                     error));
+    layer->output = *y;
+    return SN_OK;
 }
 
 /* Of a PReLU. */
@@ -101,7 +122,10 @@ sn_status sn_module_batch_norm(const sn_builder *builder, const char *name,
                      &operands.running_variance, error));
     if (attributes.activation == SN_ACTIVATION_PRELU)
         SN_TRY(slopes(builder, options->activation, x, &operands.slope, error));
-    return sn_batch_norm(builder->graph, x, &operands, &attributes, y, error);
+    sn_tensor *behind;
+    SN_TRY(sn_batch_norm(builder->graph, x, &operands, &attributes, &behind, error));
+    *y = behind;
+    return sn_layers_add_norm(builder->layers, name, x, &operands, &attributes, behind, error);
 }
 
 static sn_status shift(const sn_builder *builder, const char *name, const sn_tensor *x,
@@ -112,27 +136,75 @@ static sn_status shift(const sn_builder *builder, const char *name, const sn_ten
 
 sn_status sn_module_shift_clamp(const sn_builder *builder, const char *name, sn_tensor *x,
                                 sn_tensor **y, sn_error *error) {
-    sn_tensor *bias;
-    SN_TRY(shift(builder, name, x, &bias, error));
-    return sn_shift_clamp(builder->graph, x, bias, y, error);
+    sn_layer *layer;
+    SN_TRY(sn_layers_add(builder->layers, name, SN_LAYER_SHIFT_CLAMP, x, &layer, error));
+    SN_TRY(shift(builder, name, x, &layer->bias, error));
+    SN_TRY(sn_shift_clamp(builder->graph, x, layer->bias, &layer->output, error));
+    *y = layer->output;
+    return SN_OK;
 }
 
 sn_status sn_module_shift_prelu(const sn_builder *builder, const sn_shift_prelu_names *names,
                                 sn_tensor *x, sn_tensor **y, sn_error *error) {
     sn_shift_prelu_operands operands;
+    sn_tensor *behind;
     SN_TRY(shift(builder, names->before, x, &operands.before, error));
     SN_TRY(slopes(builder, names->activation, x, &operands.slope, error));
     SN_TRY(shift(builder, names->after, x, &operands.after, error));
-    return sn_shift_prelu(builder->graph, x, &operands, y, error);
+    SN_TRY(sn_shift_prelu(builder->graph, x, &operands, &behind, error));
+    const sn_layer_activation activation = {SN_ACTIVATION_PRELU, operands.slope, operands.before,
+                                            operands.after};
+    *y = behind;
+    return sn_layers_add_activation(builder->layers, names->activation, x, &activation, behind,
+                                    error);
+}
+
+static sn_status pool(const sn_builder *builder, const char *name, sn_layer_kind kind,
+                      const sn_pool_attributes *window, sn_tensor *x, sn_tensor **y,
+                      sn_error *error) {
+    sn_layer *layer;
+    SN_TRY(sn_layers_add(builder->layers, name, kind, x, &layer, error));
+    layer->kernel = window->kernel;
+    layer->stride = window->stride;
+    layer->padding = window->padding;
+    SN_TRY((kind == SN_LAYER_MAX_POOL ? sn_max_pool : sn_average_pool)(
+        builder->graph, x, window->kernel, window->stride, window->padding, &layer->output, error));
+    *y = layer->output;
+    return SN_OK;
+}
+
+sn_status sn_module_max_pool(const sn_builder *builder, const char *name,
+                             const sn_pool_attributes *window, sn_tensor *x, sn_tensor **y,
+                             sn_error *error) {
+    return pool(builder, name, SN_LAYER_MAX_POOL, window, x, y, error);
+}
+
+sn_status sn_module_average_pool(const sn_builder *builder, const char *name,
+                                 const sn_pool_attributes *window, sn_tensor *x, sn_tensor **y,
+                                 sn_error *error) {
+    return pool(builder, name, SN_LAYER_AVERAGE_POOL, window, x, y, error);
+}
+
+sn_status sn_module_global_average_pool(const sn_builder *builder, const char *name, sn_tensor *x,
+                                        sn_tensor **y, sn_error *error) {
+    sn_layer *layer;
+    SN_TRY(sn_layers_add(builder->layers, name, SN_LAYER_GLOBAL_AVERAGE_POOL, x, &layer, error));
+    SN_TRY(sn_global_average_pool(builder->graph, x, &layer->output, error));
+    *y = layer->output;
+    return SN_OK;
 }
 
 sn_status sn_module_linear(const sn_builder *builder, const char *name, size_t outputs,
                            sn_tensor *x, sn_tensor **y, sn_error *error) {
-    const size_t inputs = sn_tensor_shape(x)->size[1];
+    const size_t inputs = sn_shape_count(sn_tensor_shape(x)) / sn_tensor_shape(x)->size[0];
     const sn_init init = {SN_INIT_UNIFORM, 1 / sqrt((double)inputs)};
-    sn_tensor *weight, *bias;
+    sn_layer *layer;
+    SN_TRY(sn_layers_add(builder->layers, name, SN_LAYER_LINEAR, x, &layer, error));
     SN_TRY(parameter(builder, name, "weight", sn_shape_2(outputs, inputs), SN_ROLE_WEIGHT, init,
-                     &weight, error));
-    SN_TRY(parameter(builder, name, "bias", sn_shape_1(outputs), SN_ROLE_BIAS, init, &bias, error));
-    return sn_linear(builder->graph, x, weight, bias, y, error);
+                     &layer->weight, error));
+    SN_TRY(parameter(builder, name, "bias", sn_shape_1(outputs), SN_ROLE_BIAS, init, &layer->bias,
+                     error));
+    SN_TRY(sn_linear(builder->graph, x, layer->weight, layer->bias, &layer->output, error));
+    *y = layer->output;
+    return SN_OK;
 }

@@ -1,12 +1,14 @@
 /* Modules: ops together with their parameters, named as torchvision names them.
  *
  * `name` is the module's full name ("layer1.0.conv1"); parameters append ".weight", ".bias" and so
- * on. All add to builder->graph and return the output in *y.
+ * on. All add to builder->graph, record the layer in builder->layers and return the output in *y.
+ * What a module reads must be what modules made, or the images.
  */
 #ifndef SN_LAYERS_MODULES_H
 #define SN_LAYERS_MODULES_H
 
 #include "autograd/ops.h"
+#include "layers/layer.h"
 #include "layers/layer_rules.h"
 #include "layers/round_input.h"
 #include "quant/quant.h"
@@ -18,6 +20,7 @@ typedef struct sn_builder {
     sn_layer_rules *rules; /* for layers that are to be quantized otherwise */
     sn_activation activation;
     sn_act act; /* what convolutions with one-bit or ternary weights read */
+    sn_layers *layers;
 } sn_builder;
 
 typedef struct sn_conv_options {
@@ -44,7 +47,8 @@ typedef struct sn_norm_options {
 #define SN_BATCH_NORM_MOMENTUM 0.1
 
 /* Batch-norm with that momentum and epsilon 1e-5; gamma 1, beta 0. PReLU has one slope per channel,
- * from 0.25. */
+ * from 0.25. x has to come right from a convolution, which batch-norm is folded into; shortcuts are
+ * best computed before it. */
 sn_status sn_module_batch_norm(const sn_builder *builder, const char *name,
                                const sn_norm_options *options, sn_tensor *x, sn_tensor **y,
                                sn_error *error);
@@ -61,7 +65,18 @@ typedef struct sn_shift_prelu_names {
 sn_status sn_module_shift_prelu(const sn_builder *builder, const sn_shift_prelu_names *names,
                                 sn_tensor *x, sn_tensor **y, sn_error *error);
 
-/* Fully connected with bias, both uniform within 1 / sqrt(inputs) as in PyTorch. */
+/* Pools have no parameters, but a name. Padding as for sn_max_pool and sn_average_pool. */
+sn_status sn_module_max_pool(const sn_builder *builder, const char *name,
+                             const sn_pool_attributes *window, sn_tensor *x, sn_tensor **y,
+                             sn_error *error);
+sn_status sn_module_average_pool(const sn_builder *builder, const char *name,
+                                 const sn_pool_attributes *window, sn_tensor *x, sn_tensor **y,
+                                 sn_error *error);
+sn_status sn_module_global_average_pool(const sn_builder *builder, const char *name, sn_tensor *x,
+                                        sn_tensor **y, sn_error *error);
+
+/* x[N][I], or x[N][C][H][W] flattened to I = C H W. Fully connected with bias, both uniform within
+ * 1 / sqrt(inputs) as in PyTorch. */
 sn_status sn_module_linear(const sn_builder *builder, const char *name, size_t outputs,
                            sn_tensor *x, sn_tensor **y, sn_error *error);
 

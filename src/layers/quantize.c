@@ -14,6 +14,10 @@ static const sn_quant_options *options_of(const sn_node *node) {
     return (const void *)node->attributes;
 }
 
+const sn_quant_options *sn_quantize_options(const sn_node *node) {
+    return options_of(node);
+}
+
 /* ---- filters and their regions ---- */
 
 static size_t filters_of(const sn_node *node) {
@@ -57,18 +61,13 @@ static sn_real sign_of(const sn_node *node, size_t index) {
     return sn_region_sign(index, regions_in(node), options_of(node)->positive_fraction);
 }
 
-void sn_quantize_initialise_signs(const sn_graph *graph) {
-    for (size_t i = 0; i < sn_graph_node_count(graph); i++) {
-        const sn_node *node = sn_graph_node(graph, i);
-        if (node->op != &sn_op_quantize || !node->state[SIGNS])
-            continue;
-        for (size_t r = 0; r < regions_in(node); r++) {
-            const sn_region_span span = sn_quantize_span(node, r);
-            double sum = 0;
-            for (size_t j = span.first; j < span.first + span.count; j++)
-                sum += (double)node->input[LATENT]->value[j];
-            node->state[SIGNS]->value[r] = sum >= 0 ? 1 : -1;
-        }
+void sn_quantize_initialise_signs(const sn_node *node) {
+    for (size_t r = 0; node->state[SIGNS] && r < regions_in(node); r++) {
+        const sn_region_span span = sn_quantize_span(node, r);
+        double sum = 0;
+        for (size_t j = span.first; j < span.first + span.count; j++)
+            sum += (double)node->input[LATENT]->value[j];
+        node->state[SIGNS]->value[r] = sum >= 0 ? 1 : -1;
     }
 }
 
@@ -291,20 +290,14 @@ void sn_quantize_levels(const sn_node *node, int8_t *levels, sn_real *filter) {
     }
 }
 
-sn_weight_counts sn_count_effectual(const sn_graph *graph) {
-    sn_weight_counts counts = {0, 0};
-    for (size_t i = 0; i < sn_graph_node_count(graph); i++) {
-        const sn_node *node = sn_graph_node(graph, i);
-        if (node->op != &sn_op_quantize)
-            continue;
-        for (size_t r = 0; r < regions_in(node); r++) {
-            sn_region region;
-            quantize_region(node, options_of(node), r, &region, NULL, NULL);
-            counts.effectual += region.effectual;
-        }
-        counts.total += sn_shape_count(&node->output->shape);
+uint64_t sn_quantize_count_effectual(const sn_node *node) {
+    uint64_t effectual = 0;
+    for (size_t r = 0; r < regions_in(node); r++) {
+        sn_region region;
+        quantize_region(node, options_of(node), r, &region, NULL, NULL);
+        effectual += region.effectual;
     }
-    return counts;
+    return effectual;
 }
 
 double sn_gradient_suppressed(const sn_node *node, double progress) {

@@ -26,9 +26,12 @@ sn_status sn_quantize(sn_graph *graph, const sn_quantize_operands *operands,
 /* How many regions a filter of latent[K][C][R][S] has. */
 size_t sn_regions_per_filter(const sn_quant_options *options, const sn_shape *latent);
 
-/* Gives the regions of all quantizers of a planned graph whose signs are not fixed the sign of the
- * sum of their latent weights: after sn_parameters_initialise. */
-void sn_quantize_initialise_signs(const sn_graph *graph);
+/* Resolved, of a node with sn_op_quantize, as all below. */
+const sn_quant_options *sn_quantize_options(const sn_node *node);
+
+/* Gives the regions of a planned node whose signs are not fixed the sign of the sum of their latent
+ * weights: after sn_parameters_initialise. */
+void sn_quantize_initialise_signs(const sn_node *node);
 
 /* What forward of a node with sn_op_quantize computes from the values that the parameters have now:
  * regions[K][P], and weight[K][C][R][S] and mask[K][C][R][S] unless NULL. The graph must be
@@ -47,13 +50,8 @@ typedef struct sn_region_span {
 
 sn_region_span sn_quantize_span(const sn_node *node, size_t index);
 
-/* Counts over all quantized weights of a planned graph: those that are effectual (non-zero), and
- * all. density = effectual / total; both 0 for a full-precision network. */
-typedef struct sn_weight_counts {
-    uint64_t effectual, total;
-} sn_weight_counts;
-
-sn_weight_counts sn_count_effectual(const sn_graph *graph);
+/* How many weights of a planned node are effectual (non-zero). */
+uint64_t sn_quantize_count_effectual(const sn_node *node);
 
 /* The share of the gradient that arrived at Wq in the latest backward, as a sum of magnitudes, that
  * the estimator kept from the latent weights: 1 - sum |dW| / (peak sum |dWq|), peak being its

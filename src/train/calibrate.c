@@ -1,9 +1,6 @@
 #include "train/calibrate.h"
 
-#include "autograd/op.h"
 #include "base/memory.h"
-#include "layers/quantize.h"
-#include "layers/round_input.h"
 
 #include <math.h>
 
@@ -17,25 +14,21 @@ typedef struct calibrator {
     const sn_network *network;
     const sn_dataset *dataset;
     const sn_pixel_statistics *statistics;
-    size_t nodes, pixels;
+    const sn_layers *layers; /* of the network */
+    size_t pixels;
     float *images; /* of a batch */
     float *values; /* of one tensor, for a batch */
-    range *ranges; /* by node */
+    range *ranges; /* by layer */
 } calibrator;
 
-static bool reads_activations(const sn_node *node) {
-    const sn_node *producer = sn_op_is_conv2d(node->op) ? node->input[1]->producer : NULL;
-    return producer && producer->op == &sn_op_quantize;
-}
-
 /* The widest input decides how much room a copy needs. */
-static size_t most_values(const sn_graph *graph) {
+static size_t most_values(const sn_layers *layers) {
     size_t most = 1;
-    for (size_t i = 0; i < sn_graph_node_count(graph); i++) {
-        const sn_node *node = sn_graph_node(graph, i);
-        const size_t count = sn_shape_count(&node->input[0]->shape);
-        if (reads_activations(node) && count > most)
-            most = count;
+    for (int i = 0; i < layers->count; i++) {
+        const sn_layer *layer = &layers->at[i];
+        const size_t count =
+            layer->quantizer ? sn_shape_count(sn_tensor_shape(layer->reading.tensor)) : 0;
+        most = count > most ? count : most;
     }
     return most;
 }
@@ -53,14 +46,13 @@ static void run_batch(calibrator *c, size_t first, size_t rows) {
         sn_dataset_normalised(c->dataset, first + i, c->statistics, c->images + i * c->pixels);
     sn_tensor_write(c->network->images, c->images, rows);
     sn_graph_forward(c->network->graph);
-    for (size_t i = 0; i < c->nodes; i++) {
-        const sn_node *node = sn_graph_node(c->network->graph, i);
-        if (!reads_activations(node))
+    for (int i = 0; i < c->layers->count; i++) {
+        const sn_tensor *input = c->layers->at[i].reading.tensor;
+        if (!c->layers->at[i].quantizer)
             continue;
-        const sn_tensor *input = sn_uncentered(node->input[0]);
         sn_tensor_read(input, c->values, rows);
-        widen(&c->ranges[i], c->values,
-              sn_shape_count(&input->shape) / input->shape.size[0] * rows);
+        const sn_shape *shape = sn_tensor_shape(input);
+        widen(&c->ranges[i], c->values, sn_shape_count(shape) / shape->size[0] * rows);
     }
 }
 
@@ -73,11 +65,11 @@ static sn_input_step step_of(const range *r) {
 static sn_status calibrate(calibrator *c, size_t images, sn_input_step *steps, sn_error *error) {
     const size_t all = sn_dataset_count(c->dataset), batch = c->network->batch;
     const size_t count = images < all ? images : all;
-    for (size_t i = 0; i < c->nodes; i++)
+    for (int i = 0; i < c->layers->count; i++)
         c->ranges[i].finite = true;
     for (size_t first = 0; first < count; first += batch)
         run_batch(c, first, count - first < batch ? count - first : batch);
-    for (size_t i = 0; i < c->nodes; i++) {
+    for (int i = 0; i < c->layers->count; i++) {
         SN_RETURN_IF(!c->ranges[i].finite, error, SN_ERROR_DATA,
                      "the network's activations are not finite numbers: its training diverged");
         steps[i] = step_of(&c->ranges[i]);
@@ -92,11 +84,11 @@ sn_status sn_calibrate(const sn_network *network, const sn_dataset *dataset,
     calibrator c = {.network = network,
                     .dataset = dataset,
                     .statistics = statistics,
-                    .nodes = sn_graph_node_count(network->graph),
+                    .layers = &network->layers,
                     .pixels = sn_shape_count(shape) / shape->size[0]};
     c.images = sn_alloc_array(network->batch * c.pixels, sizeof *c.images);
-    c.values = sn_alloc_array(most_values(network->graph), sizeof *c.values);
-    c.ranges = sn_alloc_array(c.nodes, sizeof *c.ranges);
+    c.values = sn_alloc_array(most_values(c.layers), sizeof *c.values);
+    c.ranges = sn_alloc_array((size_t)c.layers->count, sizeof *c.ranges);
     sn_status status = SN_OK;
     if (!c.images || !c.values || !c.ranges)
         status = sn_error_set(error, SN_ERROR_MEMORY, "out of memory for calibration");

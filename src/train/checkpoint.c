@@ -220,10 +220,13 @@ static sn_status check_parameters(const sn_checkpoint *checkpoint, const sn_para
 static sn_status check_network(const sn_checkpoint *checkpoint, sn_parameters *parameters,
                                sn_graph *graph, sn_error *error) {
     const sn_model_options model = sn_config_model(&checkpoint->config, &checkpoint->input);
+    sn_layers layers;
     sn_tensor *images, *logits;
     SN_TRY(sn_graph_input(graph, sn_shape_4(1, model.channels, model.height, model.image_width),
                           &images, error));
-    SN_TRY(sn_model_build(&model, graph, images, &logits, error));
+    const sn_status status = sn_model_build(&model, graph, images, &layers, &logits, error);
+    sn_layers_free(&layers);
+    SN_TRY(status);
     return check_parameters(checkpoint, parameters, error);
 }
 

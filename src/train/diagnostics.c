@@ -11,8 +11,8 @@
 static const double least_density = 0.02, most_density = 0.98;
 
 typedef struct watched {
-    const sn_node *node; /* of the quantizer */
-    int8_t *levels;      /* of the last epoch */
+    const sn_layer *layer;
+    int8_t *levels; /* of the last epoch */
     sn_layer_report report;
     size_t dead_before; /* at the measurement before */
     bool was_outside;   /* likewise: its density */
@@ -29,50 +29,45 @@ struct sn_diagnostics {
     bool known; /* whether levels are */
 };
 
-static size_t weights_of(const sn_node *node) {
-    return sn_shape_count(&node->output->shape);
+static size_t weights_of(const watched *l) {
+    return sn_shape_count(sn_tensor_shape(l->layer->weight));
 }
 
-static bool is_quantizer(const sn_node *node) {
-    return node->op == &sn_op_quantize;
-}
-
-static void describe(watched *l, const sn_node *node) {
-    const sn_quant_options *options = (const void *)node->attributes;
+static void describe(watched *l, const sn_layer *layer) {
+    const sn_shape *shape = sn_tensor_shape(layer->weight);
+    const sn_quant_options *options = sn_quantize_options(layer->quantizer);
     const sn_quantizer *quantizer = sn_quantizer_at(options->quantizer);
-    l->node = node;
+    l->layer = layer;
     l->report.quantizer = quantizer->name;
     l->report.zero_free = quantizer->zero_free;
     l->report.has_signs = quantizer->sign_evidence != NULL;
-    l->report.filters = node->output->shape.size[0];
-    l->report.regions = l->report.filters * sn_regions_per_filter(options, &node->output->shape);
-    snprintf(l->report.name, sizeof l->report.name, "%s", node->input[0]->parameter->name);
-    char *leaf = strrchr(l->report.name, '.');
-    if (leaf)
-        *leaf = '\0';
+    l->report.filters = shape->size[0];
+    l->report.regions = l->report.filters * sn_regions_per_filter(options, shape);
+    memcpy(l->report.name, layer->name, sizeof l->report.name);
 }
 
 static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-static bool allocate(sn_diagnostics *d, const sn_graph *training) {
+static bool allocate(sn_diagnostics *d, const sn_layers *layers) {
     size_t most_regions = 0, most_weights = 0, most_in_filter = 0;
     bool complete = true;
-    for (size_t i = 0; i < sn_graph_node_count(training); i++)
-        d->count += is_quantizer(sn_graph_node(training, i));
+    for (int i = 0; i < layers->count; i++)
+        d->count += layers->at[i].quantizer != NULL;
     d->layers = calloc(d->count + 1, sizeof *d->layers);
-    for (size_t i = 0, k = 0; d->layers && i < sn_graph_node_count(training); i++) {
-        const sn_node *node = sn_graph_node(training, i);
-        if (!is_quantizer(node))
+    watched *l = d->layers;
+    for (int i = 0; l && i < layers->count; i++) {
+        if (!layers->at[i].quantizer)
             continue;
-        describe(&d->layers[k], node);
-        d->layers[k].levels = sn_alloc(weights_of(node));
-        complete = complete && d->layers[k++].levels;
-        d->memory += weights_of(node);
-        most_regions = larger(most_regions, d->layers[k - 1].report.regions);
-        most_weights = larger(most_weights, weights_of(node));
-        most_in_filter = larger(most_in_filter, weights_of(node) / node->output->shape.size[0]);
+        describe(l, &layers->at[i]);
+        l->levels = sn_alloc(weights_of(l));
+        complete = complete && l->levels;
+        d->memory += weights_of(l);
+        most_regions = larger(most_regions, l->report.regions);
+        most_weights = larger(most_weights, weights_of(l));
+        most_in_filter = larger(most_in_filter, weights_of(l) / l->report.filters);
+        l++;
     }
     d->regions = sn_alloc_array(most_regions, sizeof *d->regions);
     d->fresh = sn_alloc(most_weights);
@@ -81,10 +76,10 @@ static bool allocate(sn_diagnostics *d, const sn_graph *training) {
     return complete && d->layers && d->regions && d->fresh && d->filter;
 }
 
-sn_status sn_diagnostics_create(const sn_graph *training, sn_diagnostics **diagnostics,
+sn_status sn_diagnostics_create(const sn_layers *layers, sn_diagnostics **diagnostics,
                                 sn_error *error) {
     sn_diagnostics *made = calloc(1, sizeof *made);
-    if (!made || !allocate(made, training)) {
+    if (!made || !allocate(made, layers)) {
         sn_diagnostics_free(made);
         return sn_error_set(error, SN_ERROR_MEMORY, "out of memory for diagnostics");
     }
@@ -106,7 +101,7 @@ void sn_diagnostics_free(sn_diagnostics *diagnostics) {
 
 void sn_diagnostics_mark(sn_diagnostics *diagnostics) {
     for (size_t i = 0; i < diagnostics->count; i++)
-        sn_quantize_levels(diagnostics->layers[i].node, diagnostics->layers[i].levels,
+        sn_quantize_levels(diagnostics->layers[i].layer->quantizer, diagnostics->layers[i].levels,
                            diagnostics->filter);
     diagnostics->known = true;
 }
@@ -114,7 +109,7 @@ void sn_diagnostics_mark(sn_diagnostics *diagnostics) {
 /* Whether the region had another sign at the beginning of the epoch; one without an effectual
  * weight then cannot tell. */
 static bool has_turned(const watched *l, size_t region, float sign) {
-    const sn_region_span span = sn_quantize_span(l->node, region);
+    const sn_region_span span = sn_quantize_span(l->layer->quantizer, region);
     size_t i = span.first;
     while (l->report.has_signs && i < span.first + span.count && l->levels[i] == 0)
         i++;
@@ -123,12 +118,12 @@ static bool has_turned(const watched *l, size_t region, float sign) {
 
 static void measure_weights(sn_diagnostics *d, watched *l) {
     sn_layer_report *r = &l->report;
-    const size_t filters = r->filters, weights = weights_of(l->node);
+    const size_t filters = r->filters, weights = weights_of(l);
     const size_t parts = r->regions / filters;
     size_t effectual = 0, changed = 0, positive = 0;
     r->dead = r->full = r->turned = 0;
     r->alpha = r->delta = 0;
-    sn_quantize_now(l->node, d->regions, NULL, NULL);
+    sn_quantize_now(l->layer->quantizer, d->regions, NULL, NULL);
     for (size_t k = 0; k < filters; k++) {
         size_t in_filter = 0;
         for (size_t i = k * parts; i < (k + 1) * parts; i++) {
@@ -145,15 +140,15 @@ static void measure_weights(sn_diagnostics *d, watched *l) {
     }
     r->density = (double)effectual / (double)weights;
     r->positive = (double)positive / (double)r->regions;
-    sn_quantize_levels(l->node, d->fresh, d->filter);
+    sn_quantize_levels(l->layer->quantizer, d->fresh, d->filter);
     for (size_t i = 0; i < weights; i++)
         changed += d->fresh[i] != l->levels[i];
     r->flips = d->known ? (double)changed / (double)weights : (double)NAN;
 }
 
 static void measure_latent(watched *l, double progress) {
-    const sn_tensor *latent = l->node->input[0];
-    const size_t weights = weights_of(l->node);
+    const sn_tensor *latent = l->layer->weight;
+    const size_t weights = weights_of(l);
     double sum = 0, squares = 0, gradients = 0;
     for (size_t i = 0; i < weights; i++)
         sum += (double)latent->value[i];
@@ -164,7 +159,7 @@ static void measure_latent(watched *l, double progress) {
     }
     l->report.sigma = sqrt(squares / (double)weights);
     l->report.gradient_norm = sqrt(gradients);
-    l->report.suppressed = sn_gradient_suppressed(l->node, progress);
+    l->report.suppressed = sn_gradient_suppressed(l->layer->quantizer, progress);
 }
 
 static bool is_outside(const sn_layer_report *report) {
@@ -193,7 +188,7 @@ const sn_layer_report *sn_diagnostics_at(const sn_diagnostics *diagnostics, size
 }
 
 int8_t *sn_diagnostics_levels(sn_diagnostics *diagnostics, size_t layer, sn_shape *shape) {
-    *shape = diagnostics->layers[layer].node->output->shape;
+    *shape = *sn_tensor_shape(diagnostics->layers[layer].layer->weight);
     return diagnostics->layers[layer].levels;
 }
 

@@ -3,7 +3,7 @@
 #ifndef SN_TRAIN_DIAGNOSTICS_H
 #define SN_TRAIN_DIAGNOSTICS_H
 
-#include "autograd/graph.h"
+#include "layers/layer.h"
 
 #include <stdint.h>
 
@@ -28,9 +28,9 @@ typedef struct sn_layer_report {
 
 typedef struct sn_diagnostics sn_diagnostics;
 
-/* For the quantized layers of a planned training graph, which must outlive it. Levels are unknown
- * until sn_diagnostics_mark. */
-sn_status sn_diagnostics_create(const sn_graph *training, sn_diagnostics **diagnostics,
+/* For the quantized ones of the layers of a planned training graph, which must outlive it. Levels
+ * are unknown until sn_diagnostics_mark. */
+sn_status sn_diagnostics_create(const sn_layers *layers, sn_diagnostics **diagnostics,
                                 sn_error *error);
 void sn_diagnostics_free(sn_diagnostics *diagnostics);
 

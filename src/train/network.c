@@ -1,7 +1,5 @@
 #include "train/network.h"
 
-#include "autograd/op.h"
-
 #include <math.h>
 
 static sn_status add_loss(const sn_network_options *options, sn_network *network, sn_error *error) {
@@ -16,10 +14,10 @@ static sn_status add_loss(const sn_network_options *options, sn_network *network
                            &network->loss, error);
 }
 
-static void keep_inputs(sn_graph *graph) {
-    for (size_t i = 0; i < sn_graph_node_count(graph); i++)
-        if (sn_op_is_conv2d(sn_graph_node(graph, i)->op))
-            sn_tensor_keep(sn_uncentered(sn_graph_node(graph, i)->input[0]));
+static void keep_inputs(const sn_layers *layers) {
+    for (int i = 0; i < layers->count; i++)
+        if (layers->at[i].kind == SN_LAYER_CONV)
+            sn_tensor_keep(layers->at[i].reading.tensor);
 }
 
 sn_status sn_network_create(const sn_network_options *options, sn_parameters *parameters,
@@ -32,9 +30,10 @@ sn_status sn_network_create(const sn_network_options *options, sn_parameters *pa
     SN_TRY(sn_graph_input(
         graph, sn_shape_4(options->batch, model->channels, model->height, model->image_width),
         &network->images, error));
-    SN_TRY(sn_model_build(model, graph, network->images, &network->logits, error));
+    SN_TRY(
+        sn_model_build(model, graph, network->images, &network->layers, &network->logits, error));
     if (options->keep_inputs)
-        keep_inputs(graph);
+        keep_inputs(&network->layers);
     if (options->mode == SN_GRAPH_EVAL)
         return sn_graph_plan(graph, network->logits, error);
     sn_tensor_keep(network->logits);
@@ -44,6 +43,7 @@ sn_status sn_network_create(const sn_network_options *options, sn_parameters *pa
 }
 
 void sn_network_free(sn_network *network) {
+    sn_layers_free(&network->layers);
     sn_graph_free(network->graph);
     *network = (sn_network){0};
 }

@@ -20,6 +20,7 @@ typedef struct sn_network_options {
 
 typedef struct sn_network {
     sn_graph *graph;
+    sn_layers layers;         /* of the model, in this graph */
     sn_tensor *images;        /* [batch][channels][height][width] */
     sn_tensor *logits;        /* [batch][classes] */
     sn_tensor *labels, *loss; /* [batch], [1]; NULL in an eval network */

@@ -113,7 +113,7 @@ static sn_status prepare_networks(sn_trainer *t, sn_error *error) {
     SN_RETURN_IF(!t->logits, error, SN_ERROR_MEMORY, "out of memory for logits");
     if (t->config.ema > 0)
         SN_TRY(sn_averaging_create(t->parameters, t->config.ema, &t->averaging, error));
-    SN_TRY(sn_diagnostics_create(t->training.graph, &t->diagnostics, error));
+    SN_TRY(sn_diagnostics_create(&t->training.layers, &t->diagnostics, error));
     return sn_optimizer_create(&t->config.optimizer, t->parameters, threads, &t->optimizer, error);
 }
 
@@ -205,10 +205,10 @@ static sn_status read_levels(sn_trainer *t, const sn_checkpoint *resume, sn_erro
 /* The values that a new run starts from. */
 static sn_status begin_values(sn_trainer *t, sn_error *error) {
     sn_parameters_initialise(t->parameters, t->config.seed);
-    sn_quantize_initialise_signs(t->training.graph);
+    sn_layers_initialise_signs(&t->training.layers);
     if (t->config.init[0])
-        SN_TRY(
-            sn_warm_start(&t->config, &t->input, t->parameters, t->training.graph, t->note, error));
+        SN_TRY(sn_warm_start(&t->config, &t->input, t->parameters, &t->training.layers, t->note,
+                             error));
     if (t->averaging)
         sn_averaging_begin(t->averaging);
     return SN_OK;
@@ -517,7 +517,7 @@ static void finish_epoch(sn_trainer *t, sn_epoch_metrics *m) {
         sn_network_evaluate(&t->evaluation, t->valid_loader, t->logits, &m->valid);
     sn_network_evaluate(&t->evaluation, t->test_loader, t->logits, &m->test);
     const double top1 = t->valid_loader ? m->valid.top1 : m->test.top1;
-    const sn_weight_counts counts = sn_count_effectual(t->evaluation.graph);
+    const sn_weight_counts counts = sn_layers_count_effectual(&t->evaluation.layers);
     m->epoch = t->state.epoch + 1;
     m->loss = t->state.loss_sum / images;
     m->train_top1 = 100 * (double)t->state.correct / images;

@@ -181,13 +181,13 @@ static void write_note(const char *path, const differences *found,
 
 static sn_status take_over(const sn_train_config *config, const sn_input_info *input,
                            const sn_checkpoint *checkpoint, sn_parameters *parameters,
-                           const sn_graph *training, char note[SN_WARM_START_NOTE_SIZE],
+                           const sn_layers *layers, char note[SN_WARM_START_NOTE_SIZE],
                            sn_error *error) {
     differences found = {0};
     SN_TRY(check_network(config, input, checkpoint, error));
     SN_TRY(read_entries(config, checkpoint, parameters, &found, error));
     /* All signs by the weights, then those that the checkpoint has, once more. */
-    sn_quantize_initialise_signs(training);
+    sn_layers_initialise_signs(layers);
     SN_TRY(read_signs(checkpoint, parameters, error));
     find_unused(checkpoint, parameters, &found.unused);
     write_note(config->init, &found, note);
@@ -195,14 +195,13 @@ static sn_status take_over(const sn_train_config *config, const sn_input_info *i
 }
 
 sn_status sn_warm_start(const sn_train_config *config, const sn_input_info *input,
-                        sn_parameters *parameters, const sn_graph *training,
+                        sn_parameters *parameters, const sn_layers *layers,
                         char note[SN_WARM_START_NOTE_SIZE], sn_error *error) {
     sn_checkpoint *checkpoint;
     sn_error inner;
     SN_RETURN_IF(sn_checkpoint_open(config->init, &checkpoint, &inner) != SN_OK, error,
                  inner.status, "--init: %.900s", inner.message);
-    const sn_status status =
-        take_over(config, input, checkpoint, parameters, training, note, error);
+    const sn_status status = take_over(config, input, checkpoint, parameters, layers, note, error);
     sn_checkpoint_free(checkpoint);
     return status;
 }

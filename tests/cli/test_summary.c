@@ -87,7 +87,7 @@ static void *pack(const one_conv *c, size_t *bytes) {
 static void *summarise(const one_conv *c, const sn_infer_options *options, sn_summary *summary) {
     size_t bytes;
     void *packed = pack(c, &bytes);
-    ck_assert_int_eq(sn_summary_make(packed, bytes, options, NULL, summary, NULL), SN_OK);
+    ck_assert_int_eq(sn_summary_make(packed, bytes, options, summary, NULL), SN_OK);
     ck_assert_uint_eq(summary->count, 3);
     ck_assert_uint_eq(summary->total.bytes, bytes);
     return packed;
@@ -235,7 +235,7 @@ START_TEST(additions_are_those_of_the_plan) {
         void *packed = pack(&c, &bytes);
         ck_assert_int_eq(sn_runner_open(packed, bytes, &options, &runner, NULL), SN_OK);
         sn_infer_describe_layer(runner.model, 0, &info);
-        ck_assert_int_eq(sn_summary_make(packed, bytes, &options, NULL, &summary, NULL), SN_OK);
+        ck_assert_int_eq(sn_summary_make(packed, bytes, &options, &summary, NULL), SN_OK);
         const sn_summary_row *row = &summary.rows[0];
         ck_assert_double_eq(sn_summary_per_output(row, row->planned), info.additions);
         ck_assert_double_eq(row->planned, info.additions * 8 * 64);
@@ -279,15 +279,13 @@ START_TEST(resnet20_has_the_published_sizes) {
         const sn_code code = sn_quantizer_at(i)->code;
         sn_parameters *values;
         sn_network network;
-        sn_layer_name *names;
         sn_summary summary;
         void *packed;
         size_t bytes;
         uint64_t listed = 0;
         open_resnet20(sn_quantizer_name(i), 1, &values, &network);
         ck_assert_int_eq(sn_freeze(&network, NULL, &packed, &bytes, NULL), SN_OK);
-        ck_assert_int_eq(sn_layer_names_find(network.graph, packed, &names, NULL), SN_OK);
-        ck_assert_int_eq(sn_summary_make(packed, bytes, &portable, names, &summary, NULL), SN_OK);
+        ck_assert_int_eq(sn_summary_make(packed, bytes, &portable, &summary, NULL), SN_OK);
         const sn_summary_row *total = &summary.total;
         const uint64_t quantized = code == SN_CODE_FULL || code == SN_CODE_OTHER ? 0 : 267264;
         ck_assert_double_eq(total->macs, 40551040 + 2 * 131072);
@@ -309,50 +307,10 @@ START_TEST(resnet20_has_the_published_sizes) {
         ck_assert_uint_ge(summary.other_bytes, 64);
         ck_assert_uint_lt(summary.other_bytes, 64 + 22 * 64);
         sn_summary_free(&summary);
-        free(names);
         sn_free(packed);
         sn_network_free(&network);
         sn_parameters_free(values);
     }
-}
-END_TEST
-
-static void check_no_names(const sn_graph *graph, const void *packed) {
-    sn_layer_name *names = NULL;
-    sn_error error;
-    ck_assert_int_eq(sn_layer_names_find(graph, packed, &names, &error), SN_ERROR_INTERNAL);
-    ck_assert_ptr_null(names);
-}
-
-/* A model that was not frozen from the graph gets no names, not even wrong ones. */
-START_TEST(names_of_another_network) {
-    static const int8_t digits[16 * 27];
-    sn_parameters *values, *narrow_values;
-    sn_network network, narrow;
-    sn_packer *packer;
-    sn_packer_value value;
-    size_t bytes;
-    void *packed;
-    open_resnet20("binary", 1, &values, &network);
-    open_resnet20("binary", 0.5, &narrow_values, &narrow);
-    ck_assert_int_eq(sn_freeze(&narrow, NULL, &packed, &bytes, NULL), SN_OK);
-    check_no_names(network.graph, packed);
-    sn_free(packed);
-    /* Its first layer alone. */
-    ck_assert_int_eq(sn_packer_create(3, 32, 32, &packer, &value, NULL), SN_OK);
-    add_conv(packer, value, &(one_conv){"fp32", 16, 3, 3, digits, false, 0, false}, &value);
-    ck_assert_int_eq(sn_packer_finish(packer, value, &packed, &bytes, NULL), SN_OK);
-    check_no_names(network.graph, packed);
-    sn_free(packed);
-    /* Another second layer. */
-    packed = pack(&(one_conv){"fp32", 16, 3, 3, digits, false, 0, false}, &bytes);
-    check_no_names(network.graph, packed);
-    sn_free(packed);
-    sn_packer_free(packer);
-    sn_network_free(&network);
-    sn_network_free(&narrow);
-    sn_parameters_free(values);
-    sn_parameters_free(narrow_values);
 }
 END_TEST
 
@@ -362,8 +320,7 @@ START_TEST(unknown_isa) {
     sn_summary summary;
     size_t bytes;
     void *packed = pack(&(one_conv){"ternary", 3, 2, 3, digits, false, 0, false}, &bytes);
-    ck_assert_int_eq(sn_summary_make(packed, bytes, &options, NULL, &summary, NULL),
-                     SN_ERROR_ARGUMENT);
+    ck_assert_int_eq(sn_summary_make(packed, bytes, &options, &summary, NULL), SN_ERROR_ARGUMENT);
     sn_summary_free(&summary);
     sn_free(packed);
 }
@@ -380,7 +337,6 @@ int main(void) {
                         sizeof parameters / sizeof *parameters);
     tcase_add_test(tests, additions_are_those_of_the_plan);
     tcase_add_test(tests, resnet20_has_the_published_sizes);
-    tcase_add_test(tests, names_of_another_network);
     tcase_add_test(tests, unknown_isa);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);

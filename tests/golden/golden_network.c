@@ -95,11 +95,13 @@ static sn_graph *build(trial *t, bool training) {
     sn_error error = {0};
     const sn_shape shape = t->images.shape;
     sn_tensor **x = &t->x[!training], **logits = &t->logits[!training];
+    sn_layers layers = {0};
     const bool built = sn_graph_create(t->parameters, training ? SN_GRAPH_TRAIN : SN_GRAPH_EVAL,
                                        THREADS, &graph, &error) == SN_OK &&
                        sn_graph_set_engine(graph, t->engine, SN_PRECISION_FP32, &error) == SN_OK &&
                        sn_graph_input(graph, shape, x, &error) == SN_OK &&
-                       sn_model_build(&t->model, graph, *x, logits, &error) == SN_OK;
+                       sn_model_build(&t->model, graph, *x, &layers, logits, &error) == SN_OK;
+    sn_layers_free(&layers);
     ck_assert_msg(built, "%s", error.message);
     sn_tensor *root = *logits;
     if (training) {

@@ -14,6 +14,7 @@ typedef struct network {
     sn_parameters *parameters;
     sn_graph *graph;
     sn_tensor *images, *logits;
+    sn_layers layers;
 } network;
 
 static sn_status build(const sn_model_options *options, network *n, sn_error *error) {
@@ -23,10 +24,11 @@ static sn_status build(const sn_model_options *options, network *n, sn_error *er
     SN_TRY(sn_graph_input(n->graph,
                           sn_shape_4(1, options->channels, options->height, options->image_width),
                           &n->images, error));
-    return sn_model_build(options, n->graph, n->images, &n->logits, error);
+    return sn_model_build(options, n->graph, n->images, &n->layers, &n->logits, error);
 }
 
 static void destroy(network *n) {
+    sn_layers_free(&n->layers);
     sn_graph_free(n->graph);
     sn_parameters_free(n->parameters);
 }
@@ -169,6 +171,32 @@ START_TEST(names_of_plums_block) {
 }
 END_TEST
 
+static const sn_layer *layer_of(const network *n, const char *name) {
+    for (int i = 0; i < n->layers.count; i++)
+        if (strcmp(n->layers.at[i].name, name) == 0)
+            return &n->layers.at[i];
+    ck_abort_msg("no layer %s", name);
+    return NULL;
+}
+
+/* A shortcut that is computed behind the convolution of its main path takes the sum along. */
+START_TEST(the_later_convolution_takes_the_sum) {
+    network n;
+    const sn_model_options options = options_for("resnet20", 32, 10);
+    ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+    const sn_layer *plain = layer_of(&n, "layer2.1.conv2"), *main = layer_of(&n, "layer2.0.conv2");
+    const sn_layer *shortcut = layer_of(&n, "layer2.0.downsample.0");
+    ck_assert_ptr_eq(&n.layers.at[plain->residual], shortcut);
+    ck_assert_int_eq(plain->activation.function, SN_ACTIVATION_RELU);
+    ck_assert_ptr_eq(&n.layers.at[shortcut->residual], main);
+    ck_assert_int_eq(shortcut->activation.function, SN_ACTIVATION_RELU);
+    ck_assert_int_eq(main->residual, SN_LAYER_NONE);
+    ck_assert_int_eq(main->activation.function, SN_ACTIVATION_NONE);
+    ck_assert_ptr_null(main->output);
+    destroy(&n);
+}
+END_TEST
+
 START_TEST(small_images_get_the_small_stem) {
     for (size_t size = 64; size <= 65; size++) {
         network n;
@@ -196,7 +224,7 @@ START_TEST(only_block_convolutions_are_quantized) {
                      SN_ROLE_LATENT);
     ck_assert_int_eq(sn_graph_plan(n.graph, n.logits, NULL), SN_OK);
     sn_parameters_initialise(n.parameters, 1);
-    const sn_weight_counts counts = sn_count_effectual(n.graph);
+    const sn_weight_counts counts = sn_layers_count_effectual(&n.layers);
     ck_assert_uint_eq(counts.total, 267264);
     const double density = (double)counts.effectual / (double)counts.total;
     ck_assert_double_ge(density, 0.4); /* half the normal distribution, less the threshold */
@@ -207,15 +235,8 @@ END_TEST
 
 /* The quantizer's options of a layer, NULL in full precision. */
 static const sn_quant_options *quant_of(const network *n, const char *layer) {
-    char name[SN_PARAMETER_NAME_SIZE];
-    snprintf(name, sizeof name, "%s.weight", layer);
-    for (size_t i = 0; i < sn_graph_node_count(n->graph); i++) {
-        const sn_node *node = sn_graph_node(n->graph, i);
-        if (node->op == &sn_op_quantize && strcmp(node->input[0]->parameter->name, name) == 0)
-            return (const void *)node->attributes;
-    }
-    ck_assert_ptr_nonnull(sn_parameters_find(n->parameters, name));
-    return NULL;
+    const sn_node *quantizer = layer_of(n, layer)->quantizer;
+    return quantizer ? sn_quantize_options(quantizer) : NULL;
 }
 
 static void check_quant(const network *n, const char *layer, const char *quant, double delta,
@@ -268,16 +289,8 @@ END_TEST
 
 /* Whether the input of the layer is centred. */
 static bool is_centered(const network *n, const char *layer) {
-    for (size_t i = 0; i < sn_graph_node_count(n->graph); i++) {
-        const sn_node *node = sn_graph_node(n->graph, i);
-        if (!sn_op_is_conv2d(node->op) || !node->input[1]->producer)
-            continue;
-        const sn_tensor *latent = node->input[1]->producer->input[0];
-        if (latent->parameter && strstr(latent->parameter->name, layer) == latent->parameter->name)
-            return sn_uncentered(node->input[0]) != node->input[0];
-    }
-    ck_abort_msg("%s is not quantized", layer);
-    return false;
+    ck_assert_msg(layer_of(n, layer)->quantizer != NULL, "%s is not quantized", layer);
+    return layer_of(n, layer)->reading.centered;
 }
 
 START_TEST(centring_follows_quantizer_option_and_rule) {
@@ -433,6 +446,7 @@ int main(void) {
     tcase_add_test(tcase, names_are_torchvisions);
     tcase_add_test(tcase, names_of_plums_block);
     tcase_add_test(tcase, small_images_get_the_small_stem);
+    tcase_add_test(tcase, the_later_convolution_takes_the_sum);
     tcase_add_test(tcase, only_block_convolutions_are_quantized);
     tcase_add_test(tcase, the_last_rule_that_matches_decides);
     tcase_add_test(tcase, centring_follows_quantizer_option_and_rule);

@@ -176,6 +176,7 @@ typedef struct module {
     sn_parameters *parameters;
     sn_graph *graph;
     sn_tensor *x, *y;
+    sn_layers layers;
 } module;
 
 static sn_status build(const block_case *c, size_t height, sn_engine engine, module *m,
@@ -190,12 +191,15 @@ static sn_status build(const block_case *c, size_t height, sn_engine engine, mod
                            &m->graph, error));
     SN_TRY(sn_graph_set_engine(m->graph, engine, SN_PRECISION_FP32, error));
     SN_TRY(sn_graph_input(m->graph, sn_shape_4(IMAGES, CHANNELS, height, WIDTH), &m->x, error));
-    const sn_builder builder = {m->graph, &quant, &rules, SN_ACTIVATION_RELU, SN_ACT_FP32};
+    m->layers.images = m->x;
+    const sn_builder builder = {m->graph,           &quant,      &rules,
+                                SN_ACTIVATION_RELU, SN_ACT_FP32, &m->layers};
     SN_TRY(sn_plum_block(&builder, "block", c->filters, c->stride, m->x, &m->y, error));
     return sn_graph_plan(m->graph, m->y, error);
 }
 
 static void destroy(module *m) {
+    sn_layers_free(&m->layers);
     sn_graph_free(m->graph);
     sn_parameters_free(m->parameters);
 }

@@ -28,8 +28,7 @@ rm -r cifar
 for path in ternary/best.h5 model.sgn; do
     "$eval" $path --plan >plan.txt 2>plan.err
     [[ ! -s plan.err ]] || die "stderr is not empty: $(cat plan.err)"
-    label=' *[0-9]+' # a checkpoint knows names
-    [[ $path == *.sgn ]] || label='(conv1|layer[123]\.[012]\.(conv[12]|downsample\.0)) *'
+    label='(conv1|layer[123]\.[012]\.(conv[12]|downsample\.0)) *'
     [[ $(grep -Ec "^$label  [0-9]+x[0-9]+x[0-9]+>" plan.txt) == 21 ]] || die "not 21 layers: $(cat plan.txt)"
     [[ $(grep -c ternary plan.txt) -ge 18 ]] || die "weights are missing: $(cat plan.txt)"
     grep -q '^total' plan.txt || die 'no totals'
@@ -54,7 +53,8 @@ members plan.json predicted_us | awk '!($1 > 0) { exit 1 }' || die 'a layer was 
     die "forms: $(cat plan.json)"
 [[ $(count plan.json complement) == 0 ]] || die 'ternary weights have a complement form'
 [[ $(members plan.json fastest_form | grep -c null) == 3 ]] || die 'the fastest form'
-[[ $(members plan.json name | sort -u | grep -vc null) == 1 ]] || die "names of a model file: $(cat plan.json)"
+# Of 21 convolutions and of the model.
+[[ $(members plan.json name | sort -u | grep -vc null) == 22 ]] || die "names of a model file: $(cat plan.json)"
 "$eval" ternary/best.h5 --plan --json >plan.json
 [[ $(members plan.json name | sort -u | wc -l) == 21 ]] || die "names: $(cat plan.json)"
 [[ $(members plan.json name | tail -n 1) == '"layer3.2.conv2"' ]] || die "the last name: $(cat plan.json)"
@@ -92,6 +92,8 @@ done
 "$eval" ternary/best.h5 --cost --json >again.json
 [[ $(sed 's/"measured".*//' cost.json) == "$(sed 's/"measured".*//' again.json)" ]] ||
     die 'checkpoint and model cost different things'
+grep -Eq '^layer3\.2\.conv2  +16x8x8>16 3x3/1 ' cost.txt || die "no name: $(cat cost.txt)"
+[[ $(grep -o '"name": "[a-z]' cost.json | wc -l) == 21 ]] || die "names: $(cat cost.json)"
 grep -q '"binary_over"' cost.json || die "no ratio: $(cat cost.json)"
 "$eval" model.sgn --cost --json --form dense >dense.json
 ! cmp -s <(sed 's/"measured".*//' cost.json) <(sed 's/"measured".*//' dense.json) ||

@@ -1,10 +1,7 @@
 /* Steps of rounded activations are those that the activations call for. */
-#include "autograd/op.h"
 #include "base/memory.h"
 #include "base/option.h"
 #include "infer/format.h"
-#include "layers/quantize.h"
-#include "layers/round_input.h"
 #include "suites.h"
 #include "train/calibrate.h"
 
@@ -18,7 +15,7 @@ typedef struct fixture {
     sn_parameters *parameters;
     sn_network network;
     sn_input_step *steps;
-    size_t nodes;
+    size_t layers;
 } fixture;
 
 static void set_up(fixture *f, const char *quant, const char *activation) {
@@ -43,8 +40,8 @@ static void set_up(fixture *f, const char *quant, const char *activation) {
     ck_assert_int_eq(sn_parameters_create(&f->parameters, NULL), SN_OK);
     ck_assert_int_eq(sn_network_create(&options, f->parameters, &f->network, NULL), SN_OK);
     sn_parameters_initialise(f->parameters, 1);
-    f->nodes = sn_graph_node_count(f->network.graph);
-    f->steps = calloc(f->nodes, sizeof *f->steps);
+    f->layers = (size_t)f->network.layers.count;
+    f->steps = calloc(f->layers, sizeof *f->steps);
 }
 
 static void tear_down(fixture *f) {
@@ -54,16 +51,11 @@ static void tear_down(fixture *f) {
     sn_dataset_free(f->dataset);
 }
 
-static bool is_rounded(const sn_node *node) {
-    return sn_op_is_conv2d(node->op) && node->input[1]->producer &&
-           node->input[1]->producer->op == &sn_op_quantize;
-}
-
 /* The step that the first `images` images make, of which there is one batch at most. */
-static sn_input_step expected_step(const sn_node *node, size_t images) {
-    const size_t count = sn_shape_count(&node->input[0]->shape) / BATCH * images;
+static sn_input_step expected_step(const sn_layer *layer, size_t images) {
+    const size_t count = sn_shape_count(sn_tensor_shape(layer->reading.tensor)) / BATCH * images;
     float *values = malloc(count * sizeof *values), lowest = 0, highest = 0;
-    sn_tensor_read(sn_uncentered(node->input[0]), values, images);
+    sn_tensor_read(layer->reading.tensor, values, images);
     for (size_t i = 0; i < count; i++) {
         lowest = fminf(lowest, values[i]);
         highest = fmaxf(highest, values[i]);
@@ -78,13 +70,13 @@ static void check_steps(const char *activation, bool is_signed) {
     size_t rounded = 0;
     set_up(&f, "signed-binary", activation);
     ck_assert_int_eq(sn_calibrate(&f.network, f.dataset, &f.statistics, 3, f.steps, NULL), SN_OK);
-    for (size_t i = 0; i < f.nodes; i++) {
-        const sn_node *node = sn_graph_node(f.network.graph, i);
-        if (!is_rounded(node)) {
+    for (size_t i = 0; i < f.layers; i++) {
+        const sn_layer *layer = &f.network.layers.at[i];
+        if (!layer->quantizer) {
             ck_assert_float_eq(f.steps[i].step, 0);
             continue;
         }
-        const sn_input_step expected = expected_step(node, 3);
+        const sn_input_step expected = expected_step(layer, 3);
         ck_assert_float_gt(f.steps[i].step, 0);
         ck_assert_float_eq(f.steps[i].step, expected.step);
         ck_assert_int_eq(f.steps[i].is_signed, is_signed);
@@ -103,11 +95,11 @@ END_TEST
 START_TEST(more_images_never_make_steps_smaller) {
     fixture f;
     set_up(&f, "ternary", "relu");
-    sn_input_step *more = calloc(f.nodes, sizeof *more);
+    sn_input_step *more = calloc(f.layers, sizeof *more);
     ck_assert_int_eq(sn_calibrate(&f.network, f.dataset, &f.statistics, 3, f.steps, NULL), SN_OK);
     ck_assert_int_eq(sn_calibrate(&f.network, f.dataset, &f.statistics, 99, more, NULL), SN_OK);
     bool larger = false;
-    for (size_t i = 0; i < f.nodes; i++) {
+    for (size_t i = 0; i < f.layers; i++) {
         ck_assert_float_ge(more[i].step, f.steps[i].step);
         larger = larger || more[i].step > f.steps[i].step;
     }
@@ -160,7 +152,7 @@ START_TEST(freezing_rounds_inputs_of_few_bit_weights_only) {
         float step = 0;
         bool is_signed = false;
         set_up(&f, quants[q], "relu");
-        for (size_t i = 0; i < f.nodes; i++)
+        for (size_t i = 0; i < f.layers; i++)
             f.steps[i] = (sn_input_step){0.25f, true};
         ck_assert_int_eq(sn_freeze_integers(&f.network, NULL, f.steps, &packed, &bytes, NULL),
                          SN_OK);

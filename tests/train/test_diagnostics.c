@@ -172,8 +172,8 @@ START_TEST(turned_signs_are_counted) {
     configure(&config, "signs", "learned", "region", "3", NULL);
     must_open_images(&config, &train, &test);
     ck_assert_int_eq(sn_trainer_create(&config, train, test, NULL, &trainer, NULL), SN_OK);
-    ck_assert_int_eq(sn_diagnostics_create(sn_trainer_training(trainer)->graph, &diagnostics, NULL),
-                     SN_OK);
+    ck_assert_int_eq(
+        sn_diagnostics_create(&sn_trainer_training(trainer)->layers, &diagnostics, NULL), SN_OK);
     const sn_parameters *parameters = sn_trainer_parameters(trainer);
     const sn_parameter *signs = sn_parameters_find(parameters, "layer1.0.conv1.weight_sign");
     const sn_parameter *latent = sn_parameters_find(parameters, "layer1.0.conv1.weight");

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IMAGES = 3 };
-
 typedef struct freeze_case {
     const char *arch, *quant, *activation;
     size_t size;
@@ -72,77 +70,18 @@ static sn_network_options options_of(const freeze_case *c) {
                             .sign_rule = c->region ? SN_SIGNS_INIT : SN_SIGNS_FIXED,
                             .positive_fraction = 0.5}},
         .mode = SN_GRAPH_EVAL,
-        .batch = IMAGES,
+        .batch = FROZEN_IMAGES,
         .threads = 2};
-}
-
-/* Every parameter random, batch-norm and slopes too, so that folding errors show. */
-static void randomise(const sn_parameters *parameters) {
-    sn_rng rng;
-    sn_rng_init(&rng, 1, SN_RNG_TEST, 0);
-    for (size_t i = 0; i < sn_parameters_count(parameters); i++) {
-        const sn_parameter *entry = sn_parameters_at(parameters, i);
-        for (size_t j = 0; j < entry->count; j++) {
-            double draw = sn_rng_range(&rng, -0.3, 0.3);
-            if (entry->role == SN_ROLE_NORM_SCALE || entry->role == SN_ROLE_RUNNING_VARIANCE)
-                draw = sn_rng_range(&rng, 0.5, 1.5);
-            if (entry->role == SN_ROLE_SIGN)
-                draw = draw < 0 ? -1 : 1;
-            if (entry->shape.rank == 4)
-                draw = sn_rng_normal(&rng) * entry->init.value;
-            entry->value[j] = (float)draw;
-        }
-    }
-}
-
-static void run_packed(const void *packed, size_t bytes, const float *images, size_t pixels,
-                       float *logits) {
-    sn_infer_info info;
-    const sn_infer_model *model;
-    ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_OK);
-    void *memory = sn_alloc(info.model_memory), *scratch = sn_alloc(info.scratch_memory);
-    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info.model_memory, &model),
-                     SN_INFER_OK);
-    for (size_t i = 0; i < IMAGES; i++)
-        ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory, NULL,
-                                      images + i * pixels, logits + i * 10),
-                         SN_INFER_OK);
-    sn_free(memory);
-    sn_free(scratch);
 }
 
 static void check_frozen(const freeze_case *c) {
     const sn_network_options options = options_of(c);
-    const size_t pixels = 3 * c->size * c->size;
     sn_parameters *parameters;
     sn_network network;
-    sn_error error;
-    void *packed;
-    size_t bytes;
     ck_assert_int_eq(sn_parameters_create(&parameters, NULL), SN_OK);
     ck_assert_int_eq(sn_network_create(&options, parameters, &network, NULL), SN_OK);
     randomise(parameters);
-    if (sn_freeze(&network, NULL, &packed, &bytes, &error) != SN_OK)
-        ck_abort_msg("%s", error.message);
-
-    float *images = malloc(IMAGES * pixels * sizeof *images);
-    float expected[IMAGES * 10], logits[IMAGES * 10];
-    sn_rng rng;
-    sn_rng_init(&rng, 2, SN_RNG_TEST, 0);
-    for (size_t i = 0; i < IMAGES * pixels; i++)
-        images[i] = (float)sn_rng_normal(&rng);
-    sn_tensor_write(network.images, images, IMAGES);
-    sn_graph_forward(network.graph);
-    sn_tensor_read(network.logits, expected, IMAGES);
-    run_packed(packed, bytes, images, pixels, logits);
-    double scale = 0;
-    for (size_t i = 0; i < IMAGES * 10; i++)
-        scale = fmax(scale, fabs((double)expected[i]));
-    for (size_t i = 0; i < IMAGES * 10; i++)
-        ck_assert_double_eq_tol((double)logits[i], (double)expected[i], 1e-4 * scale);
-
-    free(images);
-    sn_free(packed);
+    check_frozen_logits(&network, 1e-4);
     sn_network_free(&network);
     sn_parameters_free(parameters);
 }
@@ -298,7 +237,7 @@ START_TEST(one_bit_weights_take_one_bit) {
     randomise(parameters);
     ck_assert_int_eq(sn_freeze(&network, NULL, &packed, &bytes, NULL), SN_OK);
     ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_OK);
-    const sn_weight_counts counts = sn_count_effectual(network.graph);
+    const sn_weight_counts counts = sn_layers_count_effectual(&network.layers);
     ck_assert_uint_eq(info.quantized_weights, counts.total);
     ck_assert_uint_eq(info.effectual_weights, counts.effectual);
     /* bits, fp32 layers, and a scale, a bias and a sign for each of 784 + 16 + 96 filters */

@@ -78,14 +78,16 @@ static void build_single(const char *quant, sn_center center, sn_parameters **pa
     *n = (sn_network){.batch = IMAGES, .classes = CLASSES};
     ck_assert_int_eq(sn_parameters_create(parameters, NULL), SN_OK);
     ck_assert_int_eq(sn_graph_create(*parameters, SN_GRAPH_EVAL, 2, &n->graph, NULL), SN_OK);
-    const sn_builder builder = {n->graph, &options, &rules, SN_ACTIVATION_RELU, SN_ACT_INT8};
     const sn_conv_options conv = {8, 3, 1, 1, true, false};
     sn_tensor *x;
     ck_assert_int_eq(
         sn_graph_input(n->graph, sn_shape_4(IMAGES, CHANNELS, SIDE, SIDE), &n->images, NULL),
         SN_OK);
+    n->layers.images = n->images;
+    const sn_builder builder = {n->graph,           &options,    &rules,
+                                SN_ACTIVATION_RELU, SN_ACT_INT8, &n->layers};
     ck_assert_int_eq(sn_module_conv(&builder, "conv", &conv, n->images, &x, NULL), SN_OK);
-    ck_assert_int_eq(sn_global_average_pool(n->graph, x, &x, NULL), SN_OK);
+    ck_assert_int_eq(sn_module_global_average_pool(&builder, "mean", x, &x, NULL), SN_OK);
     ck_assert_int_eq(sn_module_linear(&builder, "fc", CLASSES, x, &n->logits, NULL), SN_OK);
     ck_assert_int_eq(sn_graph_plan(n->graph, n->logits, NULL), SN_OK);
     sn_parameters_initialise(*parameters, 1);

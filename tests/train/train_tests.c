@@ -3,11 +3,15 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/rng.h"
 #include "data/dataset_source.h"
+#include "infer/signet.h"
+#include "train/freeze.h"
 
 #include <check.h>
 #include <dirent.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,4 +184,66 @@ char *read_text(const char *folder, const char *name) {
     char *text = strdup((const char *)data);
     sn_free(data);
     return text;
+}
+
+void randomise(const sn_parameters *parameters) {
+    sn_rng rng;
+    sn_rng_init(&rng, 1, SN_RNG_TEST, 0);
+    for (size_t i = 0; i < sn_parameters_count(parameters); i++) {
+        const sn_parameter *entry = sn_parameters_at(parameters, i);
+        for (size_t j = 0; j < entry->count; j++) {
+            double draw = sn_rng_range(&rng, -0.3, 0.3);
+            if (entry->role == SN_ROLE_NORM_SCALE || entry->role == SN_ROLE_RUNNING_VARIANCE)
+                draw = sn_rng_range(&rng, 0.5, 1.5);
+            if (entry->role == SN_ROLE_SIGN)
+                draw = draw < 0 ? -1 : 1;
+            if (entry->shape.rank == 4)
+                draw = sn_rng_normal(&rng) * entry->init.value;
+            entry->value[j] = (float)draw;
+        }
+    }
+}
+
+static void run_packed(const void *packed, size_t bytes, const float *images, size_t pixels,
+                       float *logits) {
+    sn_infer_info info;
+    const sn_infer_model *model;
+    ck_assert_int_eq(sn_infer_inspect(packed, bytes, NULL, &info), SN_INFER_OK);
+    void *memory = sn_alloc(info.model_memory), *scratch = sn_alloc(info.scratch_memory);
+    ck_assert_int_eq(sn_infer_open(packed, bytes, NULL, memory, info.model_memory, &model),
+                     SN_INFER_OK);
+    for (size_t i = 0; i < FROZEN_IMAGES; i++)
+        ck_assert_int_eq(sn_infer_run(model, scratch, info.scratch_memory, NULL,
+                                      images + i * pixels, logits + i * FROZEN_CLASSES),
+                         SN_INFER_OK);
+    sn_free(memory);
+    sn_free(scratch);
+}
+
+void check_frozen_logits(const sn_network *network, double tolerance) {
+    const sn_shape *shape = sn_tensor_shape(network->images);
+    const size_t pixels = sn_shape_count(shape) / shape->size[0];
+    float expected[FROZEN_IMAGES * FROZEN_CLASSES], logits[FROZEN_IMAGES * FROZEN_CLASSES];
+    void *packed;
+    size_t bytes;
+    sn_error error;
+    sn_rng rng;
+    ck_assert_uint_eq(network->classes, FROZEN_CLASSES);
+    if (sn_freeze(network, NULL, &packed, &bytes, &error) != SN_OK)
+        ck_abort_msg("%s", error.message);
+    float *images = malloc(FROZEN_IMAGES * pixels * sizeof *images);
+    sn_rng_init(&rng, 2, SN_RNG_TEST, 0);
+    for (size_t i = 0; i < FROZEN_IMAGES * pixels; i++)
+        images[i] = (float)sn_rng_normal(&rng);
+    sn_tensor_write(network->images, images, FROZEN_IMAGES);
+    sn_graph_forward(network->graph);
+    sn_tensor_read(network->logits, expected, FROZEN_IMAGES);
+    run_packed(packed, bytes, images, pixels, logits);
+    double scale = 0;
+    for (size_t i = 0; i < FROZEN_IMAGES * FROZEN_CLASSES; i++)
+        scale = fmax(scale, fabs((double)expected[i]));
+    for (size_t i = 0; i < FROZEN_IMAGES * FROZEN_CLASSES; i++)
+        ck_assert_double_eq_tol((double)logits[i], (double)expected[i], tolerance * scale);
+    free(images);
+    sn_free(packed);
 }

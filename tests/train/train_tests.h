@@ -52,6 +52,14 @@ void close_changed(hid_t file);
 /* The text of DIR/name; free. */
 char *read_text(const char *folder, const char *name);
 
+/* Every parameter random, batch-norm and slopes too, so that folding errors show. */
+void randomise(const sn_parameters *parameters);
+
+/* Freezes a network of this batch and so many classes, and fails the test unless its logits of
+ * random images are the graph's, up to `tolerance` times the largest. */
+enum { FROZEN_IMAGES = 3, FROZEN_CLASSES = 10 };
+void check_frozen_logits(const sn_network *network, double tolerance);
+
 struct Suite *averaging_suite(void);
 struct Suite *config_suite(void);
 struct Suite *checkpoint_suite(void);
