@@ -34,8 +34,8 @@ sn_status bench_net_single(const bench_shape *shape, bench_weights weights, doub
 sn_status bench_net_chain(const bench_shape *shape, bench_weights weights, double density,
                           int region, uint64_t seed, bench_net *net, sn_error *error);
 
-/* "resnet20" for 32x32 pixels or "resnet18" for 224x224, as src/layers/model.c has them: the first
- * convolution, the 1x1 shortcuts and the classifier in fp32. */
+/* "resnet20" for 32x32 pixels or "resnet18" for 224x224, as src/layers/arch_resnet.c has them: the
+ * first convolution, the 1x1 shortcuts and the classifier in fp32. */
 sn_status bench_net_resnet(const char *name, bench_weights weights, double density, int region,
                            uint64_t seed, bench_net *net, sn_error *error);
 

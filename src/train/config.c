@@ -68,7 +68,8 @@ static const sn_option options[] = {
      .help = "non-linearity; with PLUM's block, which has its own, that of the stem"},
 
     {"quant", FIELD(quant.quantizer), CHOICE(sn_quantizer_name, "signed-binary"),
-     .group = "Quantization", .help = "quantizer of the 3x3 convolutions in the blocks"},
+     .group = "Quantization",
+     .help = "quantizer of all convolutions but the first and 1x1 shortcuts"},
     {"estimator", FIELD(quant.estimator), CHOICE(sn_estimator_name, "auto"),
      .group = "Quantization", .wants = QUANTIZED,
      .help = "gradient estimator; auto: ede, or ste where the quantizer has several steps"},

@@ -74,6 +74,9 @@ START_TEST(parameter_counts_are_the_published_ones) {
         /* and biases of convolutions, slopes, three shifts a block */
         {"resnet20-plum", 32, 10, 272474 + 672 + 672 + (2 * 672 + 624)},
         {"resnet18-plum", 224, 1000, 11689512 + 3840 + 3840 + (2 * 3840 + 3392)},
+        /* convolutions, two of a batch-norm for each filter, a classifier of 4x4 pixels */
+        {"vgg-small", 32, 10,
+         3456 + 147456 + 294912 + 589824 + 1179648 + 2359296 + 2 * 1792 + 81920 + 10},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         network n;
@@ -178,6 +181,59 @@ static const sn_layer *layer_of(const network *n, const char *name) {
     ck_abort_msg("no layer %s", name);
     return NULL;
 }
+
+START_TEST(layers_of_vgg_small) {
+    static const struct {
+        const char *name;
+        sn_layer_kind kind;
+        size_t rows, columns; /* of the weight: filters, and input channels or inputs */
+        bool quantized;
+    } expected[] = {
+        {"conv1", SN_LAYER_CONV, 64, 3, false},    {"conv2", SN_LAYER_CONV, 64, 64, true},
+        {"pool1", SN_LAYER_MAX_POOL, 0, 0, false}, {"conv3", SN_LAYER_CONV, 128, 64, true},
+        {"conv4", SN_LAYER_CONV, 128, 128, true},  {"pool2", SN_LAYER_MAX_POOL, 0, 0, false},
+        {"conv5", SN_LAYER_CONV, 256, 128, true},  {"conv6", SN_LAYER_CONV, 256, 256, true},
+        {"pool3", SN_LAYER_MAX_POOL, 0, 0, false}, {"fc", SN_LAYER_LINEAR, 10, 256 * 3 * 3, false},
+    };
+    enum { LAYERS = sizeof expected / sizeof *expected };
+    network n;
+    sn_model_options options = options_for("vgg-small", 28, 10); /* 14, 7, 3 pixels a side */
+    options.quant.quantizer = sn_choice_find(sn_quantizer_name, "signed-binary");
+    options.width = 0.5;
+    ck_assert_int_eq(build(&options, &n, NULL), SN_OK);
+    ck_assert_int_eq(n.layers.count, LAYERS);
+    for (int i = 0; i < LAYERS; i++) {
+        const sn_layer *layer = &n.layers.at[i];
+        ck_assert_str_eq(layer->name, expected[i].name);
+        ck_assert_int_eq(layer->kind, expected[i].kind);
+        ck_assert_int_eq(layer->input, i - 1); /* the images in the end */
+        ck_assert_int_eq(layer->quantizer != NULL, expected[i].quantized);
+        if (!layer->weight)
+            continue;
+        ck_assert_uint_eq(sn_tensor_shape(layer->weight)->size[0], expected[i].rows);
+        ck_assert_uint_eq(sn_tensor_shape(layer->weight)->size[1], expected[i].columns);
+        ck_assert_int_eq(layer->norm.gamma != NULL, layer->kind == SN_LAYER_CONV);
+        ck_assert_int_eq(layer->activation.function,
+                         layer->kind == SN_LAYER_CONV ? SN_ACTIVATION_RELU : SN_ACTIVATION_NONE);
+    }
+    ck_assert_ptr_nonnull(sn_parameters_find(n.parameters, "bn6.running_var"));
+    destroy(&n);
+}
+END_TEST
+
+START_TEST(vgg_small_needs_eight_pixels) {
+    for (size_t size = 7; size <= 8; size++) {
+        network n;
+        sn_error error;
+        const sn_model_options options = options_for("vgg-small", size, 10);
+        const sn_status status = build(&options, &n, &error);
+        ck_assert_int_eq(status, size == 7 ? SN_ERROR_ARGUMENT : SN_OK);
+        if (size == 7)
+            ck_assert_msg(strstr(error.message, "at least 8x8") != NULL, "%s", error.message);
+        destroy(&n);
+    }
+}
+END_TEST
 
 /* A shortcut that is computed behind the convolution of its main path takes the sum along. */
 START_TEST(the_later_convolution_takes_the_sum) {
@@ -446,6 +502,8 @@ int main(void) {
     tcase_add_test(tcase, names_are_torchvisions);
     tcase_add_test(tcase, names_of_plums_block);
     tcase_add_test(tcase, small_images_get_the_small_stem);
+    tcase_add_test(tcase, layers_of_vgg_small);
+    tcase_add_test(tcase, vgg_small_needs_eight_pixels);
     tcase_add_test(tcase, the_later_convolution_takes_the_sum);
     tcase_add_test(tcase, only_block_convolutions_are_quantized);
     tcase_add_test(tcase, the_last_rule_that_matches_decides);

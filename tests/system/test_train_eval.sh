@@ -10,7 +10,7 @@ for option in dataset data-dir arch width quant estimator delta-ratio positive-f
     batch optimizer lr schedule warmup weight-decay seed threads limit-train limit-test out resume profile summary list act ede-t-min ede-t-max layer ema teacher distill-temperature distill-weight checkpoint-minutes; do
     grep -q -- "--$option" help.txt || die "no --$option in the help"
 done
-grep -q 'default: resnet20' help.txt || die 'no default in the help'
+[[ $(tr -s ' \n' ' ' <help.txt) == *'default: resnet20'* ]] || die 'no default in the help'
 
 # ---- everything that can be chosen is listed, with where it is from ----
 "$train" --list >list.txt

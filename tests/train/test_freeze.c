@@ -49,6 +49,11 @@ static const freeze_case cases[] = {
     {"resnet18-plum", "signed-binary", "prelu", 96, 0.25, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_AUTO},
     {"resnet20-plum", "signed-binary", "relu", 32, 0.5, SN_SCALE_FILTER_MEAN, 0,
      SN_CENTER_ACTIVATIONS},
+    {"vgg-small", "fp32", "relu", 32, 0.125, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_AUTO},
+    {"vgg-small", "signed-binary", "relu", 32, 0.25, SN_SCALE_FILTER_MEAN, 0, SN_CENTER_AUTO},
+    {"vgg-small", "signed-binary-centered", "prelu", 28, 0.1, SN_SCALE_FILTER_MEAN, 8,
+     SN_CENTER_AUTO},
+    {"vgg-small", "ternary", "hardtanh", 45, 0.125, SN_SCALE_ONE, 0, SN_CENTER_AUTO},
 };
 
 enum { CASES = sizeof cases / sizeof *cases };
