@@ -3,9 +3,8 @@
  *
  *     mean[channels], deviation[channels]    floats, with SN_INFER_HEADER_NORMALISATION
  *     name, data set                         texts: UTF-8, each ended by a NUL
- *     layer 0, layer 1 ...                   a text for each instruction, with
- * SN_INFER_HEADER_LAYERS class 0, class 1 ...                   a text for each logit, with
- * SN_INFER_HEADER_CLASSES
+ *     layer 0, layer 1 ...                   one for each instruction (SN_INFER_HEADER_LAYERS)
+ *     class 0, class 1 ...                   one for each logit (SN_INFER_HEADER_CLASSES)
  */
 #ifndef SN_INFER_METADATA_H
 #define SN_INFER_METADATA_H
