@@ -3,12 +3,13 @@
 #define SN_CLI_SHOW_COST_H
 
 #include "base/status.h"
+#include "cli/rows.h"
 #include "infer/signet.h"
 
 #include <stdio.h>
 
 typedef struct sn_show_cost_options {
-    bool json;
+    sn_format format;      /* CSV: the layers alone */
     double seconds;        /* that runs are repeated for to measure their energy; 0: not at all */
     const char *rapl_root; /* NULL for the system's own */
 } sn_show_cost_options;

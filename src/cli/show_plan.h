@@ -2,10 +2,11 @@
 #ifndef SN_CLI_SHOW_PLAN_H
 #define SN_CLI_SHOW_PLAN_H
 
+#include "cli/rows.h"
 #include "cli/subject.h"
 
 typedef struct sn_show_plan_options {
-    bool json;
+    sn_format format;       /* CSV: the convolutions alone */
     bool compare_forms;     /* time every form, not only the chosen one and the dense one */
     double seconds;         /* about what each form is run for */
     sn_infer_options infer; /* its threads are those that each layer is spread over */

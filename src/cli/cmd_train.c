@@ -1,7 +1,8 @@
-/* ./train: trains a network. Results on stdout, progress and messages on stderr. */
+/* signet train: trains a network. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/clock.h"
 #include "cli/arguments.h"
+#include "cli/command.h"
 #include "cli/data_source.h"
 #include "cli/failure.h"
 #include "cli/opening.h"
@@ -18,19 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { MAX_OPTIONS = 128 };
-
-static const char usage[] =
-    "usage: train [OPTION...]\n"
-    "       train --resume DIR [--epochs N] [--threads N] [--data-dir DIR] [--stop-after N]\n"
-    "             [--checkpoint-minutes X]\n"
-    "       train --profile | --summary [OPTION...]\n"
-    "       train --list\n"
-    "\n"
-    "Trains a network and writes config.json, metrics.jsonl, layers.csv, last.h5 and best.h5 to a\n"
-    "folder of its own. Ctrl-C stops after the current step; --resume continues with the very next "
-    "one.";
 
 /* Set by a signal: nothing else can reach a handler. */
 static volatile sig_atomic_t stop_signal;
@@ -301,17 +289,17 @@ static sn_status open_and_train(sn_train_config *config, const bool *given, int 
     return status;
 }
 
-static sn_status run(int argc, char **argv, int *exit_status, sn_error *error) {
+static sn_status parse_and_train(int argc, char **argv, int *exit_status, sn_error *error) {
     size_t count;
     const sn_option *table = sn_config_table(&count);
-    bool given[MAX_OPTIONS] = {false};
+    bool given[SN_COMMAND_MOST_OPTIONS] = {false};
     sn_train_config config = {0};
-    assert(count <= MAX_OPTIONS);
+    assert(count <= SN_COMMAND_MOST_OPTIONS);
     sn_arguments arguments = {.table = table, .count = count, .object = &config, .given = given};
     SN_TRY(sn_option_defaults(table, count, &config, error));
     SN_TRY(sn_arguments_parse(&arguments, argc, argv, error));
     if (arguments.help)
-        sn_arguments_help(table, count, usage, stdout);
+        sn_command_help(&sn_cmd_train, stdout);
     else if (config.list)
         sn_show_list();
     else
@@ -319,11 +307,33 @@ static sn_status run(int argc, char **argv, int *exit_status, sn_error *error) {
     return sn_cli_flush(error);
 }
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
     sn_error error = {0};
     int exit_status = EXIT_SUCCESS;
-    sn_cli_begin();
-    if (run(argc, argv, &exit_status, &error) != SN_OK)
+    if (parse_and_train(argc, argv, &exit_status, &error) != SN_OK)
         exit_status = sn_cli_fail("train", &error);
-    return sn_cli_end(exit_status);
+    return exit_status;
 }
+
+static size_t options_of(sn_option to[SN_COMMAND_MOST_OPTIONS]) {
+    size_t count;
+    const sn_option *table = sn_config_table(&count);
+    assert(count <= SN_COMMAND_MOST_OPTIONS);
+    memcpy(to, table, count * sizeof *table);
+    return count;
+}
+
+const sn_command sn_cmd_train = {
+    .name = "train",
+    .launcher = "./train",
+    .summary = "train a network from scratch",
+    .forms = (const char *const[]){"[OPTION...]",
+                                   "--resume DIR [--epochs N] [--threads N] [--data-dir DIR] "
+                                   "[--stop-after N] [--checkpoint-minutes X]",
+                                   "--profile | --summary [OPTION...]", "--list", NULL},
+    .description = "Trains a network and writes config.json, metrics.jsonl, layers.csv, last.h5 "
+                   "and best.h5 to a\n"
+                   "folder of its own. Ctrl-C stops after the current step; --resume continues "
+                   "with the very next one.",
+    .options = options_of,
+    .run = run};
