@@ -49,6 +49,8 @@ static const sn_option selectors[] = {
      .help = "print how each convolution is computed, what it was predicted to take and takes"},
     {"cost", SN_JOB_FIELD(cost), .kind = SN_OPTION_FLAG, .group = "Looks",
      .help = "print operations, bytes and energy of an image with each kind of weights"},
+    {"config", SN_JOB_FIELD(config), .kind = SN_OPTION_FLAG, .group = "Looks",
+     .help = "print the options that a checkpoint was trained with, and their defaults"},
 };
 
 /* ---- evaluation ---- */
@@ -155,9 +157,13 @@ const sn_job_action sn_action_evaluate = {.name = "evaluate",
 
 /* ---- the command ---- */
 
-static const sn_job_action *const actions[] = {&sn_action_evaluate, &sn_action_export,
-                                               &sn_action_summary,  &sn_action_plan,
-                                               &sn_action_cost,     NULL};
+static const sn_job_action *const actions[] = {&sn_action_evaluate,
+                                               &sn_action_export,
+                                               &sn_action_summary,
+                                               &sn_action_plan,
+                                               &sn_action_cost,
+                                               &sn_action_config,
+                                               NULL};
 
 /* Several things at once are a mistake. */
 static sn_status choose(sn_job *job, const char *const *words, size_t count, sn_error *error) {
@@ -165,14 +171,16 @@ static sn_status choose(sn_job *job, const char *const *words, size_t count, sn_
     const bool exports = sn_job_is_given(job, "export") || sn_job_is_given(job, "export-c");
     SN_RETURN_IF(count == 0, error, SN_ERROR_ARGUMENT,
                  "no checkpoint or model given; usage: eval CHECKPOINT|MODEL.sgn [OPTION...]");
-    SN_RETURN_IF(exports + o->summary + o->plan + o->cost > 1, error, SN_ERROR_ARGUMENT,
-                 "--summary, --plan, --cost and --export are different things to do; give one of "
-                 "them");
+    SN_RETURN_IF(
+        exports + o->summary + o->plan + o->cost + o->config > 1, error, SN_ERROR_ARGUMENT,
+        "--summary, --plan, --cost, --config and --export are different things to do; give "
+        "one of them");
     job->path = words[0];
     job->action = exports      ? &sn_action_export
                   : o->summary ? &sn_action_summary
                   : o->plan    ? &sn_action_plan
                   : o->cost    ? &sn_action_cost
+                  : o->config  ? &sn_action_config
                                : &sn_action_evaluate;
     return SN_OK;
 }

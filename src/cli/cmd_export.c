@@ -62,8 +62,7 @@ static bool ends_in(const char *text, const char *end) {
 
 static sn_status take_file(sn_job_options *options, const char *file, sn_error *error) {
     SN_RETURN_IF(!ends_in(file, ".sgn") && !ends_in(file, ".h"), error, SN_ERROR_ARGUMENT,
-                 "'%.200s' says not what to write: FILE.sgn is a model file, NAME.h a C array",
-                 file);
+                 "'%.200s': give FILE.sgn for a model file or NAME.h for a C array", file);
     char *to = ends_in(file, ".h") ? options->export_c : options->export;
     SN_RETURN_IF(to[0], error, SN_ERROR_ARGUMENT, "'%.200s' and '%.200s': give one of them", to,
                  file);

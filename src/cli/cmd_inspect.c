@@ -4,6 +4,7 @@
 #include "cli/nearest.h"
 #include "cli/report.h"
 #include "cli/runner.h"
+#include "cli/show_config.h"
 #include "cli/show_cost.h"
 #include "cli/show_plan.h"
 #include "cli/summary_report.h"
@@ -38,9 +39,9 @@ static sn_status show_summary(const sn_job *job, sn_error *error) {
     SN_TRY(sn_job_infer_options(options, false, 1, &costs, &infer, error));
     sn_status status = sn_summary_make(subject->packed, subject->packed_bytes, &infer,
                                        subject->names, &summary, error);
-    if (status == SN_OK && sn_job_format(options) == SN_FORMAT_JSON)
+    if (status == SN_OK && sn_job_format(options) == SN_OUTPUT_JSON)
         status = sn_report_object(subject, sn_summary_json(&summary, &settings), error);
-    else if (status == SN_OK && sn_job_format(options) == SN_FORMAT_CSV)
+    else if (status == SN_OK && sn_job_format(options) == SN_OUTPUT_CSV)
         status = sn_summary_csv(&summary, error);
     else if (status == SN_OK) {
         print_summary_heading(subject);
@@ -113,10 +114,24 @@ const sn_job_action sn_action_cost = {.name = "cost",
                                       .count = sizeof cost_table / sizeof *cost_table,
                                       .run = show_cost};
 
+/* ---- config ---- */
+
+static const sn_option config_table[] = {SN_JOB_OUTPUT};
+
+static sn_status show_config(const sn_job *job, sn_error *error) {
+    return sn_show_config(&job->subject, sn_job_format(job->options), error);
+}
+
+const sn_job_action sn_action_config = {.name = "config",
+                                        .does = "prints options and evaluates nothing",
+                                        .table = config_table,
+                                        .count = sizeof config_table / sizeof *config_table,
+                                        .run = show_config};
+
 /* ---- the command ---- */
 
 static const sn_job_action *const actions[] = {&sn_action_summary, &sn_action_plan, &sn_action_cost,
-                                               NULL};
+                                               &sn_action_config, NULL};
 
 static const char *look_name(const void *context, size_t index) {
     (void)context;
@@ -132,18 +147,22 @@ static const sn_job_action *find_look(const char *name) {
 
 static sn_status refuse_look(const char *name, sn_error *error) {
     const char *nearest = sn_nearest_name(name, look_name, NULL);
+    char known[128] = "";
+    for (size_t i = 0, used = 0; actions[i] && used < sizeof known; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
+                                 actions[i]->name);
     if (nearest)
         return sn_error_set(error, SN_ERROR_ARGUMENT, "unknown look '%.200s'; did you mean %s?",
                             name, nearest);
-    return sn_error_set(error, SN_ERROR_ARGUMENT,
-                        "unknown look '%.200s'; there are: summary, plan, cost", name);
+    return sn_error_set(error, SN_ERROR_ARGUMENT, "unknown look '%.200s'; there are: %s", name,
+                        known);
 }
 
 /* One word alone is a file, of which a summary is wanted, unless it names a look. */
 static sn_status choose(sn_job *job, const char *const *words, size_t count, sn_error *error) {
     job->action = count > 0 ? find_look(words[0]) : NULL;
     SN_RETURN_IF(count == 0 || (count == 1 && job->action), error, SN_ERROR_ARGUMENT,
-                 "no checkpoint or model given; usage: inspect [summary|plan|cost] "
+                 "no checkpoint or model given; usage: inspect [summary|plan|cost|config] "
                  "CHECKPOINT|MODEL.sgn [OPTION...]");
     if (count == 1)
         job->action = &sn_action_summary;
@@ -170,14 +189,16 @@ static int run(int argc, char **argv) {
 const sn_command sn_cmd_inspect = {
     .name = "inspect",
     .summary = "print a network's layers, how they are computed and what they cost",
-    .forms = (const char *const[]){"[summary|plan|cost] CHECKPOINT|MODEL.sgn [OPTION...]", NULL},
+    .forms =
+        (const char *const[]){"[summary|plan|cost|config] CHECKPOINT|MODEL.sgn [OPTION...]", NULL},
     .description = "summary prints each layer's parameters, size, multiply-adds, density and "
                    "repetition; plan how\n"
                    "each convolution is computed, and what it was predicted to take and takes; "
                    "cost the operations,\n"
-                   "bytes and energy of an image with each kind of weights. None of them needs "
-                   "data unless\n"
-                   "activations have to be calibrated.",
-    .words = (const char *const[]){"summary", "plan", "cost", NULL},
+                   "bytes and energy of an image with each kind of weights; config the options of "
+                   "training and\n"
+                   "their defaults. None of them needs data unless activations have to be "
+                   "calibrated.",
+    .words = (const char *const[]){"summary", "plan", "cost", "config", NULL},
     .options = options_of,
     .run = run};

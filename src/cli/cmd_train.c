@@ -1,16 +1,13 @@
 /* signet train: trains a network. */
 #define _POSIX_C_SOURCE 200809L
-#include "base/clock.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/data_source.h"
 #include "cli/failure.h"
-#include "cli/opening.h"
-#include "cli/pace.h"
-#include "cli/progress.h"
 #include "cli/show_list.h"
 #include "cli/show_profile.h"
 #include "cli/show_summary.h"
+#include "cli/train_display.h"
 #include "train/trainer.h"
 
 #include <assert.h>
@@ -44,6 +41,39 @@ static void catch_signals(void) {
 
 /* ---- configuration ---- */
 
+/* The configuration of a run, and what only looks have. */
+typedef struct train_options {
+    sn_train_config config; /* first, as the table of its options has offsets in it */
+    int format;
+    bool json; /* the same as format JSON */
+} train_options;
+
+#define LOOKS "profile|summary|list"
+
+static const sn_option look_options[] = {
+    {"format", .offset = offsetof(train_options, format), .kind = SN_OPTION_CHOICE,
+     .tag = SN_CONFIG_TRANSIENT, .value_name = "NAME", .choice_name = sn_output_name,
+     .fallback = "text", .needs = LOOKS, .group = "This invocation",
+     .help = "how --profile, --summary and --list print; csv: a line for each row of the main "
+             "table"},
+    {"json", .offset = offsetof(train_options, json), .kind = SN_OPTION_FLAG,
+     .tag = SN_CONFIG_TRANSIENT, .needs = LOOKS, .excludes = "format", .group = "This invocation",
+     .help = "the same as --format json"},
+};
+
+static size_t options_of(sn_option to[SN_COMMAND_MOST_OPTIONS]) {
+    size_t count;
+    const sn_option *table = sn_config_table(&count);
+    assert(count + sizeof look_options / sizeof *look_options <= SN_COMMAND_MOST_OPTIONS);
+    memcpy(to, table, count * sizeof *table);
+    memcpy(to + count, look_options, sizeof look_options);
+    return count + sizeof look_options / sizeof *look_options;
+}
+
+static sn_output format_of(const train_options *options) {
+    return options->json ? SN_OUTPUT_JSON : (sn_output)options->format;
+}
+
 /* Takes the configuration from the checkpoint and the options that were given from *config. */
 static sn_status merge_resumed(const sn_checkpoint *checkpoint, const bool *given,
                                sn_train_config *config, sn_error *error) {
@@ -60,6 +90,9 @@ static sn_status merge_resumed(const sn_checkpoint *checkpoint, const bool *give
                      "--%s cannot change when a run is resumed (given: %.200s); see --help for "
                      "what can",
                      table[i].name, text);
+        char before[SN_OPTION_TEXT_SIZE];
+        sn_option_format(&table[i], &merged, before);
+        merged.given[i] = merged.given[i] || strcmp(before, text) != 0;
         SN_TRY(sn_option_set(&table[i], &merged, text, error));
     }
     *config = merged;
@@ -87,10 +120,10 @@ static void say_no_effect(void *context, const char *text) {
 }
 
 /* Options that would be without effect are mistakes, or worth a word. */
-static sn_status check_effects(const bool *given, const sn_train_config *config, sn_error *error) {
-    size_t count;
-    const sn_option *table = sn_config_table(&count);
-    return sn_option_check_effects(table, count, config, given, say_no_effect, NULL, error);
+static sn_status check_effects(const bool *given, const train_options *options, sn_error *error) {
+    sn_option table[SN_COMMAND_MOST_OPTIONS];
+    const size_t count = options_of(table);
+    return sn_option_check_effects(table, count, options, given, say_no_effect, NULL, error);
 }
 
 static sn_status open_resumed(const bool *given, sn_train_config *config,
@@ -103,125 +136,22 @@ static sn_status open_resumed(const bool *given, sn_train_config *config,
     return merge_resumed(*checkpoint, given, config, error);
 }
 
-/* ---- output ---- */
+/* ---- the program ---- */
 
-enum { PACE_STEPS = 20 }; /* after which the time to the end is told */
-
-typedef struct display {
-    sn_progress progress;
-    sn_pace pace;
-    const sn_trainer *trainer;
-    const sn_opening *opening;
-    uint64_t last_epoch; /* of this invocation */
-    uint64_t line_epoch; /* whose progress line was begun; 0: none */
-    double started;      /* seconds */
-    bool told;           /* the time to the end */
-} display;
-
-static void show_begin(void *context) {
-    display *d = context;
-    sn_opening_print(d->opening);
-    sn_opening_warn(d->opening);
-    sn_pace_start(&d->pace, sn_trainer_evaluation_images(d->trainer));
-    d->started = sn_clock_seconds();
-}
-
-/* Seconds to the end of this invocation; 0 while unknown. */
-static double seconds_left(const display *d, const sn_step_report *report) {
-    const uint64_t epochs = d->last_epoch - report->epoch;
-    const size_t images =
-        report->images_total - report->images_done + (size_t)epochs * report->images_total;
-    return sn_pace_seconds(&d->pace, images, epochs + 1);
-}
-
-/* "train: 812 images/s; at this rate 100 epochs take 2 h 05 min, until about 14:30" */
-static void tell_pace(display *d, double left) {
-    const bool resumed = sn_trainer_was_resumed(d->trainer);
-    const double now = sn_clock_seconds();
-    const time_t today = time(NULL);
-    char duration[32], until[32], what[48];
-    sn_pace_duration(resumed ? left : now - d->started + left, duration, sizeof duration);
-    sn_pace_clock(today + (time_t)left, today, until, sizeof until);
-    snprintf(what, sizeof what, "%llu epoch%s", (unsigned long long)d->last_epoch,
-             d->last_epoch == 1 ? "" : "s");
-    d->told = true;
-    sn_progress_clear(&d->progress);
-    fprintf(stderr, "train: %.0f images/s; at this rate %s take%s %s, until about %s\n",
-            sn_pace_rate(&d->pace), resumed ? "the rest" : what,
-            resumed || d->last_epoch == 1 ? "s" : "", duration, until);
-}
-
-static void show_step(void *context, const sn_step_report *report) {
-    display *d = context;
-    sn_pace_step(&d->pace, report->images_done, sn_clock_seconds());
-    const double left = seconds_left(d, report);
-    if (!d->told && d->pace.steps >= PACE_STEPS && left > 0)
-        tell_pace(d, left);
-    if (d->line_epoch != report->epoch)
-        sn_progress_start(&d->progress, "images");
-    d->line_epoch = report->epoch;
-    char label[64], duration[32], run[48] = "", extra[80];
-    snprintf(label, sizeof label, "epoch %llu/%llu", (unsigned long long)report->epoch,
-             (unsigned long long)report->epochs);
-    sn_pace_duration(left, duration, sizeof duration);
-    if (left > 0)
-        snprintf(run, sizeof run, "  run %s left", duration);
-    snprintf(extra, sizeof extra, "loss %.4f%s", report->loss, run);
-    sn_progress_update(&d->progress, label, report->images_done, report->images_total,
-                       report->images_before, extra);
-}
-
-static void show_evaluating(void *context) {
-    display *d = context;
-    sn_progress_clear(&d->progress);
-    sn_pace_evaluating(&d->pace, sn_clock_seconds());
-}
-
-static void show_epoch(void *context, const sn_epoch_metrics *m) {
-    display *d = context;
-    sn_pace_evaluated(&d->pace, sn_clock_seconds());
-    char valid[64] = "";
-    if (m->has_valid)
-        snprintf(valid, sizeof valid, "valid loss %.4f  valid %5.2f %%  ", m->valid.loss,
-                 m->valid.top1);
-    printf("epoch %3llu  loss %.4f  train %5.2f %%  %stest %5.2f %%  density %.3f  lr %.3g  "
-           "%.0f images/s  %.1f s%s\n",
-           (unsigned long long)m->epoch, m->loss, m->train_top1, valid, m->test.top1, m->density,
-           m->learning_rate, m->images_per_second, m->seconds, m->best ? "  best" : "");
-    fflush(stdout);
-}
-
-static void show_warning(void *context, const char *text) {
-    (void)context;
-    fprintf(stderr, "train: warning: %s\n", text);
-}
-
-static int report_end(const sn_trainer *trainer, const sn_train_config *config) {
-    const sn_train_state *state = sn_trainer_state(trainer);
-    const char *directory = sn_trainer_directory(trainer);
-    if (state->best_top1 >= 0)
-        printf("best %stop-1 %.2f %% after epoch %llu: %s/best.h5\n",
-               config->valid > 0 ? "validation " : "", state->best_top1,
-               (unsigned long long)state->best_epoch, directory);
-    if (state->epoch < config->epochs)
-        fprintf(stderr, "train: stopped %s epoch %llu of %llu; continue with --resume %s\n",
-                state->step > 0 ? "in" : "after",
-                (unsigned long long)state->epoch + (state->step > 0),
-                (unsigned long long)config->epochs, directory);
-    if (state->epoch == config->epochs || stop_signal == 0)
+/* The exit status of a run that went as it should, which a signal may have stopped. */
+static int exit_status_of(const sn_trainer *trainer, const sn_train_config *config) {
+    if (sn_trainer_state(trainer)->epoch == config->epochs || stop_signal == 0)
         return EXIT_SUCCESS;
     return stop_signal == SIGINT   ? SN_EXIT_INTERRUPTED
            : stop_signal == SIGHUP ? SN_EXIT_HUNG_UP
                                    : SN_EXIT_TERMINATED;
 }
 
-/* ---- the program ---- */
-
-static sn_status look(const sn_train_config *config, sn_trainer *trainer, const sn_dataset *train,
+static sn_status look(const train_options *options, sn_trainer *trainer, const sn_dataset *train,
                       const sn_dataset *test, sn_error *error) {
-    if (config->profile)
-        return sn_show_profile(config, trainer, error);
-    return sn_show_summary(config, trainer, train, test, error);
+    if (options->config.profile)
+        return sn_show_profile(&options->config, trainer, format_of(options), error);
+    return sn_show_summary(&options->config, trainer, train, test, format_of(options), error);
 }
 
 /* The last epoch that this invocation trains. */
@@ -230,15 +160,16 @@ static uint64_t last_epoch(const sn_train_config *config, const sn_trainer *trai
     return config->stop_after && stop < config->epochs ? stop : config->epochs;
 }
 
-static sn_status train(const sn_train_config *config, const sn_checkpoint *resume,
+static sn_status train(const train_options *options, const sn_checkpoint *resume,
                        const char *directory, const sn_dataset *train_data,
                        const sn_dataset *test_data, int *exit_status, sn_error *error) {
+    const sn_train_config *config = &options->config;
     sn_trainer *trainer;
     SN_TRY(sn_trainer_create(config, train_data, test_data, resume, &trainer, error));
     if (sn_trainer_note(trainer)[0])
         fprintf(stderr, "train: %s\n", sn_trainer_note(trainer));
     if (config->profile || config->summary) {
-        const sn_status looked = look(config, trainer, train_data, test_data, error);
+        const sn_status looked = look(options, trainer, train_data, test_data, error);
         sn_trainer_free(trainer);
         return looked;
     }
@@ -249,21 +180,23 @@ static sn_status train(const sn_train_config *config, const sn_checkpoint *resum
                                 .data_directory = directory,
                                 .peak_memory =
                                     sn_memory_predict(config, trainer, train_data, test_data).peak};
-    display d = {
+    sn_train_display display = {
         .trainer = trainer, .opening = &opening, .last_epoch = last_epoch(config, trainer)};
-    const sn_train_observer observer = {&d,         show_begin,  show_step, show_evaluating,
-                                        show_epoch, show_warning};
+    const sn_train_observer observer = sn_train_display_observer(&display);
     catch_signals();
     const sn_status status = sn_trainer_run(trainer, &observer, &stop_signal, error);
-    sn_progress_clear(&d.progress);
-    if (status == SN_OK)
-        *exit_status = report_end(trainer, config);
+    sn_progress_clear(&display.progress);
+    if (status == SN_OK) {
+        sn_train_display_end(trainer, config);
+        *exit_status = exit_status_of(trainer, config);
+    }
     sn_trainer_free(trainer);
     return status;
 }
 
-static sn_status open_and_train(sn_train_config *config, const bool *given, int *exit_status,
+static sn_status open_and_train(train_options *options, const bool *given, int *exit_status,
                                 sn_error *error) {
+    sn_train_config *config = &options->config;
     sn_checkpoint *resume = NULL;
     sn_dataset *train_data = NULL, *test_data = NULL;
     char directory[SN_OPTION_TEXT_SIZE];
@@ -272,7 +205,7 @@ static sn_status open_and_train(sn_train_config *config, const bool *given, int 
     if (status == SN_OK && config->resume[0] && !config->profile && !config->summary)
         status = open_resumed(given, config, &resume, error);
     if (status == SN_OK)
-        status = check_effects(given, config, error);
+        status = check_effects(given, options, error);
     if (status == SN_OK)
         status = sn_cli_find_data(config->dataset, config->data_dir, directory, error);
     if (status == SN_OK)
@@ -282,7 +215,7 @@ static sn_status open_and_train(sn_train_config *config, const bool *given, int 
         status = sn_cli_open_data("train", config->dataset, SN_SPLIT_TEST, directory,
                                   config->limit_test, &test_data, error);
     if (status == SN_OK)
-        status = train(config, resume, directory, train_data, test_data, exit_status, error);
+        status = train(options, resume, directory, train_data, test_data, exit_status, error);
     sn_dataset_free(train_data);
     sn_dataset_free(test_data);
     sn_checkpoint_free(resume);
@@ -290,20 +223,22 @@ static sn_status open_and_train(sn_train_config *config, const bool *given, int 
 }
 
 static sn_status parse_and_train(int argc, char **argv, int *exit_status, sn_error *error) {
-    size_t count;
-    const sn_option *table = sn_config_table(&count);
+    sn_option table[SN_COMMAND_MOST_OPTIONS];
+    const size_t count = options_of(table);
     bool given[SN_COMMAND_MOST_OPTIONS] = {false};
-    sn_train_config config = {0};
-    assert(count <= SN_COMMAND_MOST_OPTIONS);
-    sn_arguments arguments = {.table = table, .count = count, .object = &config, .given = given};
-    SN_TRY(sn_option_defaults(table, count, &config, error));
+    train_options options = {0};
+    sn_arguments arguments = {.table = table, .count = count, .object = &options, .given = given};
+    SN_TRY(sn_option_defaults(table, count, &options, error));
     SN_TRY(sn_arguments_parse(&arguments, argc, argv, error));
-    if (arguments.help)
+    if (arguments.help) {
         sn_command_help(&sn_cmd_train, stdout);
-    else if (config.list)
-        sn_show_list();
-    else
-        SN_TRY(open_and_train(&config, given, exit_status, error));
+    } else if (options.config.list) {
+        SN_TRY(sn_show_list(format_of(&options), error));
+    } else {
+        for (size_t i = 0; i < count && i < SN_CONFIG_MOST_OPTIONS; i++)
+            options.config.given[i] = given[i] && table[i].tag != SN_CONFIG_TRANSIENT;
+        SN_TRY(open_and_train(&options, given, exit_status, error));
+    }
     return sn_cli_flush(error);
 }
 
@@ -313,14 +248,6 @@ static int run(int argc, char **argv) {
     if (parse_and_train(argc, argv, &exit_status, &error) != SN_OK)
         exit_status = sn_cli_fail("train", &error);
     return exit_status;
-}
-
-static size_t options_of(sn_option to[SN_COMMAND_MOST_OPTIONS]) {
-    size_t count;
-    const sn_option *table = sn_config_table(&count);
-    assert(count <= SN_COMMAND_MOST_OPTIONS);
-    memcpy(to, table, count * sizeof *table);
-    return count;
 }
 
 const sn_command sn_cmd_train = {

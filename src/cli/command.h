@@ -28,10 +28,10 @@ extern const sn_command sn_cmd_train, sn_cmd_eval, sn_cmd_export, sn_cmd_inspect
 /* The command with this index; NULL past the last. */
 const sn_command *sn_command_at(size_t index);
 
-/* NULL when there is no command of that name. */
+/* NULL: no command has this name. */
 const sn_command *sn_command_find(const char *name);
 
-/* SN_ERROR_ARGUMENT: there is no such command; names the nearest. */
+/* The error for an unknown command: SN_ERROR_ARGUMENT, with the nearest name. */
 sn_status sn_command_unknown(const char *name, sn_error *error);
 
 /* "usage: ..." and the description. The launchers of the source tree, which set $SN_ROOT, are named

@@ -51,8 +51,8 @@ bool sn_job_is_given(const sn_job *job, const char *option) {
     return false;
 }
 
-sn_format sn_job_format(const sn_job_options *options) {
-    return options->json ? SN_FORMAT_JSON : (sn_format)options->format;
+sn_output sn_job_format(const sn_job_options *options) {
+    return options->json ? SN_OUTPUT_JSON : (sn_output)options->format;
 }
 
 int sn_job_threads(const sn_job_options *options) {
@@ -100,13 +100,13 @@ static sn_status refuse_option(const sn_job *job, const char *name, sn_error *er
                         prefix, job->action->name, job->action->does);
 }
 
-/* --plan=false and the like are no mistake. */
+/* --plan=false and the like are allowed. */
 static bool is_off(const sn_option *option, const sn_job_options *options) {
     return option->kind == SN_OPTION_FLAG &&
            !*(const bool *)(const void *)((const char *)options + option->offset);
 }
 
-/* Names the instructions that there are. */
+/* Lists the instructions that can be used here. */
 static sn_status refuse_isa(sn_infer_isa isa, sn_error *error) {
     char known[256] = "";
     size_t used = 0;
@@ -152,7 +152,7 @@ sn_status sn_job_check_target(const sn_job *job, const char *option, const char 
                  "--%s: %s is the very file that is read; give another name", option, target);
     FILE *file = S_ISREG(written.st_mode) ? fopen(target, "rb") : NULL;
     if (!file)
-        return SN_OK; /* whoever writes will say what is wrong */
+        return SN_OK; /* writing will say what is wrong */
     const bool is_checkpoint = fread(start, 1, sizeof start, file) == sizeof start &&
                                memcmp(start, hdf5, sizeof start) == 0;
     fclose(file); /* nothing was written */

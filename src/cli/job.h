@@ -21,7 +21,7 @@ typedef struct sn_job_options {
     char export[SN_OPTION_TEXT_SIZE], export_c[SN_OPTION_TEXT_SIZE];
     uint64_t limit_test, parity, threads, calibrate;
     int isa, form, costs, act, split;
-    bool summary, plan, compare_forms, cost;
+    bool summary, plan, compare_forms, cost, config;
     bool json; /* the same as format JSON */
     int format;
 } sn_job_options;
@@ -40,7 +40,7 @@ typedef struct sn_job_action {
 } sn_job_action;
 
 extern const sn_job_action sn_action_evaluate, sn_action_export, sn_action_summary, sn_action_plan,
-    sn_action_cost;
+    sn_action_cost, sn_action_config;
 
 /* One call of a command. */
 typedef struct sn_job {
@@ -60,7 +60,7 @@ typedef struct sn_job_command {
     const sn_option *selectors; /* options of the command itself; they choose an action */
     size_t selector_count;
     const sn_job_action *const *actions; /* NULL at the end */
-    size_t most_words;                   /* arguments that are no options */
+    size_t most_words;                   /* arguments besides options */
     sn_status (*choose)(sn_job *job, const char *const *words, size_t count, sn_error *error);
 } sn_job_command;
 
@@ -75,7 +75,7 @@ int sn_job_command_run(const sn_job_command *command, int argc, char **argv);
 
 bool sn_job_is_given(const sn_job *job, const char *option);
 
-sn_format sn_job_format(const sn_job_options *options);
+sn_output sn_job_format(const sn_job_options *options);
 
 /* --threads, or as many as there are processors. */
 int sn_job_threads(const sn_job_options *options);
@@ -136,7 +136,7 @@ const char *sn_job_act_choice(int index);
      SN_JOB_FIELD(format),                                                                         \
      .kind = SN_OPTION_CHOICE,                                                                     \
      .value_name = "NAME",                                                                         \
-     .choice_name = sn_format_name,                                                                \
+     .choice_name = sn_output_name,                                                                \
      .fallback = "text",                                                                           \
      .group = "Output",                                                                            \
      .help = "how results are printed; csv: a line for each row of the main table"},               \

@@ -5,7 +5,7 @@
 
 /* ---- roff ---- */
 
-/* Text in which roff sees nothing of its own. */
+/* Text with everything escaped that means something to roff. */
 static void put_text(const char *text, FILE *out) {
     bool line_starts = true;
     for (; *text; text++) {
@@ -194,7 +194,7 @@ static void put_values(const sn_command *command, const sn_option *table, size_t
     }
 }
 
-/* Options whose value is no choice: files are offered. */
+/* Values that are not chosen from a list: bash offers files. */
 static void put_others(const sn_command *command, const sn_option *table, size_t count, FILE *out) {
     const char *separator = "    ";
     for (size_t i = 0; i < count; i++) {

@@ -4,7 +4,7 @@
 
 enum {
     NAME_SIZE = 64, /* bytes of a name that are compared */
-    FAR = 1000      /* a distance that is no likeness */
+    FAR = 1000      /* too far to be meant */
 };
 
 static size_t smaller(size_t a, size_t b) {

@@ -16,7 +16,7 @@ static sn_status open_predictions(const char *path, char temporary[TEMPORARY_SIZ
                                   sn_error *error) {
     struct stat info;
     SN_RETURN_IF(stat(path, &info) == 0 && !S_ISREG(info.st_mode), error, SN_ERROR_IO,
-                 "--predictions: %s is there and no regular file", path);
+                 "--predictions: %s is no regular file; give another name", path);
     snprintf(temporary, TEMPORARY_SIZE, "%s.XXXXXX", path);
     const int descriptor = mkstemp(temporary);
     *file = descriptor < 0 ? NULL : fdopen(descriptor, "w");

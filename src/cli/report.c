@@ -228,14 +228,9 @@ static const sn_field export_fields[] = {
 
 /* Prints and releases the object; NULL is an error. */
 static sn_status print_object(const sn_subject *subject, json_t *object, sn_error *error) {
-    if (object) {
-        json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-        putchar('\n');
-    }
-    json_decref(object);
     SN_RETURN_IF(!object, error, SN_ERROR_DATA, "%s: cannot write its name as JSON (not UTF-8?)",
                  subject->path);
-    return SN_OK;
+    return sn_rows_print_json(object, stdout, error);
 }
 
 sn_status sn_report_object(const sn_subject *subject, json_t *more, sn_error *error) {
@@ -252,25 +247,25 @@ sn_status sn_report_object(const sn_subject *subject, json_t *more, sn_error *er
 
 sn_status sn_report_evaluation(const sn_subject *subject, int dataset,
                                const sn_evaluate_options *options, const sn_evaluate_result *result,
-                               sn_format format, sn_error *error) {
+                               sn_output format, sn_error *error) {
     enum { COUNT = sizeof evaluation_fields / sizeof *evaluation_fields };
     const evaluation row = {subject, dataset, options, result};
-    if (format == SN_FORMAT_JSON)
+    if (format == SN_OUTPUT_JSON)
         return print_object(subject, sn_row_json(evaluation_fields, COUNT, &row), error);
-    if (format == SN_FORMAT_CSV)
+    if (format == SN_OUTPUT_CSV)
         sn_rows_csv(&(sn_rows){evaluation_fields, COUNT, &row, sizeof row, 1, false}, stdout);
     else
         print_evaluation(subject, dataset, options, result);
     return SN_OK;
 }
 
-sn_status sn_report_export(const sn_subject *subject, const sn_exported *exported, sn_format format,
+sn_status sn_report_export(const sn_subject *subject, const sn_exported *exported, sn_output format,
                            sn_error *error) {
     enum { COUNT = sizeof export_fields / sizeof *export_fields };
     const export_row row = {subject, exported};
-    if (format == SN_FORMAT_JSON)
+    if (format == SN_OUTPUT_JSON)
         return print_object(subject, sn_row_json(export_fields, COUNT, &row), error);
-    if (format == SN_FORMAT_CSV) {
+    if (format == SN_OUTPUT_CSV) {
         sn_rows_csv(&(sn_rows){export_fields, COUNT, &row, sizeof row, 1, false}, stdout);
         return SN_OK;
     }

@@ -9,7 +9,7 @@
  * hold. */
 sn_status sn_report_evaluation(const sn_subject *subject, int dataset,
                                const sn_evaluate_options *options, const sn_evaluate_result *result,
-                               sn_format format, sn_error *error);
+                               sn_output format, sn_error *error);
 
 /* Prints one JSON object: what the path names, and the members of `more`, which it releases.
  * SN_ERROR_DATA for a path that JSON cannot hold. */
@@ -20,7 +20,7 @@ typedef struct sn_exported {
     const char *model, *header, *example;
 } sn_exported;
 
-sn_status sn_report_export(const sn_subject *subject, const sn_exported *exported, sn_format format,
+sn_status sn_report_export(const sn_subject *subject, const sn_exported *exported, sn_output format,
                            sn_error *error);
 
 #endif

@@ -8,9 +8,9 @@
 
 enum { MOST_TITLES = 32 };
 
-const char *sn_format_name(int index) {
+const char *sn_output_name(int index) {
     static const char *const names[] = {"text", "json", "csv"};
-    return index >= 0 && index <= SN_FORMAT_CSV ? names[index] : NULL;
+    return index >= 0 && index <= SN_OUTPUT_CSV ? names[index] : NULL;
 }
 
 /* ---- values ---- */
@@ -310,4 +310,16 @@ json_t *sn_rows_json(const sn_rows *rows) {
             return NULL;
         }
     return array;
+}
+
+sn_status sn_rows_print_json(json_t *json, FILE *out, sn_error *error) {
+    if (json) {
+        json_dumpf(json, out,
+                   JSON_INDENT(2) | JSON_REAL_PRECISION(9)); /* stdout is checked later */
+        putc('\n', out);
+    }
+    json_decref(json);
+    SN_RETURN_IF(!json, error, SN_ERROR_DATA,
+                 "cannot make JSON: no memory, or a text is not UTF-8");
+    return SN_OK;
 }

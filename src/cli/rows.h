@@ -10,10 +10,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-typedef enum sn_format { SN_FORMAT_TEXT, SN_FORMAT_JSON, SN_FORMAT_CSV } sn_format;
+typedef enum sn_output { SN_OUTPUT_TEXT, SN_OUTPUT_JSON, SN_OUTPUT_CSV } sn_output;
 
 /* "text", "json", "csv"; NULL past the last. */
-const char *sn_format_name(int index);
+const char *sn_output_name(int index);
 
 typedef enum sn_value_kind {
     SN_VALUE_BLANK,  /* nothing: an empty cell, not in JSON */
@@ -32,7 +32,7 @@ typedef struct sn_value {
     sn_value_kind kind;
     const char *text; /* outlives the value; NULL: it is in `own` */
     char own[SN_VALUE_TEXT_SIZE];
-    int64_t count; /* likewise whether a flag is set, and how many sizes there are */
+    int64_t count; /* also whether a flag is set, and the number of sizes */
     double real;
     int sizes[SN_VALUE_SIZES_MOST];
 } sn_value;
@@ -84,7 +84,11 @@ void sn_rows_csv(const sn_rows *rows, FILE *out);
 /* An array of objects; NULL when memory is out or a text is not UTF-8. */
 json_t *sn_rows_json(const sn_rows *rows);
 
-/* One row as an object, likewise. */
+/* One row as an object; NULL as above. */
 json_t *sn_row_json(const sn_field *fields, size_t field_count, const void *row);
+
+/* Prints JSON, indented, and releases it. SN_ERROR_DATA for NULL: memory is out, or a text is not
+ * UTF-8. */
+sn_status sn_rows_print_json(json_t *json, FILE *out, sn_error *error);
 
 #endif

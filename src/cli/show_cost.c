@@ -429,12 +429,12 @@ static sn_status print(const sheet *s, const sn_show_cost_options *options, FILE
                        sn_error *error) {
     const sn_rows layers = layer_rows(s);
     switch (options->format) {
-    case SN_FORMAT_JSON:
+    case SN_OUTPUT_JSON:
         return print_json(s, out, error);
-    case SN_FORMAT_CSV:
+    case SN_OUTPUT_CSV:
         sn_rows_csv(&layers, out);
         return SN_OK;
-    case SN_FORMAT_TEXT:
+    case SN_OUTPUT_TEXT:
         break;
     }
     SN_TRY(print_tables(s, out, error));
@@ -449,7 +449,7 @@ sn_status sn_show_cost(const sn_infer_model *model, const sn_infer_info *info,
     sn_status status = fill_sheet(model, info, &s, error);
     if (status == SN_OK && s.count == 0)
         status = sn_error_set(error, SN_ERROR_ARGUMENT, "--cost: the model has no convolution");
-    if (status == SN_OK && options->seconds > 0 && options->format != SN_FORMAT_CSV)
+    if (status == SN_OK && options->seconds > 0 && options->format != SN_OUTPUT_CSV)
         status = measure(model, info, options, &s.measured, error);
     if (status == SN_OK)
         status = print(&s, options, out, error);

@@ -14,7 +14,7 @@ typedef struct totals {
     double predicted_us, us;
     double dense_us;   /* with every layer that has a choice in the dense form */
     double fastest_us; /* with each in its fastest form */
-    double other_us;   /* all layers that are no convolutions */
+    double other_us;   /* all layers but convolutions */
     size_t table_bytes;
     int dense_planned, dense_faster; /* layers */
 } totals;
@@ -40,7 +40,7 @@ static double density(const sn_infer_layer_info *layer) {
     return (double)layer->effectual_weights / (double)layer->weight_count;
 }
 
-/* What the layer's sums are of: only the packed model says. */
+/* The type of what the layer adds up; only the packed model knows. */
 static const char *input_name(const sheet *s, int index) {
     sn_infer_record record;
     sn_infer_load_words(&record,
@@ -87,7 +87,7 @@ typedef struct line {
     const sheet *sheet;
     const sn_plan_row *row;
     int index;
-    bool is_rest; /* of the totals: those of layers that are no convolutions */
+    bool is_rest; /* of the totals: all layers but convolutions */
 } line;
 
 enum {
@@ -392,9 +392,9 @@ static sn_status print(const sheet *s, sn_error *error) {
     size_t count;
     sn_status status = make_lines(s, &lines, &count, error);
     const sn_rows rows = rows_of(lines, count);
-    if (status == SN_OK && s->options->format == SN_FORMAT_JSON)
+    if (status == SN_OK && s->options->format == SN_OUTPUT_JSON)
         status = print_json(s, lines, count, error);
-    else if (status == SN_OK && s->options->format == SN_FORMAT_CSV)
+    else if (status == SN_OK && s->options->format == SN_OUTPUT_CSV)
         sn_rows_csv(&rows, stdout);
     else if (status == SN_OK)
         status = print_text(s, lines, count, error);

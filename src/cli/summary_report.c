@@ -12,7 +12,7 @@
 typedef struct line {
     const sn_summary *summary;
     const sn_summary_row *row; /* NULL: what belongs to no layer */
-    const char *label;         /* NULL: that of the layer */
+    const char *label;         /* NULL: the layer's own */
     size_t index;
 } line;
 

@@ -26,7 +26,7 @@ typedef struct sn_text_table {
     bool no_rule;
 } sn_text_table;
 
-/* To be freed whatever comes out. SN_ERROR_MEMORY. */
+/* Free it also after an error. SN_ERROR_MEMORY. */
 sn_status sn_text_table_create(const sn_text_column *columns, size_t column_count, size_t row_count,
                                sn_text_table *table, sn_error *error);
 void sn_text_table_free(sn_text_table *table);
@@ -34,8 +34,8 @@ void sn_text_table_free(sn_text_table *table);
 /* Where to write what stands in a row. */
 char *sn_text_table_cell(sn_text_table *table, size_t row, size_t column);
 
-/* Columns without anything below their title are left out, unless they say otherwise. A rule sets
- * the last row apart, unless there is to be none. No line ends in blanks. */
+/* Leaves out columns with nothing below their title, unless `keep` is set. Prints a rule before the
+ * last row, unless `no_rule` is set. No line ends in blanks. */
 void sn_text_table_print(const sn_text_table *table, FILE *out);
 
 #endif

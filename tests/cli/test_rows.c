@@ -102,10 +102,10 @@ START_TEST(json_refuses_what_is_not_utf8) {
 END_TEST
 
 START_TEST(formats_have_names) {
-    ck_assert_str_eq(sn_format_name(SN_FORMAT_TEXT), "text");
-    ck_assert_str_eq(sn_format_name(SN_FORMAT_JSON), "json");
-    ck_assert_str_eq(sn_format_name(SN_FORMAT_CSV), "csv");
-    ck_assert_ptr_null(sn_format_name(SN_FORMAT_CSV + 1));
+    ck_assert_str_eq(sn_output_name(SN_OUTPUT_TEXT), "text");
+    ck_assert_str_eq(sn_output_name(SN_OUTPUT_JSON), "json");
+    ck_assert_str_eq(sn_output_name(SN_OUTPUT_CSV), "csv");
+    ck_assert_ptr_null(sn_output_name(SN_OUTPUT_CSV + 1));
 }
 END_TEST
 

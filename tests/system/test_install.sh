@@ -128,7 +128,7 @@ expect 'fp32' signet train --quant fp
 expect 'ternary ternary-b158 ternary-b158-median' signet train --quant = te
 expect 'cosine linear step constant' signet train --schedule ''
 expect '' signet train --out '' # files
-expect 'summary plan cost' signet inspect ''
+expect 'summary plan cost config' signet inspect ''
 expect '--compare-forms' signet inspect plan --comp
 expect '' signet inspect plan '' # files
 expect 'inspect' signet help i
