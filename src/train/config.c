@@ -487,11 +487,13 @@ static sn_status given_from_json(const json_t *names, const char *source, sn_tra
                                  sn_error *error) {
     size_t index;
     const json_t *name;
+    sn_train_config resolved = *config;
+    sn_config_resolve(&resolved);
     for (size_t i = 0; !names && i < OPTION_COUNT; i++) {
         char value[SN_OPTION_TEXT_SIZE], standard[SN_OPTION_TEXT_SIZE];
         sn_train_config other;
-        sn_config_default(config, i, &other);
-        sn_option_format(&options[i], config, value);
+        sn_config_default(&resolved, i, &other);
+        sn_option_format(&options[i], &resolved, value);
         sn_option_format(&options[i], &other, standard);
         config->given[i] = options[i].tag != SN_CONFIG_TRANSIENT && strcmp(value, standard) != 0;
     }
@@ -523,9 +525,9 @@ static sn_status read_root(const json_t *root, const char *source, sn_train_conf
                      source, name);
         SN_TRY(option_from_json(option, value, source, config, error));
     }
+    SN_TRY(given_from_json(json_object_get(root, "given"), source, config, error));
     SN_TRY(read_older(values, source, config, error));
     sn_config_resolve(config);
-    SN_TRY(given_from_json(json_object_get(root, "given"), source, config, error));
     return input_from_json(json_object_get(root, "input"), source, input, error);
 }
 

@@ -305,6 +305,8 @@ START_TEST(older_configurations_were_given_what_differs) {
     ck_assert(config.given[index_of("quant")]);
     ck_assert(config.given[index_of("batch")]);
     ck_assert(!config.given[index_of("lr")]);
+    ck_assert(!config.given[index_of("crop-padding")]); /* was no option, but always 4 */
+    ck_assert_uint_eq(config.crop_padding, 4);
     ck_assert(!config.given[index_of("dataset")]);
 }
 END_TEST
