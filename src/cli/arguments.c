@@ -182,13 +182,13 @@ static void print_entry(FILE *out, size_t indent, const char *name, const char *
     fputc('\n', out);
 }
 
-static const char *group_of(const sn_option *option) {
+const char *sn_arguments_group(const sn_option *option) {
     return option->group ? option->group : "Options";
 }
 
-static bool group_seen(const sn_option *table, size_t index) {
+bool sn_arguments_group_seen(const sn_option *table, size_t index) {
     for (size_t i = 0; i < index; i++)
-        if (strcmp(group_of(&table[i]), group_of(&table[index])) == 0)
+        if (strcmp(sn_arguments_group(&table[i]), sn_arguments_group(&table[index])) == 0)
             return true;
     return false;
 }
@@ -204,11 +204,11 @@ void sn_arguments_help(const sn_option *table, size_t count, const char *usage, 
     if (*usage && usage[strlen(usage) - 1] != '\n')
         fputc('\n', out);
     for (size_t first = 0; first < count; first++) {
-        if (group_seen(table, first))
+        if (sn_arguments_group_seen(table, first))
             continue;
-        fprintf(out, "\n%s:\n", group_of(&table[first]));
+        fprintf(out, "\n%s:\n", sn_arguments_group(&table[first]));
         for (size_t i = first; i < count; i++) {
-            if (strcmp(group_of(&table[i]), group_of(&table[first])) != 0)
+            if (strcmp(sn_arguments_group(&table[i]), sn_arguments_group(&table[first])) != 0)
                 continue;
             char name[2 + NAME_SIZE + 1], note[NOTE_SIZE];
             snprintf(name, sizeof name, "--%s", table[i].name);

@@ -1,5 +1,7 @@
 #include "cli/manual.h"
 
+#include "cli/arguments.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -78,27 +80,16 @@ static void put_option(const sn_option *option, FILE *out) {
     putc('\n', out);
 }
 
-static const char *group_of(const sn_option *option) {
-    return option->group ? option->group : "Options";
-}
-
-static bool group_seen(const sn_option *table, size_t index) {
-    for (size_t i = 0; i < index; i++)
-        if (strcmp(group_of(&table[i]), group_of(&table[index])) == 0)
-            return true;
-    return false;
-}
-
 static void put_options(const sn_command *command, FILE *out) {
     sn_option table[SN_COMMAND_MOST_OPTIONS];
     const size_t count = command->options(table);
     fputs(".SH OPTIONS\n", out);
     for (size_t first = 0; first < count; first++) {
-        if (group_seen(table, first))
+        if (sn_arguments_group_seen(table, first))
             continue;
-        fprintf(out, ".SS %s\n", group_of(&table[first]));
+        fprintf(out, ".SS %s\n", sn_arguments_group(&table[first]));
         for (size_t i = first; i < count; i++)
-            if (strcmp(group_of(&table[i]), group_of(&table[first])) == 0)
+            if (strcmp(sn_arguments_group(&table[i]), sn_arguments_group(&table[first])) == 0)
                 put_option(&table[i], out);
     }
     fputs(".SS Other\n.TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nPrint the options and their "

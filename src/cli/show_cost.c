@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cli/cost.h"
+#include "cli/layer_value.h"
 #include "cli/rapl.h"
 #include "cli/rows.h"
 
@@ -36,15 +37,11 @@ typedef struct sheet {
 
 /* ---- counting ---- */
 
-static bool is_conv(const sn_infer_layer_info *layer) {
-    return strcmp(layer->opcode, "convolution") == 0;
-}
-
 static bool any_quantized(const sn_infer_model *model, const sn_infer_info *info) {
     for (int i = 0; i < info->layers; i++) {
         sn_infer_layer_info layer;
         sn_infer_describe_layer(model, i, &layer);
-        if (is_conv(&layer) && sn_cost_is_quantized(&layer))
+        if (sn_layer_is_conv(&layer) && sn_cost_is_quantized(&layer))
             return true;
     }
     return false;
@@ -76,7 +73,7 @@ static sn_status fill_sheet(const sn_infer_model *model, const sn_infer_info *in
     for (int i = 0; i < info->layers; i++) {
         sn_infer_layer_info layer;
         sn_infer_describe_layer(model, i, &layer);
-        if (is_conv(&layer))
+        if (sn_layer_is_conv(&layer))
             fill_row(s, i, &layer,
                      quantized ? sn_cost_is_quantized(&layer)
                                : would_be_quantized(&layer, s->count == 0));
@@ -164,21 +161,7 @@ static double joules_above_idle(const measured *m) {
 
 /* ---- layers ---- */
 
-enum {
-    INDEX,
-    SHAPE,
-    WEIGHTS,
-    REGION,
-    CENTERED,
-    QUANTIZED,
-    DENSITY,
-    MACS,
-    INPUT,
-    OUTPUT,
-    KERNEL,
-    STRIDE,
-    NOTE
-};
+enum { INDEX = SN_LAYER_PARTS, QUANTIZED, DENSITY, MACS, NOTE };
 
 static sn_value get_layer(const void *of, int part) {
     const row *r = of;
@@ -186,32 +169,17 @@ static sn_value get_layer(const void *of, int part) {
     switch (part) {
     case INDEX:
         return sn_value_count((uint64_t)r->index);
-    case SHAPE:
-        return sn_value_text_of("%dx%dx%d>%d %dx%d/%d", l->in_channels, l->in_height, l->in_width,
-                                l->out_channels, l->kernel_height, l->kernel_width, l->stride);
-    case WEIGHTS:
-        return sn_value_text(l->weights);
-    case REGION:
-        return sn_value_count((uint64_t)l->region_channels);
-    case CENTERED:
-        return sn_value_flag(l->input_centered);
     case QUANTIZED:
         return sn_value_flag(r->quantized);
     case DENSITY:
         return r->quantized ? sn_value_real(sn_cost_density(l)) : sn_value_null();
     case MACS:
         return sn_value_real(r->cost[SN_COST_FP32].l1_bytes / 4);
-    case INPUT:
-        return sn_value_sizes(3, l->in_channels, l->in_height, l->in_width);
-    case OUTPUT:
-        return sn_value_sizes(3, l->out_channels, l->out_height, l->out_width);
-    case KERNEL:
-        return sn_value_sizes(2, l->kernel_height, l->kernel_width, 0);
-    case STRIDE:
-        return sn_value_count((uint64_t)l->stride);
-    default:
+    case NOTE:
         return l->regions > 1 ? sn_value_text_of("regions of %d channels", l->region_channels)
                               : sn_value_blank();
+    default:
+        return sn_layer_value(l, part);
     }
 }
 
@@ -270,17 +238,17 @@ static sn_value get_cost(const void *of, int part) {
 
 static const sn_field layer_fields[] = {
     {"layer", "layer", get_layer, INDEX, .width = 5},
-    {NULL, "shape", get_layer, SHAPE, .left = true, .width = 26, .gap = 2},
-    {"weights", "weights", get_layer, WEIGHTS, .left = true, .width = 22},
-    SN_DATA("region_channels", get_layer, REGION),
-    SN_DATA("input_centered", get_layer, CENTERED),
+    {NULL, "shape", get_layer, SN_LAYER_SHAPE, .left = true, .width = 26, .gap = 2},
+    {"weights", "weights", get_layer, SN_LAYER_WEIGHTS, .left = true, .width = 22},
+    SN_DATA("region_channels", get_layer, SN_LAYER_REGION_CHANNELS),
+    SN_DATA("input_centered", get_layer, SN_LAYER_INPUT_CENTERED),
     SN_DATA("quantized", get_layer, QUANTIZED),
     {"density", "density", get_layer, DENSITY, .decimals = 3, .width = 8, .keep = true},
     {NULL, "M mult-add", get_layer, MACS, .unit = 1e6, .decimals = 3, .width = 10},
-    SN_DATA("input", get_layer, INPUT),
-    SN_DATA("output", get_layer, OUTPUT),
-    SN_DATA("kernel", get_layer, KERNEL),
-    SN_DATA("stride", get_layer, STRIDE),
+    SN_DATA("input", get_layer, SN_LAYER_INPUT),
+    SN_DATA("output", get_layer, SN_LAYER_OUTPUT),
+    SN_DATA("kernel", get_layer, SN_LAYER_KERNEL),
+    SN_DATA("stride", get_layer, SN_LAYER_STRIDE),
     SCHEME("fp32", SN_COST_FP32, "fp32 uJ"),
     SCHEME("binary", SN_COST_BINARY, "binary"),
     SCHEME("ternary", SN_COST_TERNARY, "ternary"),

@@ -1,5 +1,6 @@
 #include "cli/show_plan.h"
 
+#include "cli/layer_value.h"
 #include "cli/plan_times.h"
 #include "cli/report.h"
 #include "cli/rows.h"
@@ -25,10 +26,6 @@ typedef struct sheet {
     sn_plan_times times;
     totals total;
 } sheet;
-
-static bool is_conv(const sn_infer_layer_info *layer) {
-    return strcmp(layer->opcode, "convolution") == 0;
-}
 
 /* AUTO stands for "no choice": fp32 weights, which are multiplied. */
 static const char *form_name(const sn_infer_layer_info *layer) {
@@ -60,7 +57,7 @@ static void add_up(sheet *s) {
     totals *t = &s->total;
     for (int i = 0; i < s->times.info.layers; i++) {
         const sn_plan_row *row = &s->times.rows[i];
-        if (!is_conv(&row->layer)) {
+        if (!sn_layer_is_conv(&row->layer)) {
             t->other_us += row->us;
             continue;
         }
@@ -91,23 +88,13 @@ typedef struct line {
 } line;
 
 enum {
-    INDEX,
+    INDEX = SN_LAYER_PARTS,
     NAME,
     LABEL,
-    INPUT,
-    OUTPUT,
-    KERNEL,
-    STRIDE,
-    PADDING,
-    SHAPE,
-    WEIGHTS,
-    REGION,
     INPUT_TYPE,
-    CENTERED,
     DENSITY,
     FORM,
     SIGNS,
-    GROUP,
     CHUNK,
     ADDITIONS,
     PATTERNS,
@@ -138,7 +125,7 @@ static sn_value note_of(const sn_plan_row *row) {
 static sn_value get_total_label(const line *l, int part) {
     if (part == LABEL)
         return sn_value_text(l->is_rest ? "" : "total");
-    if (part == SHAPE)
+    if (part == SN_LAYER_SHAPE)
         return sn_value_text(l->is_rest ? "all other layers" : "convolutions");
     return sn_value_blank();
 }
@@ -156,43 +143,24 @@ static sn_value get_layer(const void *of, int part) {
         return sn_value_text(names ? names[at->index] : NULL);
     case LABEL:
         return names ? sn_value_text(names[at->index]) : sn_value_count((uint64_t)at->index);
-    case INPUT:
-        return sn_value_sizes(3, l->in_channels, l->in_height, l->in_width);
-    case OUTPUT:
-        return sn_value_sizes(3, l->out_channels, l->out_height, l->out_width);
-    case KERNEL:
-        return sn_value_sizes(2, l->kernel_height, l->kernel_width, 0);
-    case STRIDE:
-        return sn_value_count((uint64_t)l->stride);
-    case PADDING:
-        return sn_value_count((uint64_t)l->padding);
-    case SHAPE:
-        return sn_value_text_of("%dx%dx%d>%d %dx%d/%d", l->in_channels, l->in_height, l->in_width,
-                                l->out_channels, l->kernel_height, l->kernel_width, l->stride);
-    case WEIGHTS:
-        return sn_value_text(l->weights);
-    case REGION:
-        return sn_value_count((uint64_t)l->region_channels);
     case INPUT_TYPE:
         return sn_value_text(input_name(at->sheet, at->index));
-    case CENTERED:
-        return sn_value_flag(l->input_centered);
     case DENSITY:
         return sn_value_real(density(l));
     case FORM:
         return sn_value_text(form_name(l));
     case SIGNS:
         return sn_value_text(sn_infer_signs_name((int)l->signs));
-    case GROUP:
-        return sn_value_count((uint64_t)l->group);
     case CHUNK:
         return sn_value_count((uint64_t)l->chunk);
     case ADDITIONS:
         return sn_value_real(l->additions);
     case PATTERNS:
         return sn_value_count(l->patterns);
-    default:
+    case NOTE:
         return note_of(at->row);
+    default:
+        return sn_layer_value(l, part);
     }
 }
 
@@ -263,20 +231,20 @@ static const sn_field fields[] = {
     SN_DATA("layer", get_layer, INDEX),
     SN_DATA("name", get_layer, NAME),
     {NULL, "layer", get_layer, LABEL, .left = true, .width = 5},
-    SN_DATA("input", get_layer, INPUT),
-    SN_DATA("output", get_layer, OUTPUT),
-    SN_DATA("kernel", get_layer, KERNEL),
-    SN_DATA("stride", get_layer, STRIDE),
-    SN_DATA("padding", get_layer, PADDING),
-    {NULL, "shape", get_layer, SHAPE, .left = true, .width = 22, .gap = 2},
-    {"weights", "weights", get_layer, WEIGHTS, .left = true, .width = 22},
-    SN_DATA("region_channels", get_layer, REGION),
+    SN_DATA("input", get_layer, SN_LAYER_INPUT),
+    SN_DATA("output", get_layer, SN_LAYER_OUTPUT),
+    SN_DATA("kernel", get_layer, SN_LAYER_KERNEL),
+    SN_DATA("stride", get_layer, SN_LAYER_STRIDE),
+    SN_DATA("padding", get_layer, SN_LAYER_PADDING),
+    {NULL, "shape", get_layer, SN_LAYER_SHAPE, .left = true, .width = 22, .gap = 2},
+    {"weights", "weights", get_layer, SN_LAYER_WEIGHTS, .left = true, .width = 22},
+    SN_DATA("region_channels", get_layer, SN_LAYER_REGION_CHANNELS),
     {"input_type", "input", get_layer, INPUT_TYPE, .left = true, .width = 5},
-    SN_DATA("input_centered", get_layer, CENTERED),
+    SN_DATA("input_centered", get_layer, SN_LAYER_INPUT_CENTERED),
     {"density", "density", get_layer, DENSITY, .decimals = 3, .width = 7},
     {"form", "form", get_layer, FORM, .left = true, .width = 10},
     SN_DATA("signs", get_layer, SIGNS),
-    {"group", "group", get_layer, GROUP, .width = 5},
+    {"group", "group", get_layer, SN_LAYER_GROUP, .width = 5},
     SN_DATA("chunk", get_layer, CHUNK),
     {"additions_per_output", "adds/out", get_layer, ADDITIONS, .decimals = 1, .width = 8},
     {"patterns", "patterns", get_layer, PATTERNS, .width = 8},
@@ -306,7 +274,7 @@ static sn_status make_lines(const sheet *s, line **lines, size_t *count, sn_erro
     *lines = calloc((size_t)s->times.info.layers + 2, sizeof **lines);
     SN_RETURN_IF(!*lines, error, SN_ERROR_MEMORY, "out of memory for a plan");
     for (int i = 0; i < s->times.info.layers; i++)
-        if (is_conv(&s->times.rows[i].layer))
+        if (sn_layer_is_conv(&s->times.rows[i].layer))
             (*lines)[(*count)++] = (line){s, &s->times.rows[i], i, false};
     (*lines)[*count] = (line){s, NULL, 0, false};
     (*lines)[*count + 1] = (line){s, NULL, 0, true};

@@ -1,6 +1,6 @@
 #include "cli/summary_report.h"
 
-#include "cli/rows.h"
+#include "cli/layer_value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,20 +33,7 @@ static sn_value get_label(const void *row, int part) {
 }
 
 /* What only layers have. */
-enum {
-    INDEX,
-    NAME,
-    OPCODE,
-    OP,
-    WEIGHTS,
-    SHORT_WEIGHTS,
-    CENTERED,
-    OUTPUT,
-    KERNEL,
-    STRIDE,
-    FORM,
-    GROUP
-};
+enum { INDEX = SN_LAYER_PARTS, NAME, OP, SHORT_WEIGHTS, FORM, GROUP };
 
 static sn_value op_of(const sn_infer_layer_info *layer) {
     if (layer->kernel_height)
@@ -77,29 +64,17 @@ static sn_value get_layer(const void *row, int part) {
         return sn_value_count(l->index);
     case NAME:
         return sn_value_text(l->row->name);
-    case OPCODE:
-        return sn_value_text(layer->opcode);
     case OP:
         return op_of(layer);
-    case WEIGHTS:
-        return sn_value_text(layer->weights[0] ? layer->weights : NULL);
     case SHORT_WEIGHTS:
         return short_weights(layer);
-    case CENTERED:
-        return sn_value_flag(layer->input_centered);
-    case OUTPUT:
-        return sn_value_sizes(3, layer->out_channels, layer->out_height, layer->out_width);
-    case KERNEL:
-        return layer->kernel_height
-                   ? sn_value_sizes(2, layer->kernel_height, layer->kernel_width, 0)
-                   : sn_value_null();
-    case STRIDE:
-        return layer->kernel_height ? sn_value_count((uint64_t)layer->stride) : sn_value_null();
     case FORM:
         return l->row->quantized ? sn_value_text(sn_infer_form_name((int)layer->form))
                                  : sn_value_null();
+    case GROUP:
+        return l->row->quantized ? sn_layer_value(layer, SN_LAYER_GROUP) : sn_value_null();
     default:
-        return l->row->quantized ? sn_value_count((uint64_t)layer->group) : sn_value_null();
+        return sn_layer_value(layer, part);
     }
 }
 
@@ -163,14 +138,14 @@ static const sn_field fields[] = {
     SN_DATA("layer", get_layer, INDEX),
     SN_DATA("name", get_layer, NAME),
     {NULL, "layer", get_label, .left = true},
-    SN_DATA("op", get_layer, OPCODE),
+    SN_DATA("op", get_layer, SN_LAYER_OPCODE),
     {NULL, "op", get_layer, OP, .left = true},
-    SN_DATA("weights", get_layer, WEIGHTS),
+    SN_DATA("weights", get_layer, SN_LAYER_WEIGHTS),
     {NULL, "weights", get_layer, SHORT_WEIGHTS, .left = true},
-    SN_DATA("input_centered", get_layer, CENTERED),
-    {"output", "output", get_layer, .part = OUTPUT},
-    SN_DATA("kernel", get_layer, KERNEL),
-    SN_DATA("stride", get_layer, STRIDE),
+    SN_DATA("input_centered", get_layer, SN_LAYER_INPUT_CENTERED),
+    {"output", "output", get_layer, .part = SN_LAYER_OUTPUT},
+    SN_DATA("kernel", get_layer, SN_LAYER_KERNEL),
+    SN_DATA("stride", get_layer, SN_LAYER_STRIDE),
     SN_DATA("form", get_layer, FORM),
     SN_DATA("group", get_layer, GROUP),
     {"parameters_1_bit", "1-bit", get_number, ONE_BIT, .group = "parameters", .dash_zero = true},
