@@ -20,8 +20,9 @@ static const double plan_seconds = 0.3, energy_seconds = 1;
 
 /* ---- summary ---- */
 
-static const sn_option summary_table[] = {SN_JOB_DATA(SN_JOB_CALIBRATES), SN_JOB_ACTIVATIONS,
-                                          SN_JOB_OUTPUT, SN_JOB_EXECUTION, CALIBRATION_THREADS};
+/* Of a summary and of costs, which only count. */
+static const sn_option count_table[] = {SN_JOB_DATA(SN_JOB_CALIBRATES), SN_JOB_ACTIVATIONS,
+                                        SN_JOB_OUTPUT, SN_JOB_EXECUTION, CALIBRATION_THREADS};
 
 static void print_summary_heading(const sn_subject *s) {
     const char *name = sn_infer_network_name(s->packed);
@@ -53,8 +54,8 @@ static sn_status show_summary(const sn_job *job, sn_error *error) {
 
 const sn_job_action sn_action_summary = {.name = "summary",
                                          .does = "counts and evaluates nothing",
-                                         .table = summary_table,
-                                         .count = sizeof summary_table / sizeof *summary_table,
+                                         .table = count_table,
+                                         .count = sizeof count_table / sizeof *count_table,
                                          .run = show_summary};
 
 /* ---- plan ---- */
@@ -87,9 +88,6 @@ const sn_job_action sn_action_plan = {.name = "plan",
 
 /* ---- cost ---- */
 
-static const sn_option cost_table[] = {SN_JOB_DATA(SN_JOB_CALIBRATES), SN_JOB_ACTIVATIONS,
-                                       SN_JOB_OUTPUT, SN_JOB_EXECUTION, CALIBRATION_THREADS};
-
 static sn_status show_cost(const sn_job *job, sn_error *error) {
     const sn_job_options *options = job->options;
     const sn_subject *subject = &job->subject;
@@ -110,8 +108,8 @@ static sn_status show_cost(const sn_job *job, sn_error *error) {
 
 const sn_job_action sn_action_cost = {.name = "cost",
                                       .does = "counts and evaluates nothing",
-                                      .table = cost_table,
-                                      .count = sizeof cost_table / sizeof *cost_table,
+                                      .table = count_table,
+                                      .count = sizeof count_table / sizeof *count_table,
                                       .run = show_cost};
 
 /* ---- config ---- */

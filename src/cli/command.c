@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FORM_INDENT = 13 };
+
 static const sn_command *const commands[] = {&sn_cmd_train,   &sn_cmd_eval,    &sn_cmd_export,
                                              &sn_cmd_inspect, &sn_cmd_version, &sn_cmd_help};
 
@@ -40,22 +42,30 @@ sn_status sn_command_unknown(const char *name, sn_error *error) {
                         known);
 }
 
-void sn_command_usage(const sn_command *command, char text[SN_COMMAND_USAGE_SIZE]) {
+/* A form of the command; where it breaks, it goes on below its arguments. */
+static void put_form(const char *form, FILE *out) {
+    for (; *form; form++) {
+        putc(*form, out);
+        if (*form == '\n')
+            fprintf(out, "%*s", FORM_INDENT, "");
+    }
+    putc('\n', out);
+}
+
+static void put_usage(const sn_command *command, FILE *out) {
     const char *root = getenv("SN_ROOT");
     const bool launched = command->launcher && root && root[0];
-    size_t used = 0;
-    for (size_t i = 0; command->forms[i] && used < SN_COMMAND_USAGE_SIZE; i++)
-        used += (size_t)snprintf(text + used, SN_COMMAND_USAGE_SIZE - used, "%s%s%s %s\n",
-                                 i ? "       " : "usage: ", launched ? "" : "signet ",
-                                 launched ? command->launcher : command->name, command->forms[i]);
-    if (used < SN_COMMAND_USAGE_SIZE)
-        snprintf(text + used, SN_COMMAND_USAGE_SIZE - used, "\n%s\n", command->description);
+    for (size_t i = 0; command->forms[i]; i++) {
+        fprintf(out, "%s%s%s ", i ? "       " : "usage: ", launched ? "" : "signet ",
+                launched ? command->launcher : command->name);
+        put_form(command->forms[i], out);
+    }
+    fprintf(out, "\n%s\n", command->description);
 }
 
 void sn_command_help(const sn_command *command, FILE *out) {
     sn_option table[SN_COMMAND_MOST_OPTIONS];
-    char usage[SN_COMMAND_USAGE_SIZE];
     const size_t count = command->options(table);
-    sn_command_usage(command, usage);
-    sn_arguments_help(table, count, usage, out);
+    put_usage(command, out);
+    sn_arguments_help(table, count, "", out);
 }

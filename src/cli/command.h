@@ -7,13 +7,13 @@
 
 #include <stdio.h>
 
-enum { SN_COMMAND_MOST_OPTIONS = 128, SN_COMMAND_USAGE_SIZE = 4096 };
+enum { SN_COMMAND_MOST_OPTIONS = 128 };
 
 typedef struct sn_command {
     const char *name;         /* "train" */
     const char *launcher;     /* "./train"; NULL: it has none */
     const char *summary;      /* one line without a full stop */
-    const char *const *forms; /* what may follow the name, a line each; NULL at the end */
+    const char *const *forms; /* what may follow the name; NULL at the end. Line breaks are kept */
     const char *description;  /* a paragraph, lines of at most 100 bytes */
     const char *const
         *words; /* what the first argument may be; NULL at the end, or NULL: anything */
@@ -34,11 +34,8 @@ const sn_command *sn_command_find(const char *name);
 /* The error for an unknown command: SN_ERROR_ARGUMENT, with the nearest name. */
 sn_status sn_command_unknown(const char *name, sn_error *error);
 
-/* "usage: ..." and the description. The launchers of the source tree, which set $SN_ROOT, are named
- * as they are typed. */
-void sn_command_usage(const sn_command *command, char text[SN_COMMAND_USAGE_SIZE]);
-
-/* What --help prints. */
+/* What --help prints. The usage names a launcher of the source tree, which sets $SN_ROOT, as it is
+ * typed. */
 void sn_command_help(const sn_command *command, FILE *out);
 
 #endif
