@@ -1,13 +1,14 @@
 #include "cli/arguments.h"
 
+#include "cli/nearest.h"
+
 #include <string.h>
 
 enum {
     COLUMNS = 100,     /* of the help text */
     NAME_COLUMNS = 30, /* at most, before the explanations begin */
-    NAME_SIZE = 64,    /* bytes of an option's name that are compared for a suggestion */
+    NAME_SIZE = 64,    /* bytes of an option's name that are looked at */
     NOTE_SIZE = 1024,  /* bytes of "(one of ...; default: ...)" */
-    FAR = 1000,        /* a distance that is no likeness */
     SHOWN = 200        /* bytes of an argument in messages */
 };
 
@@ -15,49 +16,12 @@ static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* How many insertions, deletions, substitutions and swaps of neighbours turn a into b (optimal
- * string alignment). Long names are cut, which is good enough for a suggestion. */
-static size_t edit_distance(const char *a, const char *b) {
-    size_t cost[3][NAME_SIZE + 1]; /* rows i - 2, i - 1 and i of the table, in turn */
-    const size_t rows = smaller(strlen(a), NAME_SIZE);
-    const size_t columns = smaller(strlen(b), NAME_SIZE);
-    for (size_t j = 0; j <= columns; j++)
-        cost[0][j] = j;
-    for (size_t i = 1; i <= rows; i++) {
-        size_t *const row = cost[i % 3];
-        const size_t *const above = cost[(i + 2) % 3];
-        const size_t *const two_above = cost[(i + 1) % 3];
-        row[0] = i;
-        for (size_t j = 1; j <= columns; j++) {
-            row[j] = smaller(above[j], row[j - 1]) + 1;
-            row[j] = smaller(row[j], above[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                row[j] = smaller(row[j], two_above[j - 2] + 1);
-        }
-    }
-    return cost[rows % 3][columns];
-}
-
-/* A name cut short ("weight" for weight-decay) is as good as one wrong letter. */
-static size_t name_distance(const char *typed, const char *name) {
-    const size_t length = strlen(typed);
-    if (length >= 3 && strncmp(typed, name, length) == 0)
-        return 1;
-    const size_t distance = edit_distance(typed, name);
-    return distance <= 1 + length / 3 ? distance : FAR;
-}
-
-static const char *closest_name(const sn_option *table, size_t count, const char *typed) {
-    const char *best = "help";
-    size_t best_distance = name_distance(typed, best);
-    for (size_t i = 0; i < count; i++) {
-        const size_t distance = name_distance(typed, table[i].name);
-        if (distance < best_distance) {
-            best_distance = distance;
-            best = table[i].name;
-        }
-    }
-    return best_distance < FAR ? best : NULL;
+/* The names of the options, help first. */
+static const char *option_name(const void *context, size_t index) {
+    const sn_arguments *arguments = context;
+    if (index == 0)
+        return "help";
+    return index <= arguments->count ? arguments->table[index - 1].name : NULL;
 }
 
 /* `name` has `length` bytes and need not end there. */
@@ -77,7 +41,7 @@ static sn_status unknown_option(const sn_arguments *arguments, const char *argum
     const size_t length = smaller(strcspn(name, "="), NAME_SIZE);
     memcpy(typed, name, length);
     typed[length] = '\0';
-    const char *const best = closest_name(arguments->table, arguments->count, typed);
+    const char *const best = sn_nearest_name(typed, option_name, arguments);
     const int shown = (int)smaller(strcspn(argument, "="), SHOWN);
     if (best)
         return sn_error_set(error, SN_ERROR_ARGUMENT, "unknown option '%.*s'; did you mean --%s?",
@@ -218,13 +182,13 @@ static void print_entry(FILE *out, size_t indent, const char *name, const char *
     fputc('\n', out);
 }
 
-static const char *group_of(const sn_option *option) {
+const char *sn_arguments_group(const sn_option *option) {
     return option->group ? option->group : "Options";
 }
 
-static bool group_seen(const sn_option *table, size_t index) {
+bool sn_arguments_group_seen(const sn_option *table, size_t index) {
     for (size_t i = 0; i < index; i++)
-        if (strcmp(group_of(&table[i]), group_of(&table[index])) == 0)
+        if (strcmp(sn_arguments_group(&table[i]), sn_arguments_group(&table[index])) == 0)
             return true;
     return false;
 }
@@ -240,11 +204,11 @@ void sn_arguments_help(const sn_option *table, size_t count, const char *usage, 
     if (*usage && usage[strlen(usage) - 1] != '\n')
         fputc('\n', out);
     for (size_t first = 0; first < count; first++) {
-        if (group_seen(table, first))
+        if (sn_arguments_group_seen(table, first))
             continue;
-        fprintf(out, "\n%s:\n", group_of(&table[first]));
+        fprintf(out, "\n%s:\n", sn_arguments_group(&table[first]));
         for (size_t i = first; i < count; i++) {
-            if (strcmp(group_of(&table[i]), group_of(&table[first])) != 0)
+            if (strcmp(sn_arguments_group(&table[i]), sn_arguments_group(&table[first])) != 0)
                 continue;
             char name[2 + NAME_SIZE + 1], note[NOTE_SIZE];
             snprintf(name, sizeof name, "--%s", table[i].name);

@@ -30,4 +30,8 @@ sn_status sn_arguments_parse(sn_arguments *arguments, int argc, char **argv, sn_
  * columns. */
 void sn_arguments_help(const sn_option *table, size_t count, const char *usage, FILE *out);
 
+/* The heading above an option, and whether an earlier one of the table has the same. */
+const char *sn_arguments_group(const sn_option *option);
+bool sn_arguments_group_seen(const sn_option *table, size_t index);
+
 #endif

@@ -30,12 +30,12 @@ static bool has_cifar10(const char *directory) {
 static sn_status fetch_cifar10(const char *directory, sn_error *error) {
     const char *root = getenv("SN_ROOT");
     char script[PATH_SIZE];
-    snprintf(script, sizeof script, "%s/scripts/fetch-cifar10", root ? root : ".");
+    snprintf(script, sizeof script, "%s/scripts/fetch-cifar10", root ? root : "");
     SN_RETURN_IF(
-        access(script, X_OK) != 0, error, SN_ERROR_IO,
-        "no CIFAR-10 in %s and no %s to fetch it; give its folder with --data-dir, or train "
-        "without it: --dataset shapes --epochs 4 needs no files",
-        directory, script);
+        !root || access(script, X_OK) != 0, error, SN_ERROR_IO,
+        "no CIFAR-10 in %s%s%s%s; give its folder with --data-dir, or train without it: --dataset "
+        "shapes --epochs 4 needs no files",
+        directory, root ? " and no " : "", root ? script : "", root ? " to fetch it" : "");
     char *const arguments[] = {script, (char *)directory, NULL};
     pid_t child;
     const int problem = posix_spawn(&child, script, NULL, NULL, arguments, environ);

@@ -6,14 +6,14 @@
 #include "data/dataset.h"
 
 /* The folder of data set `dataset` (index of sn_dataset_name): `given` if not empty, else
- * $SIGNET_DATA, else data/. When CIFAR-10 is wanted, no folder was given and it is not there yet,
- * scripts/fetch-cifar10 (below $SN_ROOT, which the launchers set) is run to get it; what that
- * script has to say goes to stderr. SN_ERROR_IO when it fails. */
+ * $SIGNET_DATA, else data/. If CIFAR-10 is wanted, not there, and no folder was given, this runs
+ * $SN_ROOT/scripts/fetch-cifar10, which writes its messages to stderr; the launchers set $SN_ROOT.
+ * SN_ERROR_IO if that fails or cannot be done. */
 sn_status sn_cli_find_data(int dataset, const char *given, char directory[SN_OPTION_TEXT_SIZE],
                            sn_error *error);
 
-/* sn_dataset_open; what there is to say about the files goes to stderr as "PROGRAM: warning: ...",
- * and before an error each broken file. */
+/* sn_dataset_open. Remarks about the files go to stderr as "PROGRAM: warning: ..."; before an error
+ * each broken file is listed. */
 sn_status sn_cli_open_data(const char *program, int dataset, sn_split split, const char *directory,
                            uint64_t limit, sn_dataset **opened, sn_error *error);
 

@@ -1,4 +1,4 @@
-/* What ./eval measures: a packed model, run by the inference library. */
+/* Accuracy and speed of a packed model, run by the inference library. */
 #ifndef SN_CLI_EVALUATE_H
 #define SN_CLI_EVALUATE_H
 

@@ -28,7 +28,7 @@ static sn_status make_names(const char *path, c_names *names, sn_error *error) {
     const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
     const size_t length = strlen(file);
     SN_RETURN_IF(length < 3 || strcmp(file + length - 2, ".h") != 0, error, SN_ERROR_ARGUMENT,
-                 "--export-c: '%s' is no name of a C header; it should end in .h", path);
+                 "--export-c: '%s' should end in .h, being a C header", path);
     SN_RETURN_IF(strpbrk(file, "\"\\\n"), error, SN_ERROR_ARGUMENT,
                  "--export-c: '%s' has characters that an #include cannot have", path);
     size_t used = 0;
@@ -80,9 +80,12 @@ static void print_header(FILE *file, const c_names *names, const unsigned char *
 static const char example_text[] =
     "/* Runs the network in %F and prints its logits:\n"
     " *\n"
-    " *     cc -std=c11 -I SIGNET/src %E libsignet_infer.a -lm\n"
+    " *     cc -std=c11 %E $(pkg-config --cflags --libs signet-infer)\n"
     " *\n"
-    " * with the library that signet's build leaves in build/src/infer. */\n"
+    " * where signet is installed; or with the library that its build leaves in build/src/infer:\n"
+    " *\n"
+    " *     cc -std=c11 -I SIGNET/src %E libsignet_infer.a -lm\n"
+    " */\n"
     "#include \"%F\"\n"
     "#include \"infer/signet.h\"\n"
     "\n"
@@ -126,7 +129,7 @@ static void print_example(FILE *file, const c_names *names, const char *example_
     }
 }
 
-/* Ends what was printed into memory; free *text whatever comes out. */
+/* Ends printing into memory. Free *text afterwards, also after an error. */
 static sn_status finish_text(FILE *stream, const char *path, sn_error *error) {
     const bool failed = ferror(stream) != 0;
     SN_RETURN_IF(fclose(stream) != 0 || failed, error, SN_ERROR_MEMORY, "out of memory for %s",

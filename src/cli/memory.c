@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Program and libraries where they cannot be measured; and what is not there before the first step:
- * what HDF5 and stacks take, and in each thread the part of OpenBLAS's buffer that GEMM touches.
- * Measured on x86-64 Linux with glibc. */
+/* Program and libraries, where that cannot be measured. Later come HDF5, stacks, and in each thread
+ * the part of OpenBLAS's buffer that GEMM touches. Measured on x86-64 Linux with glibc. */
 enum { PROGRAM_MEMORY = 12 << 20, LATER_MEMORY = 3 << 20, GEMM_MEMORY = 1 << 20 };
 
 /* Bytes of this process that are in memory now; 0 when it cannot be told. */
@@ -21,8 +20,7 @@ static size_t resident_bytes(void) {
     return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* All that is there and that is no `counted` memory of the trainer's or the data's, and what will
- * be. */
+/* What the trainer and the data do not account for (`counted`), now and later. */
 static size_t other_bytes(const sn_train_config *config, size_t resident, size_t counted) {
     const size_t program = resident > counted ? resident - counted : PROGRAM_MEMORY;
     return program + LATER_MEMORY + (size_t)config->threads * GEMM_MEMORY;

@@ -8,7 +8,7 @@
 /* A turn of a contestant is one run that warms up its tables and some that count. */
 enum { TURN_RUNS = 3, LEAST_RUNS = 6, MOST_RUNS = 1500 };
 
-/* Two medians of the same code differ by a few percent on a busy machine. */
+/* On a busy machine two medians of the same code differ by a few percent. */
 static const double noise = 1.03;
 
 typedef struct contestant {
@@ -48,7 +48,7 @@ static sn_status take_turn(contest *c, contestant *one, sn_error *error) {
     return SN_OK;
 }
 
-/* All in turn, so that whatever slows the machine down for a while slows all down. */
+/* All take turns, so that a slow moment of the machine hits all of them. */
 static sn_status run_contest(contest *c, double seconds, sn_error *error) {
     const double end = sn_clock_seconds() + seconds * c->count;
     c->seconds = calloc(c->layers, sizeof *c->seconds);

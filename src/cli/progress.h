@@ -1,4 +1,5 @@
-/* A progress line on stderr: share done, rate, time left. Silent when stderr is no terminal. */
+/* A progress line on stderr: share done, rate, time left. Nothing is printed unless stderr is a
+ * terminal. */
 #ifndef SN_CLI_PROGRESS_H
 #define SN_CLI_PROGRESS_H
 
@@ -16,7 +17,7 @@ typedef struct sn_progress {
 /* What a line says. */
 typedef struct sn_progress_state {
     const char *label, *unit, *extra; /* extra may be NULL */
-    size_t done, total;               /* items of the whole, those of an earlier process included */
+    size_t done, total;               /* items of the whole, also those of an earlier process */
     size_t skipped;                   /* items that were done before this process began */
     double seconds;                   /* since this process began with the others */
 } sn_progress_state;

@@ -1,17 +1,15 @@
-/* What ./eval prints. */
+/* What eval and export print, and what begins each JSON object about a network. */
 #ifndef SN_CLI_REPORT_H
 #define SN_CLI_REPORT_H
 
 #include "cli/evaluate.h"
+#include "cli/rows.h"
 
-#include <jansson.h>
-
-/* Results on stdout, as text or as one JSON object. dataset: index of sn_dataset_name.
- * SN_ERROR_DATA for a path that JSON cannot hold. */
-void sn_report_text(const sn_subject *subject, int dataset, const sn_evaluate_options *options,
-                    const sn_evaluate_result *result);
-sn_status sn_report_json(const sn_subject *subject, int dataset, const sn_evaluate_options *options,
-                         const sn_evaluate_result *result, sn_error *error);
+/* Results on stdout. dataset: index of sn_dataset_name. SN_ERROR_DATA for a path that JSON cannot
+ * hold. */
+sn_status sn_report_evaluation(const sn_subject *subject, int dataset,
+                               const sn_evaluate_options *options, const sn_evaluate_result *result,
+                               sn_output format, sn_error *error);
 
 /* Prints one JSON object: what the path names, and the members of `more`, which it releases.
  * SN_ERROR_DATA for a path that JSON cannot hold. */
@@ -22,7 +20,7 @@ typedef struct sn_exported {
     const char *model, *header, *example;
 } sn_exported;
 
-sn_status sn_report_export(const sn_subject *subject, const sn_exported *exported, bool json,
+sn_status sn_report_export(const sn_subject *subject, const sn_exported *exported, sn_output format,
                            sn_error *error);
 
 #endif

@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cli/cost.h"
+#include "cli/layer_value.h"
 #include "cli/rapl.h"
+#include "cli/rows.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -29,7 +31,6 @@ typedef struct measured {
 typedef struct sheet {
     row *rows;
     size_t count;
-    int label_width;
     bool assumed; /* some density is not the model's own */
     sn_cost total[SN_COST_SCHEMES];
     measured measured;
@@ -37,22 +38,18 @@ typedef struct sheet {
 
 /* ---- counting ---- */
 
-static bool is_conv(const sn_infer_layer_info *layer) {
-    return strcmp(layer->opcode, "convolution") == 0;
-}
-
 static bool any_quantized(const sn_infer_model *model, const sn_infer_info *info) {
     for (int i = 0; i < info->layers; i++) {
         sn_infer_layer_info layer;
         sn_infer_describe_layer(model, i, &layer);
-        if (is_conv(&layer) && sn_cost_is_quantized(&layer))
+        if (sn_layer_is_conv(&layer) && sn_cost_is_quantized(&layer))
             return true;
     }
     return false;
 }
 
 /* Which layers of a model in full precision would have other weights: all but the first convolution
- * and the 1x1 ones, as in src/layers. */
+ * and the 1x1 ones, as in src/layers/model.c. */
 static bool would_be_quantized(const sn_infer_layer_info *layer, bool is_first) {
     return !is_first && layer->kernel_height * layer->kernel_width > 1;
 }
@@ -61,8 +58,6 @@ static void fill_row(sheet *s, int index, const char *name, const sn_infer_layer
                      bool quantized) {
     row *r = &s->rows[s->count++];
     *r = (row){.index = index, .name = name, .layer = *layer, .quantized = quantized};
-    if (name && (int)strlen(name) > s->label_width)
-        s->label_width = (int)strlen(name);
     const bool tells = sn_cost_is_quantized(layer) && strcmp(layer->weights, "binary") != 0;
     s->assumed = s->assumed || (quantized && !tells);
     for (int scheme = 0; scheme < SN_COST_SCHEMES; scheme++) {
@@ -80,7 +75,7 @@ static sn_status fill_sheet(const sn_infer_model *model, const sn_infer_info *in
     for (int i = 0; i < info->layers; i++) {
         sn_infer_layer_info layer;
         sn_infer_describe_layer(model, i, &layer);
-        if (is_conv(&layer))
+        if (sn_layer_is_conv(&layer))
             fill_row(s, i, packed ? sn_infer_layer_name(packed, i) : NULL, &layer,
                      quantized ? sn_cost_is_quantized(&layer)
                                : would_be_quantized(&layer, s->count == 0));
@@ -166,50 +161,177 @@ static double joules_above_idle(const measured *m) {
     return (m->joules - m->idle_watts * m->seconds) / m->images;
 }
 
-/* ---- text ---- */
+/* ---- layers ---- */
 
-static void print_layers(const sheet *s, FILE *out) {
-    /* Names are aligned on the left, numbers on the right. */
-    const int width = s->label_width > 5 ? -s->label_width : s->label_width ? -5 : 5;
-    fprintf(out, "%*s  %-26s %-22s %8s %10s %9s %9s %9s %9s %9s\n", width, "layer", "shape",
-            "weights", "density", "M mult-add", "fp32 uJ", "binary", "ternary", "signed",
-            "planned");
-    for (size_t i = 0; i < s->count; i++) {
-        const row *r = &s->rows[i];
-        const sn_infer_layer_info *l = &r->layer;
-        char shape[48], number[16], density[16] = "-";
-        snprintf(number, sizeof number, "%d", r->index);
-        snprintf(shape, sizeof shape, "%dx%dx%d>%d %dx%d/%d", l->in_channels, l->in_height,
-                 l->in_width, l->out_channels, l->kernel_height, l->kernel_width, l->stride);
-        if (r->quantized)
-            snprintf(density, sizeof density, "%.3f", sn_cost_density(l));
-        fprintf(out, "%*s  %-26s %-22s %8s %10.3f", width, r->name ? r->name : number, shape,
-                l->weights, density, r->cost[SN_COST_FP32].l1_bytes / 4e6);
-        for (int scheme = 0; scheme < SN_COST_SCHEMES; scheme++) {
-            const sn_energy energy = sn_cost_energy(&r->cost[scheme]);
-            fprintf(out, " %9.3f", sn_energy_total(&energy) / 1e6);
-        }
-        if (l->regions > 1)
-            fprintf(out, "  regions of %d channels", l->region_channels);
-        fputc('\n', out);
+enum { INDEX = SN_LAYER_PARTS, NAME, LABEL, QUANTIZED, DENSITY, MACS, NOTE };
+
+static sn_value get_layer(const void *of, int part) {
+    const row *r = of;
+    const sn_infer_layer_info *l = &r->layer;
+    switch (part) {
+    case INDEX:
+        return sn_value_count((uint64_t)r->index);
+    case NAME:
+        return sn_value_text(r->name);
+    case LABEL:
+        return r->name ? sn_value_text(r->name) : sn_value_count((uint64_t)r->index);
+    case QUANTIZED:
+        return sn_value_flag(r->quantized);
+    case DENSITY:
+        return r->quantized ? sn_value_real(sn_cost_density(l)) : sn_value_null();
+    case MACS:
+        return sn_value_real(r->cost[SN_COST_FP32].l1_bytes / 4);
+    case NOTE:
+        return l->regions > 1 ? sn_value_text_of("regions of %d channels", l->region_channels)
+                              : sn_value_blank();
+    default:
+        return sn_layer_value(l, part);
     }
 }
 
-static void print_totals(const sheet *s, FILE *out) {
-    const sn_energy binary = sn_cost_energy(&s->total[SN_COST_BINARY]);
-    fprintf(out, "\n%-14s %9s %9s %9s %9s %9s %10s %9s %9s %9s %9s %8s %8s\n", "all together",
-            "M adds", "M mults", "DRAM kB", "L2 kB", "L1 MB", "arith. uJ", "L1 uJ", "L2 uJ",
-            "DRAM uJ", "all uJ", "arith. x", "all x");
-    for (int scheme = 0; scheme < SN_COST_SCHEMES; scheme++) {
-        const sn_cost *c = &s->total[scheme];
-        const sn_energy e = sn_cost_energy(c);
-        fprintf(out,
-                "%-14s %9.3f %9.3f %9.1f %9.1f %9.2f %10.2f %9.2f %9.2f %9.2f %9.2f %8.2f %8.2f\n",
-                sn_cost_scheme_name(scheme), c->additions / 1e6, c->multiplications / 1e6,
-                c->dram_bytes / 1e3, c->l2_bytes / 1e3, c->l1_bytes / 1e6, e.arithmetic / 1e6,
-                e.l1 / 1e6, e.l2 / 1e6, e.dram / 1e6, sn_energy_total(&e) / 1e6,
-                binary.arithmetic / e.arithmetic, sn_energy_total(&binary) / sn_energy_total(&e));
+/* ---- costs in one scheme ---- */
+
+enum {
+    ADDITIONS,
+    MULTIPLICATIONS,
+    DRAM,
+    L2,
+    L1,
+    PJ_ARITHMETIC,
+    PJ_L1,
+    PJ_L2,
+    PJ_DRAM,
+    PJ_ALL,
+    QUANTITIES
+};
+
+static sn_value quantity(const sn_cost *c, int part) {
+    const sn_energy e = sn_cost_energy(c);
+    const double values[QUANTITIES] = {[ADDITIONS] = c->additions,
+                                       [MULTIPLICATIONS] = c->multiplications,
+                                       [DRAM] = c->dram_bytes,
+                                       [L2] = c->l2_bytes,
+                                       [L1] = c->l1_bytes,
+                                       [PJ_ARITHMETIC] = e.arithmetic,
+                                       [PJ_L1] = e.l1,
+                                       [PJ_L2] = e.l2,
+                                       [PJ_DRAM] = e.dram,
+                                       [PJ_ALL] = sn_energy_total(&e)};
+    return sn_value_real(values[part]);
+}
+
+/* part: QUANTITIES * scheme + quantity */
+static sn_value get_cost(const void *of, int part) {
+    const row *r = of;
+    return quantity(&r->cost[part / QUANTITIES], part % QUANTITIES);
+}
+
+#define SCHEME(key, scheme, title)                                                                 \
+    SN_DATA("schemes." key ".additions", get_cost, QUANTITIES *(scheme) + ADDITIONS),              \
+        SN_DATA("schemes." key ".multiplications", get_cost,                                       \
+                QUANTITIES *(scheme) + MULTIPLICATIONS),                                           \
+        SN_DATA("schemes." key ".dram_bytes", get_cost, QUANTITIES *(scheme) + DRAM),              \
+        SN_DATA("schemes." key ".l2_bytes", get_cost, QUANTITIES *(scheme) + L2),                  \
+        SN_DATA("schemes." key ".l1_bytes", get_cost, QUANTITIES *(scheme) + L1),                  \
+        SN_DATA("schemes." key ".energy_pj.arithmetic", get_cost,                                  \
+                QUANTITIES *(scheme) + PJ_ARITHMETIC),                                             \
+        SN_DATA("schemes." key ".energy_pj.l1", get_cost, QUANTITIES *(scheme) + PJ_L1),           \
+        SN_DATA("schemes." key ".energy_pj.l2", get_cost, QUANTITIES *(scheme) + PJ_L2),           \
+        SN_DATA("schemes." key ".energy_pj.dram", get_cost, QUANTITIES *(scheme) + PJ_DRAM), {     \
+        "schemes." key ".energy_pj.total", title, get_cost, QUANTITIES *(scheme) + PJ_ALL,         \
+            .unit = 1e6, .decimals = 3, .width = 9                                                 \
     }
+
+static const sn_field layer_fields[] = {
+    SN_DATA("layer", get_layer, INDEX),
+    SN_DATA("name", get_layer, NAME),
+    {NULL, "layer", get_layer, LABEL, .left = true, .width = 5},
+    {NULL, "shape", get_layer, SN_LAYER_SHAPE, .left = true, .width = 26, .gap = 2},
+    {"weights", "weights", get_layer, SN_LAYER_WEIGHTS, .left = true, .width = 22},
+    SN_DATA("region_channels", get_layer, SN_LAYER_REGION_CHANNELS),
+    SN_DATA("input_centered", get_layer, SN_LAYER_INPUT_CENTERED),
+    SN_DATA("quantized", get_layer, QUANTIZED),
+    {"density", "density", get_layer, DENSITY, .decimals = 3, .width = 8, .keep = true},
+    {NULL, "M mult-add", get_layer, MACS, .unit = 1e6, .decimals = 3, .width = 10},
+    SN_DATA("input", get_layer, SN_LAYER_INPUT),
+    SN_DATA("output", get_layer, SN_LAYER_OUTPUT),
+    SN_DATA("kernel", get_layer, SN_LAYER_KERNEL),
+    SN_DATA("stride", get_layer, SN_LAYER_STRIDE),
+    SCHEME("fp32", SN_COST_FP32, "fp32 uJ"),
+    SCHEME("binary", SN_COST_BINARY, "binary"),
+    SCHEME("ternary", SN_COST_TERNARY, "ternary"),
+    SCHEME("signed-binary", SN_COST_SIGNED_BINARY, "signed"),
+    SCHEME("planned", SN_COST_PLANNED, "planned"),
+    {NULL, "", get_layer, NOTE, .left = true, .gap = 2},
+};
+
+static sn_rows layer_rows(const sheet *s) {
+    return (sn_rows){layer_fields, sizeof layer_fields / sizeof *layer_fields,
+                     s->rows,      sizeof *s->rows,
+                     s->count,     false};
+}
+
+/* ---- all layers together ---- */
+
+typedef struct total_row {
+    const sheet *sheet;
+    int scheme;
+} total_row;
+
+static sn_value get_total(const void *of, int part) {
+    const total_row *t = of;
+    return quantity(&t->sheet->total[t->scheme], part);
+}
+
+static sn_value get_scheme(const void *of, int part) {
+    const total_row *t = of;
+    (void)part;
+    return sn_value_text(sn_cost_scheme_name(t->scheme));
+}
+
+/* How many times the energy of binary weights is this scheme's: of arithmetic alone, or all. */
+static double binary_over(const sheet *s, int scheme, bool arithmetic) {
+    const sn_energy binary = sn_cost_energy(&s->total[SN_COST_BINARY]);
+    const sn_energy own = sn_cost_energy(&s->total[scheme]);
+    return arithmetic ? binary.arithmetic / own.arithmetic
+                      : sn_energy_total(&binary) / sn_energy_total(&own);
+}
+
+static sn_value get_binary_over(const void *of, int arithmetic) {
+    const total_row *t = of;
+    return sn_value_real(binary_over(t->sheet, t->scheme, arithmetic));
+}
+
+static const sn_field total_fields[] = {
+    {NULL, "all together", get_scheme, .left = true, .width = 14},
+    {"additions", "M adds", get_total, ADDITIONS, 1e6, 3, .width = 9},
+    {"multiplications", "M mults", get_total, MULTIPLICATIONS, 1e6, 3, .width = 9},
+    {"dram_bytes", "DRAM kB", get_total, DRAM, 1e3, 1, .width = 9},
+    {"l2_bytes", "L2 kB", get_total, L2, 1e3, 1, .width = 9},
+    {"l1_bytes", "L1 MB", get_total, L1, 1e6, 2, .width = 9},
+    {"energy_pj.arithmetic", "arith. uJ", get_total, PJ_ARITHMETIC, 1e6, 2, .width = 10},
+    {"energy_pj.l1", "L1 uJ", get_total, PJ_L1, 1e6, 2, .width = 9},
+    {"energy_pj.l2", "L2 uJ", get_total, PJ_L2, 1e6, 2, .width = 9},
+    {"energy_pj.dram", "DRAM uJ", get_total, PJ_DRAM, 1e6, 2, .width = 9},
+    {"energy_pj.total", "all uJ", get_total, PJ_ALL, 1e6, 2, .width = 9},
+    {NULL, "arith. x", get_binary_over, true, .decimals = 2, .width = 8},
+    {NULL, "all x", get_binary_over, false, .decimals = 2, .width = 8},
+};
+
+enum { TOTAL_FIELDS = sizeof total_fields / sizeof *total_fields };
+
+/* ---- text ---- */
+
+static sn_status print_tables(const sheet *s, FILE *out, sn_error *error) {
+    total_row totals[SN_COST_SCHEMES];
+    const sn_rows layers = layer_rows(s);
+    for (int scheme = 0; scheme < SN_COST_SCHEMES; scheme++)
+        totals[scheme] = (total_row){s, scheme};
+    SN_TRY(sn_rows_text(&layers, out, error));
+    putc('\n', out);
+    return sn_rows_text(
+        &(sn_rows){total_fields, TOTAL_FIELDS, totals, sizeof *totals, SN_COST_SCHEMES, false}, out,
+        error);
 }
 
 static void print_notes(const sheet *s, FILE *out) {
@@ -236,31 +358,16 @@ static void print_measured(const measured *m, FILE *out) {
 
 /* ---- JSON ---- */
 
-static json_t *pack_cost(const sn_cost *c) {
-    const sn_energy e = sn_cost_energy(c);
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:{s:f, s:f, s:f, s:f, s:f}}", "additions",
-                     c->additions, "multiplications", c->multiplications, "dram_bytes",
-                     c->dram_bytes, "l2_bytes", c->l2_bytes, "l1_bytes", c->l1_bytes, "energy_pj",
-                     "arithmetic", e.arithmetic, "l1", e.l1, "l2", e.l2, "dram", e.dram, "total",
-                     sn_energy_total(&e));
-}
-
-static json_t *pack_schemes(const sn_cost *costs) {
+static json_t *pack_totals(const sheet *s) {
     json_t *object = json_object();
     for (int scheme = 0; scheme < SN_COST_SCHEMES; scheme++)
-        json_object_set_new(object, sn_cost_scheme_name(scheme), pack_cost(&costs[scheme]));
+        if (json_object_set_new(object, sn_cost_scheme_name(scheme),
+                                sn_row_json(total_fields, TOTAL_FIELDS, &(total_row){s, scheme})) !=
+            0) {
+            json_decref(object);
+            return NULL;
+        }
     return object;
-}
-
-static json_t *pack_row(const row *r) {
-    const sn_infer_layer_info *l = &r->layer;
-    return json_pack(
-        "{s:i, s:s?, s:s, s:i, s:b, s:b, s:o, s:[iii], s:[iii], s:[ii], s:i, s:o}", "layer",
-        r->index, "name", r->name, "weights", l->weights, "region_channels", l->region_channels,
-        "input_centered", l->input_centered, "quantized", r->quantized, "density",
-        r->quantized ? json_real(sn_cost_density(l)) : json_null(), "input", l->in_channels,
-        l->in_height, l->in_width, "output", l->out_channels, l->out_height, l->out_width, "kernel",
-        l->kernel_height, l->kernel_width, "stride", l->stride, "schemes", pack_schemes(r->cost));
 }
 
 static json_t *pack_measured(const measured *m) {
@@ -272,21 +379,16 @@ static json_t *pack_measured(const measured *m) {
 }
 
 static json_t *pack_sheet(const sheet *s) {
-    json_t *layers = json_array();
-    for (size_t i = 0; i < s->count; i++)
-        json_array_append_new(layers, pack_row(&s->rows[i]));
-    const sn_energy binary = sn_cost_energy(&s->total[SN_COST_BINARY]),
-                    signed_binary = sn_cost_energy(&s->total[SN_COST_SIGNED_BINARY]),
-                    planned = sn_cost_energy(&s->total[SN_COST_PLANNED]);
+    const sn_rows layers = layer_rows(s);
     return json_pack("{s:o, s:o, s:b, s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f, s:f}, s:o}",
-                     "layers", layers, "total", pack_schemes(s->total), "density_assumed",
+                     "layers", sn_rows_json(&layers), "total", pack_totals(s), "density_assumed",
                      s->assumed, "binary_over", "signed_binary",
-                     sn_energy_total(&binary) / sn_energy_total(&signed_binary),
-                     "signed_binary_arithmetic", binary.arithmetic / signed_binary.arithmetic,
-                     "planned", sn_energy_total(&binary) / sn_energy_total(&planned),
-                     "planned_arithmetic", binary.arithmetic / planned.arithmetic, "pj", "add",
-                     SN_PJ_ADD, "multiply", SN_PJ_MUL, "l1_word", SN_PJ_L1, "l2_word", SN_PJ_L2,
-                     "dram_word", SN_PJ_DRAM, "measured", pack_measured(&s->measured));
+                     binary_over(s, SN_COST_SIGNED_BINARY, false), "signed_binary_arithmetic",
+                     binary_over(s, SN_COST_SIGNED_BINARY, true), "planned",
+                     binary_over(s, SN_COST_PLANNED, false), "planned_arithmetic",
+                     binary_over(s, SN_COST_PLANNED, true), "pj", "add", SN_PJ_ADD, "multiply",
+                     SN_PJ_MUL, "l1_word", SN_PJ_L1, "l2_word", SN_PJ_L2, "dram_word", SN_PJ_DRAM,
+                     "measured", pack_measured(&s->measured));
 }
 
 static sn_status print_json(const sheet *s, FILE *out, sn_error *error) {
@@ -301,10 +403,17 @@ static sn_status print_json(const sheet *s, FILE *out, sn_error *error) {
 
 static sn_status print(const sheet *s, const sn_show_cost_options *options, FILE *out,
                        sn_error *error) {
-    if (options->json)
+    const sn_rows layers = layer_rows(s);
+    switch (options->format) {
+    case SN_OUTPUT_JSON:
         return print_json(s, out, error);
-    print_layers(s, out);
-    print_totals(s, out);
+    case SN_OUTPUT_CSV:
+        sn_rows_csv(&layers, out);
+        return SN_OK;
+    case SN_OUTPUT_TEXT:
+        break;
+    }
+    SN_TRY(print_tables(s, out, error));
     print_notes(s, out);
     print_measured(&s->measured, out);
     return SN_OK;
@@ -316,7 +425,7 @@ sn_status sn_show_cost(const sn_infer_model *model, const sn_infer_info *info,
     sn_status status = fill_sheet(model, info, options->packed, &s, error);
     if (status == SN_OK && s.count == 0)
         status = sn_error_set(error, SN_ERROR_ARGUMENT, "--cost: the model has no convolution");
-    if (status == SN_OK && options->seconds > 0)
+    if (status == SN_OK && options->seconds > 0 && options->format != SN_OUTPUT_CSV)
         status = measure(model, info, options, &s.measured, error);
     if (status == SN_OK)
         status = print(&s, options, out, error);

@@ -1,10 +1,13 @@
 #include "cli/show_plan.h"
 
+#include "cli/layer_value.h"
 #include "cli/plan_times.h"
 #include "cli/report.h"
+#include "cli/rows.h"
 #include "infer/format.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Of all convolutions. */
@@ -12,7 +15,7 @@ typedef struct totals {
     double predicted_us, us;
     double dense_us;   /* with every layer that has a choice in the dense form */
     double fastest_us; /* with each in its fastest form */
-    double other_us;   /* all layers that are no convolutions */
+    double other_us;   /* all layers but convolutions */
     size_t table_bytes;
     int dense_planned, dense_faster; /* layers */
 } totals;
@@ -22,12 +25,7 @@ typedef struct sheet {
     const sn_show_plan_options *options;
     sn_plan_times times;
     totals total;
-    int name_width; /* of the layers' names; 0 when they have none */
 } sheet;
-
-static bool is_conv(const sn_infer_layer_info *layer) {
-    return strcmp(layer->opcode, "convolution") == 0;
-}
 
 /* AUTO stands for "no choice": fp32 weights, which are multiplied. */
 static const char *form_name(const sn_infer_layer_info *layer) {
@@ -39,7 +37,7 @@ static double density(const sn_infer_layer_info *layer) {
     return (double)layer->effectual_weights / (double)layer->weight_count;
 }
 
-/* What the layer's sums are of: only the packed model says. */
+/* The type of what the layer adds up; only the packed model knows. */
 static const char *input_name(const sheet *s, int index) {
     sn_infer_record record;
     sn_infer_load_words(&record,
@@ -59,7 +57,7 @@ static void add_up(sheet *s) {
     totals *t = &s->total;
     for (int i = 0; i < s->times.info.layers; i++) {
         const sn_plan_row *row = &s->times.rows[i];
-        if (!is_conv(&row->layer)) {
+        if (!sn_layer_is_conv(&row->layer)) {
             t->other_us += row->us;
             continue;
         }
@@ -79,21 +77,215 @@ static double ratio(double predicted, double measured) {
     return measured > 0 ? predicted / measured : 0;
 }
 
-static void measure_names(sheet *s) {
-    for (int i = 0; i < s->times.info.layers; i++) {
-        const char *name = sn_infer_layer_name(s->subject->packed, i);
-        if (name && is_conv(&s->times.rows[i].layer) && (int)strlen(name) > s->name_width)
-            s->name_width = (int)strlen(name);
+/* ---- rows ---- */
+
+/* A convolution, or a line with totals, which has no `row`. */
+typedef struct line {
+    const sheet *sheet;
+    const sn_plan_row *row;
+    int index;
+    bool is_rest; /* of the totals: all layers but convolutions */
+} line;
+
+enum {
+    INDEX = SN_LAYER_PARTS,
+    NAME,
+    LABEL,
+    INPUT_TYPE,
+    DENSITY,
+    FORM,
+    SIGNS,
+    CHUNK,
+    ADDITIONS,
+    PATTERNS,
+    NOTE
+};
+
+static sn_value note_of(const sn_plan_row *row) {
+    const sn_infer_layer_info *l = &row->layer;
+    const double gain = sn_plan_dense_gain(row);
+    sn_value note = sn_value_text_of("%s", runs_dense_by_plan(row) ? "  dense chosen" : "");
+    size_t used = strlen(note.own);
+    if (gain > 0)
+        used += (size_t)snprintf(note.own + used, sizeof note.own - used,
+                                 "  dense is %.2fx as fast", gain);
+    if (l->input_centered)
+        used += (size_t)snprintf(note.own + used, sizeof note.own - used, "  input centered");
+    if (l->regions > 1)
+        used += (size_t)snprintf(note.own + used, sizeof note.own - used,
+                                 "  regions of %d channels", l->region_channels);
+    if (l->signs != SN_INFER_SIGNS_AUTO)
+        snprintf(note.own + used, sizeof note.own - used, ", signs by %s",
+                 sn_infer_signs_name((int)l->signs));
+    memmove(note.own, note.own + strspn(note.own, " "),
+            strlen(note.own) + 1 - strspn(note.own, " "));
+    return note;
+}
+
+static sn_value get_total_label(const line *l, int part) {
+    if (part == LABEL)
+        return sn_value_text(l->is_rest ? "" : "total");
+    if (part == SN_LAYER_SHAPE)
+        return sn_value_text(l->is_rest ? "all other layers" : "convolutions");
+    return sn_value_blank();
+}
+
+static sn_value get_layer(const void *of, int part) {
+    const line *at = of;
+    if (!at->row)
+        return get_total_label(at, part);
+    const sn_infer_layer_info *l = &at->row->layer;
+    const char *name = sn_infer_layer_name(at->sheet->subject->packed, at->index);
+    switch (part) {
+    case INDEX:
+        return sn_value_count((uint64_t)at->index);
+    case NAME:
+        return sn_value_text(name);
+    case LABEL:
+        return name ? sn_value_text(name) : sn_value_count((uint64_t)at->index);
+    case INPUT_TYPE:
+        return sn_value_text(input_name(at->sheet, at->index));
+    case DENSITY:
+        return sn_value_real(density(l));
+    case FORM:
+        return sn_value_text(form_name(l));
+    case SIGNS:
+        return sn_value_text(sn_infer_signs_name((int)l->signs));
+    case CHUNK:
+        return sn_value_count((uint64_t)l->chunk);
+    case ADDITIONS:
+        return sn_value_real(l->additions);
+    case PATTERNS:
+        return sn_value_count(l->patterns);
+    case NOTE:
+        return note_of(at->row);
+    default:
+        return sn_layer_value(l, part);
     }
 }
 
-/* ---- text ---- */
+enum { TABLE_BYTES, PREDICTED, MEASURED, RATIO };
 
-/* What a line begins with: names are aligned on the left, numbers on the right. */
-static void print_label(const sheet *s, const char *text) {
-    const int least = 5;
-    printf("%*s", s->name_width > least ? -s->name_width : s->name_width ? -least : least, text);
+static sn_value get_time(const void *of, int part) {
+    const line *l = of;
+    const totals *t = &l->sheet->total;
+    const double predicted = l->row ? l->row->layer.predicted_us : t->predicted_us;
+    const double us = l->row ? l->row->us : l->is_rest ? t->other_us : t->us;
+    if (!l->row && l->is_rest && part != MEASURED)
+        return sn_value_blank();
+    switch (part) {
+    case TABLE_BYTES:
+        return sn_value_count(l->row ? l->row->layer.table_bytes : t->table_bytes);
+    case PREDICTED:
+        return sn_value_real(predicted);
+    case MEASURED:
+        return sn_value_real(us);
+    default:
+        return sn_value_real(ratio(predicted, us));
+    }
 }
+
+static sn_value get_form_us(const void *of, int form) {
+    const line *l = of;
+    if (!l->row)
+        return sn_value_blank();
+    return l->row->form_us[form] > 0 ? sn_value_real(l->row->form_us[form]) : sn_value_absent();
+}
+
+/* The dense form, and all of them where they are compared: then the fastest has a star. */
+static sn_value get_shown_us(const void *of, int form) {
+    const line *l = of;
+    const bool compares = l->sheet->options->compare_forms;
+    if (form != SN_INFER_FORM_DENSE && !compares)
+        return sn_value_blank();
+    if (!l->row)
+        return form == SN_INFER_FORM_DENSE && !l->is_rest ? sn_value_real(l->sheet->total.dense_us)
+                                                          : sn_value_blank();
+    if (!(l->row->form_us[form] > 0))
+        return sn_value_null();
+    return sn_value_text_of("%.2f%s", l->row->form_us[form],
+                            compares && (int)sn_plan_fastest(l->row) == form ? "*" : "");
+}
+
+enum { FASTEST, DENSE_PLANNED, DENSE_FASTER_BY };
+
+static sn_value get_verdict(const void *of, int part) {
+    const line *l = of;
+    if (!l->row)
+        return sn_value_blank();
+    const sn_infer_form fastest = sn_plan_fastest(l->row);
+    const double gain = sn_plan_dense_gain(l->row);
+    switch (part) {
+    case FASTEST:
+        return l->sheet->options->compare_forms && fastest != SN_INFER_FORM_AUTO
+                   ? sn_value_text(sn_infer_form_name((int)fastest))
+                   : sn_value_null();
+    case DENSE_PLANNED:
+        return sn_value_flag(runs_dense_by_plan(l->row));
+    default:
+        return gain > 0 ? sn_value_real(gain) : sn_value_null();
+    }
+}
+
+static const sn_field fields[] = {
+    SN_DATA("layer", get_layer, INDEX),
+    SN_DATA("name", get_layer, NAME),
+    {NULL, "layer", get_layer, LABEL, .left = true, .width = 5},
+    SN_DATA("input", get_layer, SN_LAYER_INPUT),
+    SN_DATA("output", get_layer, SN_LAYER_OUTPUT),
+    SN_DATA("kernel", get_layer, SN_LAYER_KERNEL),
+    SN_DATA("stride", get_layer, SN_LAYER_STRIDE),
+    SN_DATA("padding", get_layer, SN_LAYER_PADDING),
+    {NULL, "shape", get_layer, SN_LAYER_SHAPE, .left = true, .width = 22, .gap = 2},
+    {"weights", "weights", get_layer, SN_LAYER_WEIGHTS, .left = true, .width = 22},
+    SN_DATA("region_channels", get_layer, SN_LAYER_REGION_CHANNELS),
+    {"input_type", "input", get_layer, INPUT_TYPE, .left = true, .width = 5},
+    SN_DATA("input_centered", get_layer, SN_LAYER_INPUT_CENTERED),
+    {"density", "density", get_layer, DENSITY, .decimals = 3, .width = 7},
+    {"form", "form", get_layer, FORM, .left = true, .width = 10},
+    SN_DATA("signs", get_layer, SIGNS),
+    {"group", "group", get_layer, SN_LAYER_GROUP, .width = 5},
+    SN_DATA("chunk", get_layer, CHUNK),
+    {"additions_per_output", "adds/out", get_layer, ADDITIONS, .decimals = 1, .width = 8},
+    {"patterns", "patterns", get_layer, PATTERNS, .width = 8},
+    {"table_bytes", "table kB", get_time, TABLE_BYTES, 1e3, 1, .width = 8},
+    {"predicted_us", "predicted", get_time, PREDICTED, .decimals = 2, .width = 9},
+    {"measured_us", "us", get_time, MEASURED, .decimals = 2, .width = 9},
+    {"predicted_over_measured", "ratio", get_time, RATIO, .decimals = 2, .width = 6},
+    SN_DATA("form_us.dense", get_form_us, SN_INFER_FORM_DENSE),
+    SN_DATA("form_us.sparse", get_form_us, SN_INFER_FORM_SPARSE),
+    SN_DATA("form_us.shared", get_form_us, SN_INFER_FORM_SHARED),
+    SN_DATA("form_us.complement", get_form_us, SN_INFER_FORM_COMPLEMENT),
+    {NULL, "dense", get_shown_us, SN_INFER_FORM_DENSE, .decimals = 2, .width = 10, .keep = true},
+    {NULL, "sparse", get_shown_us, SN_INFER_FORM_SPARSE, .width = 10},
+    {NULL, "shared", get_shown_us, SN_INFER_FORM_SHARED, .width = 10},
+    {NULL, "complement", get_shown_us, SN_INFER_FORM_COMPLEMENT, .width = 10},
+    SN_DATA("fastest_form", get_verdict, FASTEST),
+    SN_DATA("dense_planned", get_verdict, DENSE_PLANNED),
+    SN_DATA("dense_faster_by", get_verdict, DENSE_FASTER_BY),
+    {NULL, "note", get_layer, NOTE, .left = true, .gap = 2, .keep = true},
+};
+
+_Static_assert(SN_INFER_FORM_COUNT == SN_INFER_FORM_COMPLEMENT + 1, "a form has no fields");
+
+/* Lines for all convolutions and two with totals; free them. *count: of convolutions. */
+static sn_status make_lines(const sheet *s, line **lines, size_t *count, sn_error *error) {
+    *count = 0;
+    *lines = calloc((size_t)s->times.info.layers + 2, sizeof **lines);
+    SN_RETURN_IF(!*lines, error, SN_ERROR_MEMORY, "out of memory for a plan");
+    for (int i = 0; i < s->times.info.layers; i++)
+        if (sn_layer_is_conv(&s->times.rows[i].layer))
+            (*lines)[(*count)++] = (line){s, &s->times.rows[i], i, false};
+    (*lines)[*count] = (line){s, NULL, 0, false};
+    (*lines)[*count + 1] = (line){s, NULL, 0, true};
+    return SN_OK;
+}
+
+static sn_rows rows_of(const line *lines, size_t count) {
+    return (sn_rows){fields, sizeof fields / sizeof *fields, lines, sizeof *lines, count, false};
+}
+
+/* ---- text ---- */
 
 static void print_heading(const sheet *s) {
     const sn_infer_costs *c = s->options->infer.costs;
@@ -109,65 +301,10 @@ static void print_heading(const sheet *s) {
     else
         printf("; built-in costs");
     fputs("\n\n", stdout);
-    print_label(s, "layer");
-    printf("  %-22s %-22s %-5s %7s %-10s %5s %8s %8s %8s %9s %9s %6s", "shape", "weights", "input",
-           "density", "form", "group", "adds/out", "patterns", "table kB", "predicted", "us",
-           "ratio");
-    for (int form = SN_INFER_FORM_DENSE; form < SN_INFER_FORM_COUNT; form++)
-        if (form == SN_INFER_FORM_DENSE || s->options->compare_forms)
-            printf(" %10s", sn_infer_form_name(form));
-    puts("  note");
-}
-
-/* The times in the forms, the fastest with a star when all were compared. */
-static void print_forms(const sheet *s, const sn_plan_row *row) {
-    const sn_infer_form fastest = sn_plan_fastest(row);
-    for (int form = SN_INFER_FORM_DENSE; form < SN_INFER_FORM_COUNT; form++) {
-        if (form != SN_INFER_FORM_DENSE && !s->options->compare_forms)
-            continue;
-        char text[32] = "-";
-        if (row->form_us[form] > 0)
-            snprintf(text, sizeof text, "%.2f%s", row->form_us[form],
-                     s->options->compare_forms && (int)fastest == form ? "*" : "");
-        printf(" %10s", text);
-    }
-}
-
-static void print_row(const sheet *s, int index, const sn_plan_row *row) {
-    const sn_infer_layer_info *l = &row->layer;
-    const double gain = sn_plan_dense_gain(row);
-    const char *name = sn_infer_layer_name(s->subject->packed, index);
-    char shape[48], number[12];
-    snprintf(shape, sizeof shape, "%dx%dx%d>%d %dx%d/%d", l->in_channels, l->in_height, l->in_width,
-             l->out_channels, l->kernel_height, l->kernel_width, l->stride);
-    snprintf(number, sizeof number, "%d", index);
-    print_label(s, name ? name : number);
-    printf("  %-22s %-22s %-5s %7.3f %-10s %5d %8.1f %8llu %8.1f %9.2f %9.2f %6.2f", shape,
-           l->weights, input_name(s, index), density(l), form_name(l), l->group, l->additions,
-           (unsigned long long)l->patterns, (double)l->table_bytes / 1e3, l->predicted_us, row->us,
-           ratio(l->predicted_us, row->us));
-    print_forms(s, row);
-    if (runs_dense_by_plan(row))
-        printf("  dense chosen");
-    if (gain > 0)
-        printf("  dense is %.2fx as fast", gain);
-    if (l->input_centered)
-        printf("  input centered");
-    if (l->regions > 1)
-        printf("  regions of %d channels", l->region_channels);
-    if (l->signs != SN_INFER_SIGNS_AUTO)
-        printf(", signs by %s", sn_infer_signs_name((int)l->signs));
-    putchar('\n');
 }
 
 static void print_totals(const sheet *s) {
     const totals *t = &s->total;
-    print_label(s, "total");
-    printf("  %-22s %-22s %-5s %7s %-10s %5s %8s %8s %8.1f %9.2f %9.2f %6.2f %10.2f\n",
-           "convolutions", "", "", "", "", "", "", "", (double)t->table_bytes / 1e3,
-           t->predicted_us, t->us, ratio(t->predicted_us, t->us), t->dense_us);
-    print_label(s, "");
-    printf("  %-22s %91s %9.2f\n\n", "all other layers", "", t->other_us);
     if (s->options->compare_forms)
         printf("Each layer in its fastest form would take %.2f us, the plan takes %.1f %% more.\n",
                t->fastest_us, 100 * (t->us / t->fastest_us - 1));
@@ -179,53 +316,16 @@ static void print_totals(const sheet *s) {
            s->times.runs);
 }
 
-static void print_text(const sheet *s) {
+static sn_status print_text(const sheet *s, const line *lines, size_t count, sn_error *error) {
+    const sn_rows rows = rows_of(lines, count + 2);
     print_heading(s);
-    for (int i = 0; i < s->times.info.layers; i++)
-        if (is_conv(&s->times.rows[i].layer))
-            print_row(s, i, &s->times.rows[i]);
+    SN_TRY(sn_rows_text(&rows, stdout, error));
+    putchar('\n');
     print_totals(s);
+    return SN_OK;
 }
 
 /* ---- JSON ---- */
-
-static json_t *pack_forms(const sn_plan_row *row) {
-    json_t *object = json_object();
-    for (int form = SN_INFER_FORM_DENSE; form < SN_INFER_FORM_COUNT; form++)
-        if (row->form_us[form] > 0)
-            json_object_set_new(object, sn_infer_form_name(form), json_real(row->form_us[form]));
-    return object;
-}
-
-static json_t *pack_row(const sheet *s, int index, const sn_plan_row *row) {
-    const sn_infer_layer_info *l = &row->layer;
-    const sn_infer_form fastest = sn_plan_fastest(row);
-    const double gain = sn_plan_dense_gain(row);
-    const char *name = sn_infer_layer_name(s->subject->packed, index);
-    json_t *object = json_pack(
-        "{s:i, s:o, s:[iii], s:[iii], s:[ii], s:i, s:i, s:s, s:i, s:s, s:b, s:f, s:s, s:s, s:i, "
-        "s:i, s:f, s:I, s:I}",
-        "layer", index, "name", name ? json_string(name) : json_null(), "input", l->in_channels,
-        l->in_height, l->in_width, "output", l->out_channels, l->out_height, l->out_width, "kernel",
-        l->kernel_height, l->kernel_width, "stride", l->stride, "padding", l->padding, "weights",
-        l->weights, "region_channels", l->region_channels, "input_type", input_name(s, index),
-        "input_centered", l->input_centered, "density", density(l), "form", form_name(l), "signs",
-        sn_infer_signs_name((int)l->signs), "group", l->group, "chunk", l->chunk,
-        "additions_per_output", l->additions, "patterns", (json_int_t)l->patterns, "table_bytes",
-        (json_int_t)l->table_bytes);
-    json_t *times =
-        json_pack("{s:f, s:f, s:f, s:o, s:o, s:b, s:o}", "predicted_us", l->predicted_us,
-                  "measured_us", row->us, "predicted_over_measured",
-                  ratio(l->predicted_us, row->us), "form_us", pack_forms(row), "fastest_form",
-                  s->options->compare_forms && fastest != SN_INFER_FORM_AUTO
-                      ? json_string(sn_infer_form_name((int)fastest))
-                      : json_null(),
-                  "dense_planned", runs_dense_by_plan(row), "dense_faster_by",
-                  gain > 0 ? json_real(gain) : json_null());
-    json_object_update(object, times);
-    json_decref(times);
-    return object;
-}
 
 static json_t *pack_costs(const sn_infer_costs *c) {
     if (!c)
@@ -235,12 +335,9 @@ static json_t *pack_costs(const sn_infer_costs *c) {
                      "multiply", (double)c->multiply, "stage", (double)c->stage);
 }
 
-static sn_status print_json(const sheet *s, sn_error *error) {
+static sn_status print_json(const sheet *s, const line *lines, size_t count, sn_error *error) {
     const totals *t = &s->total;
-    json_t *layers = json_array();
-    for (int i = 0; i < s->times.info.layers; i++)
-        if (is_conv(&s->times.rows[i].layer))
-            json_array_append_new(layers, pack_row(s, i, &s->times.rows[i]));
+    const sn_rows rows = rows_of(lines, count);
     json_t *total =
         json_pack("{s:f, s:f, s:f, s:f, s:o, s:f, s:I, s:i, s:i}", "predicted_us", t->predicted_us,
                   "measured_us", t->us, "predicted_over_measured", ratio(t->predicted_us, t->us),
@@ -248,14 +345,29 @@ static sn_status print_json(const sheet *s, sn_error *error) {
                   s->options->compare_forms ? json_real(t->fastest_us) : json_null(),
                   "other_layers_us", t->other_us, "table_bytes", (json_int_t)t->table_bytes,
                   "dense_planned", t->dense_planned, "dense_faster", t->dense_faster);
-    return sn_report_object(s->subject,
-                            json_pack("{s:s, s:i, s:s, s:o, s:I, s:o, s:o}", "isa",
-                                      sn_infer_isa_name((int)s->times.info.isa), "threads",
-                                      s->options->infer.threads, "costs",
-                                      s->options->infer.costs ? "measured" : "builtin", "cost_ns",
-                                      pack_costs(s->options->infer.costs), "runs",
-                                      (json_int_t)s->times.runs, "layers", layers, "total", total),
-                            error);
+    return sn_report_object(
+        s->subject,
+        json_pack("{s:s, s:i, s:s, s:o, s:I, s:o, s:o}", "isa",
+                  sn_infer_isa_name((int)s->times.info.isa), "threads", s->options->infer.threads,
+                  "costs", s->options->infer.costs ? "measured" : "builtin", "cost_ns",
+                  pack_costs(s->options->infer.costs), "runs", (json_int_t)s->times.runs, "layers",
+                  sn_rows_json(&rows), "total", total),
+        error);
+}
+
+static sn_status print(const sheet *s, sn_error *error) {
+    line *lines;
+    size_t count;
+    sn_status status = make_lines(s, &lines, &count, error);
+    const sn_rows rows = rows_of(lines, count);
+    if (status == SN_OK && s->options->format == SN_OUTPUT_JSON)
+        status = print_json(s, lines, count, error);
+    else if (status == SN_OK && s->options->format == SN_OUTPUT_CSV)
+        sn_rows_csv(&rows, stdout);
+    else if (status == SN_OK)
+        status = print_text(s, lines, count, error);
+    free(lines);
+    return status;
 }
 
 sn_status sn_show_plan(const sn_subject *subject, const sn_show_plan_options *options,
@@ -269,11 +381,7 @@ sn_status sn_show_plan(const sn_subject *subject, const sn_show_plan_options *op
                               options->seconds, &s.times, error);
     if (status == SN_OK) {
         add_up(&s);
-        measure_names(&s);
-        if (options->json)
-            status = print_json(&s, error);
-        else
-            print_text(&s);
+        status = print(&s, error);
     }
     sn_plan_times_free(&s.times);
     return status;

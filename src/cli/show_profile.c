@@ -24,67 +24,137 @@ static double row_seconds(const sn_profile_row *row) {
     return row->forward + row->backward;
 }
 
-static void print_row(const sheet *s, const sn_profile_row *row) {
+/* ---- ops ---- */
+
+typedef struct line {
+    sn_profile_row row;
+    double step_seconds;
+} line;
+
+enum { OP, SHAPE, COUNT, FORWARD, BACKWARD, SHARE, SHOWN_SHARE, FLOPS, BYTES };
+
+static sn_value get(const void *of, int part) {
+    const line *l = of;
+    const sn_profile_row *row = &l->row;
     const double seconds = row_seconds(row);
-    char flops[32] = "-", bytes[32] = "-";
-    if (row->work.flops > 0 && seconds > 0)
-        snprintf(flops, sizeof flops, "%.1f", row->work.flops / seconds / 1e9);
-    if (seconds > 0)
-        snprintf(bytes, sizeof bytes, "%.2f", row->work.bytes / seconds / 1e9);
-    printf("%-20s %-28s %5zu %10.3f %11.3f %6.1f %% %9s %8s\n", row->op, row->shape, row->nodes,
-           1e3 * row->forward, 1e3 * row->backward, 100 * seconds / s->seconds, flops, bytes);
-}
-
-static void print_heading(const char *shape) {
-    printf("%-20s %-28s %5s %10s %11s %8s %9s %8s\n", "op", shape, "count", "forward ms",
-           "backward ms", "share", "GFLOP/s", "GB/s");
-}
-
-static void print_ops(const sheet *s) {
-    print_heading("shape of an image");
-    for (size_t i = 0; i < s->count; i++)
-        print_row(s, &s->rows[i]);
-}
-
-/* Adds up the rows of each op; in the order in which the slowest row of each comes. */
-static void print_kinds(const sheet *s) {
-    putchar('\n');
-    print_heading("");
-    for (size_t i = 0; i < s->count; i++) {
-        sn_profile_row total = {.op = s->rows[i].op};
-        bool is_first = true;
-        for (size_t j = 0; j < s->count; j++) {
-            const sn_profile_row *row = &s->rows[j];
-            if (strcmp(row->op, total.op) != 0)
-                continue;
-            is_first = is_first && j >= i;
-            total.nodes += row->nodes;
-            total.forward += row->forward;
-            total.backward += row->backward;
-            total.work.flops += row->work.flops;
-            total.work.bytes += row->work.bytes;
-        }
-        if (is_first)
-            print_row(s, &total);
+    switch (part) {
+    case OP:
+        return sn_value_text(row->op);
+    case SHAPE:
+        return row->shape[0] ? sn_value_text(row->shape) : sn_value_blank();
+    case COUNT:
+        return sn_value_count(row->nodes);
+    case FORWARD:
+        return sn_value_real(row->forward);
+    case BACKWARD:
+        return sn_value_real(row->backward);
+    case SHARE:
+        return sn_value_real(seconds / l->step_seconds);
+    case SHOWN_SHARE:
+        return sn_value_text_of("%.1f %%", 100 * seconds / l->step_seconds);
+    case FLOPS:
+        return row->work.flops > 0 && seconds > 0 ? sn_value_real(row->work.flops / seconds)
+                                                  : sn_value_null();
+    default:
+        return seconds > 0 ? sn_value_real(row->work.bytes / seconds) : sn_value_null();
     }
 }
 
-static void print_rest(const sheet *s, const char *what, const char *note, double seconds) {
-    printf("%-20s %-45s %11.3f %6.1f %%\n", what, note, 1e3 * seconds, 100 * seconds / s->seconds);
+#define OP_FIELDS(shape_)                                                                          \
+    {"op", "op", get, OP, .left = true, .width = 20},                                              \
+        {"shape", shape_, get, SHAPE, .left = true, .width = 28, .keep = true},                    \
+        {"count", "count", get, COUNT, .width = 5},                                                \
+        {"forward_seconds", "forward ms", get, FORWARD, 1e-3, 3, .width = 10},                     \
+        {"backward_seconds", "backward ms", get, BACKWARD, 1e-3, 3, .width = 11},                  \
+        {"share", NULL, get, SHARE, .decimals = 3}, {NULL, "share", get, SHOWN_SHARE, .width = 8}, \
+        {"flops_per_second", "GFLOP/s", get, FLOPS, 1e9, 1, .width = 9, .keep = true}, {           \
+        "bytes_per_second", "GB/s", get, BYTES, 1e9, 2, .width = 8, .keep = true                   \
+    }
+
+static const sn_field op_fields[] = {OP_FIELDS("shape of an image")};
+static const sn_field kind_fields[] = {OP_FIELDS("")};
+
+enum { FIELDS = sizeof op_fields / sizeof *op_fields };
+
+/* Adds up the rows of each op; in the order in which the slowest row of each comes. Returns how
+ * many there are. */
+static size_t add_up(const sheet *s, line *kinds) {
+    size_t count = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const sn_profile_row *row = &s->rows[i];
+        size_t k = 0;
+        while (k < count && strcmp(kinds[k].row.op, row->op) != 0)
+            k++;
+        if (k == count)
+            kinds[count++] = (line){{.op = row->op}, s->seconds};
+        sn_profile_row *total = &kinds[k].row;
+        total->nodes += row->nodes;
+        total->forward += row->forward;
+        total->backward += row->backward;
+        total->work.flops += row->work.flops;
+        total->work.bytes += row->work.bytes;
+    }
+    return count;
 }
 
-/* What is in no op. */
-static void print_outside(const sheet *s) {
+/* ---- what is in no op ---- */
+
+typedef struct rest {
+    const char *name, *note;
+    double seconds, step_seconds;
+} rest;
+
+enum { NAME, NOTE, SECONDS };
+
+static sn_value get_rest(const void *of, int part) {
+    const rest *r = of;
+    switch (part) {
+    case NAME:
+        return sn_value_text(r->name);
+    case NOTE:
+        return sn_value_text(r->note);
+    case SECONDS:
+        return sn_value_real(r->seconds);
+    case SHARE:
+        return sn_value_real(r->seconds / r->step_seconds);
+    default:
+        return sn_value_text_of("%.1f %%", 100 * r->seconds / r->step_seconds);
+    }
+}
+
+static const sn_field rest_fields[] = {
+    {"name", "outside of ops", get_rest, NAME, .left = true, .width = 20},
+    {NULL, "", get_rest, NOTE, .left = true, .width = 45},
+    {"seconds", "ms", get_rest, SECONDS, 1e-3, 3, .width = 11},
+    {"share", NULL, get_rest, SHARE, .decimals = 3},
+    {NULL, "share", get_rest, SHOWN_SHARE, .width = 8},
+};
+
+enum { RESTS = 5 };
+
+static void fill_rests(const sheet *s, rest rests[RESTS]) {
     const sn_step_seconds *spent = &s->spent;
     const double programs = spent->forward + spent->backward;
     const double known = programs + spent->data + spent->optimizer + spent->metrics;
-    printf("\n%-20s %-45s %11s %8s\n", "outside of ops", "", "ms", "share");
-    print_rest(s, "waiting", "at barriers, for slower threads", programs - s->ops);
-    print_rest(s, "optimizer", "with clearing the gradients", spent->optimizer);
-    print_rest(s, "data", "waiting for the loader, writing the batch", spent->data);
-    print_rest(s, "metrics", "reading and counting logits", spent->metrics);
-    print_rest(s, "other", "", s->seconds - known);
+    const rest all[RESTS] = {
+        {"waiting", "at barriers, for slower threads", programs - s->ops, s->seconds},
+        {"optimizer", "with clearing the gradients", spent->optimizer, s->seconds},
+        {"data", "waiting for the loader, writing the batch", spent->data, s->seconds},
+        {"metrics", "reading and counting logits", spent->metrics, s->seconds},
+        {"other", "", s->seconds - known, s->seconds}};
+    memcpy(rests, all, sizeof all);
 }
+
+/* ---- the report ---- */
+
+typedef struct report {
+    const sn_train_config *config;
+    const sn_trial *trial;
+    sheet sheet;
+    sn_roofline machine;
+    sn_work least;
+    sn_rows ops, kinds, rests;
+} report;
 
 static void print_floor(const sheet *s, const sn_train_config *config, const sn_roofline *machine,
                         const sn_work *least) {
@@ -106,19 +176,64 @@ static void print_floor(const sheet *s, const sn_train_config *config, const sn_
              "measured");
 }
 
-static void print_all(const sn_train_config *config, const sn_trial *trial, const sheet *s,
-                      const sn_roofline *machine, const sn_work *least) {
+static sn_status print_text(const report *r, sn_error *error) {
+    const sn_train_config *config = r->config;
     printf("%s %s, %s, batch %llu, %llu thread%s, %s, %s; mean of %zu steps\n\n",
            sn_arch_name(config->arch), sn_quantizer_name(config->quant.quantizer),
            sn_dataset_name(config->dataset), (unsigned long long)config->batch,
            (unsigned long long)config->threads, config->threads == 1 ? "" : "s",
-           sn_engine_name(config->engine), sn_precision_name(config->precision), trial->steps);
-    print_ops(s);
-    print_kinds(s);
-    print_outside(s);
-    printf("\nstep         %.3f ms, %.1f images/s\n", 1e3 * s->seconds,
-           (double)config->batch / s->seconds);
-    print_floor(s, config, machine, least);
+           sn_engine_name(config->engine), sn_precision_name(config->precision), r->trial->steps);
+    SN_TRY(sn_rows_text(&r->ops, stdout, error));
+    putchar('\n');
+    SN_TRY(sn_rows_text(&r->kinds, stdout, error));
+    putchar('\n');
+    SN_TRY(sn_rows_text(&r->rests, stdout, error));
+    printf("\nstep         %.3f ms, %.1f images/s\n", 1e3 * r->sheet.seconds,
+           (double)config->batch / r->sheet.seconds);
+    print_floor(&r->sheet, config, &r->machine, &r->least);
+    return SN_OK;
+}
+
+static json_t *pack(const report *r) {
+    const sn_train_config *config = r->config;
+    const double compute = r->least.flops / r->machine.flops,
+                 move = r->least.bytes / r->machine.bytes;
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:f, s:f, s:o, s:o, s:o, s:{s:f, s:f}, "
+        "s:{s:f, s:f, s:f, s:f, s:f}}",
+        "arch", sn_arch_name(config->arch), "quant", sn_quantizer_name(config->quant.quantizer),
+        "dataset", sn_dataset_name(config->dataset), "batch", (json_int_t)config->batch, "threads",
+        (json_int_t)config->threads, "engine", sn_engine_name(config->engine), "precision",
+        sn_precision_name(config->precision), "steps", (json_int_t)r->trial->steps, "step_seconds",
+        r->sheet.seconds, "images_per_second", (double)config->batch / r->sheet.seconds, "ops",
+        sn_rows_json(&r->ops), "by_op", sn_rows_json(&r->kinds), "outside", sn_rows_json(&r->rests),
+        "machine", "flops_per_second", r->machine.flops, "bytes_per_second", r->machine.bytes,
+        "floor", "seconds", compute + move, "compute_seconds", compute, "flops", r->least.flops,
+        "move_seconds", move, "bytes", r->least.bytes);
+}
+
+static sn_status print(const report *r, sn_output format, sn_error *error) {
+    if (format == SN_OUTPUT_JSON)
+        return sn_rows_print_json(pack(r), stdout, error);
+    if (format == SN_OUTPUT_TEXT)
+        return print_text(r, error);
+    sn_rows_csv(&r->ops, stdout);
+    return SN_OK;
+}
+
+/* Fills in the rows, for which `lines` has room twice over, and prints. */
+static sn_status report_all(report *r, line *lines, sn_output format, sn_error *error) {
+    const sheet *s = &r->sheet;
+    line *kinds = lines + s->count;
+    rest rests[RESTS];
+    for (size_t i = 0; i < s->count; i++)
+        lines[i] = (line){s->rows[i], s->seconds};
+    fill_rests(s, rests);
+    r->ops = (sn_rows){op_fields, FIELDS, lines, sizeof *lines, s->count, false};
+    r->kinds = (sn_rows){kind_fields, FIELDS, kinds, sizeof *kinds, add_up(s, kinds), false};
+    r->rests = (sn_rows){
+        rest_fields, sizeof rest_fields / sizeof *rest_fields, rests, sizeof *rests, RESTS, false};
+    return print(r, format, error);
 }
 
 static sheet sheet_of(const sn_trial *trial, const sn_profile_row *rows, size_t count) {
@@ -136,19 +251,25 @@ static sheet sheet_of(const sn_trial *trial, const sn_profile_row *rows, size_t 
     return s;
 }
 
-sn_status sn_show_profile(const sn_train_config *config, sn_trainer *trainer, sn_error *error) {
+sn_status sn_show_profile(const sn_train_config *config, sn_trainer *trainer, sn_output format,
+                          sn_error *error) {
     const sn_graph *graph = sn_trainer_training(trainer)->graph;
-    sn_roofline machine;
     sn_trial trial;
-    sn_work least;
     sn_profile_row *rows;
     size_t count;
-    SN_TRY(sn_roofline_measure((int)config->threads, &machine, error));
+    report r = {.config = config, .trial = &trial};
+    SN_TRY(sn_roofline_measure((int)config->threads, &r.machine, error));
     SN_TRY(sn_trainer_try(trainer, WARMUP_STEPS, LEAST_STEPS, trial_seconds, &trial, error));
-    SN_TRY(sn_graph_floor(graph, &least, error));
+    SN_TRY(sn_graph_floor(graph, &r.least, error));
     SN_TRY(sn_profile_rows(graph, trial.steps, &rows, &count, error));
-    const sheet s = sheet_of(&trial, rows, count);
-    print_all(config, &trial, &s, &machine, &least);
+    line *lines = calloc(2 * count + 1, sizeof *lines);
+    sn_status status = SN_OK;
+    r.sheet = sheet_of(&trial, rows, count);
+    if (lines)
+        status = report_all(&r, lines, format, error);
+    else
+        status = sn_error_set(error, SN_ERROR_MEMORY, "out of memory for the profile");
+    free(lines);
     free(rows);
-    return SN_OK;
+    return status;
 }

@@ -1,4 +1,4 @@
-/* What ./eval works on: a checkpoint or a model file. Either way a packed model comes out. */
+/* The checkpoint or model file that a command works on, as a packed model. */
 #ifndef SN_CLI_SUBJECT_H
 #define SN_CLI_SUBJECT_H
 
@@ -21,7 +21,7 @@ typedef struct sn_subject {
 } sn_subject;
 
 /* Opens a model file, told by its first bytes or by ".sgn", or else a checkpoint, which is frozen.
- * To be closed whatever comes out. SN_ERROR_IO, SN_ERROR_DATA, SN_ERROR_MEMORY. */
+ * Close it also after an error. SN_ERROR_IO, SN_ERROR_DATA, SN_ERROR_MEMORY. */
 sn_status sn_subject_open(const char *path, int threads, sn_subject *subject, sn_error *error);
 void sn_subject_close(sn_subject *subject);
 

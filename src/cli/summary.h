@@ -28,8 +28,8 @@ typedef struct sn_summary {
     uint64_t other_bytes; /* in no row: header, metadata, gaps between payloads */
 } sn_summary;
 
-/* `packed` has to outlive it. To be freed whatever comes out. SN_ERROR_ARGUMENT for instructions
- * that this machine lacks; SN_ERROR_MEMORY. */
+/* `packed` has to outlive it. Free it also after an error. SN_ERROR_ARGUMENT for instructions that
+ * this machine lacks; SN_ERROR_MEMORY. */
 sn_status sn_summary_make(const void *packed, size_t bytes, const sn_infer_options *options,
                           sn_summary *summary, sn_error *error);
 void sn_summary_free(sn_summary *summary);

@@ -1,153 +1,181 @@
 #include "cli/summary_report.h"
 
-#include "cli/text_table.h"
+#include "cli/layer_value.h"
 
-#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- the table ---- */
 
-enum {
-    NAME,
-    OP,
-    WEIGHTS,
-    OUTPUT,
-    ONE_BIT,
-    TWO_BIT,
-    FULL,
-    SIZE,
-    MACS,
-    EFFECTUAL,
-    DENSITY,
-    SLICES,
-    DISTINCT,
-    ADDITIONS,
-    PLANNED,
-    COLUMNS
-};
-
-static const sn_text_column columns[COLUMNS] = {
-    [NAME] = {NULL, "layer", true},
-    [OP] = {NULL, "op", true},
-    [WEIGHTS] = {NULL, "weights", true},
-    [OUTPUT] = {NULL, "output", false},
-    [ONE_BIT] = {"parameters", "1-bit", false},
-    [TWO_BIT] = {"parameters", "2-bit", false},
-    [FULL] = {"parameters", "32-bit", false},
-    [SIZE] = {NULL, "kB", false},
-    [MACS] = {"M MACs", "all", false},
-    [EFFECTUAL] = {"M MACs", "effectual", false},
-    [DENSITY] = {NULL, "density", false},
-    [SLICES] = {"filter slices", "all", false},
-    [DISTINCT] = {"filter slices", "distinct", false},
-    [ADDITIONS] = {"additions/output", "unshared", false},
-    [PLANNED] = {"additions/output", "planned", false},
-};
-
-/* A table of which one row is being filled. */
+/* A line of the table: a layer, what belongs to none, or the total. */
 typedef struct line {
-    sn_text_table *table;
-    size_t row;
+    const sn_summary *summary;
+    const sn_summary_row *row; /* NULL: what belongs to no layer */
+    const char *label;         /* NULL: the layer's own */
+    size_t index;
 } line;
 
-__attribute__((format(printf, 3, 4))) static void put(const line *l, size_t column,
-                                                      const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(sn_text_table_cell(l->table, l->row, column), SN_TEXT_CELL_SIZE, format, arguments);
-    va_end(arguments);
-}
-
-static void put_count(const line *l, size_t column, uint64_t count) {
-    if (count)
-        put(l, column, "%llu", (unsigned long long)count);
-    else
-        put(l, column, "-");
-}
-
-static void put_millions(const line *l, size_t column, double count) {
-    if (count > 0)
-        put(l, column, "%.3f", count / 1e6);
-    else
-        put(l, column, "-");
+static bool is_layer(const line *l) {
+    return l->row && !l->label;
 }
 
 static bool is(const char *text, const char *other) {
     return strcmp(text, other) == 0;
 }
 
+static sn_value get_label(const void *row, int part) {
+    const line *l = row;
+    (void)part;
+    if (l->label)
+        return sn_value_text(l->label);
+    return l->row->name ? sn_value_text(l->row->name) : sn_value_text_of("%zu", l->index);
+}
+
+/* What only layers have. */
+enum { INDEX = SN_LAYER_PARTS, NAME, OP, SHORT_WEIGHTS, FORM, GROUP };
+
+static sn_value op_of(const sn_infer_layer_info *layer) {
+    if (layer->kernel_height)
+        return sn_value_text_of("%s %dx%d/%d",
+                                is(layer->opcode, "convolution") ? "conv" : layer->opcode,
+                                layer->kernel_height, layer->kernel_width, layer->stride);
+    return sn_value_text(is(layer->opcode, "fully connected") ? "linear" : layer->opcode);
+}
+
 /* The kinds of signed-binary weights in one word. */
-static const char *short_weights(const char *weights) {
-    return is(weights, "signed-binary")            ? "signed"
-           : is(weights, "signed-binary-centered") ? "centered"
-           : weights[0]                            ? weights
-                                                   : "-";
+static sn_value short_weights(const sn_infer_layer_info *layer) {
+    const char *weights = layer->weights;
+    return sn_value_text_of("%s%s",
+                            is(weights, "signed-binary")            ? "signed"
+                            : is(weights, "signed-binary-centered") ? "centered"
+                            : weights[0]                            ? weights
+                                                                    : "-",
+                            layer->input_centered ? "-mean" : "");
 }
 
-static void put_op(const line *l, const sn_infer_layer_info *layer) {
-    if (is(layer->opcode, "convolution"))
-        put(l, OP, "conv %dx%d/%d", layer->kernel_height, layer->kernel_width, layer->stride);
-    else if (layer->kernel_height)
-        put(l, OP, "%s %dx%d/%d", layer->opcode, layer->kernel_height, layer->kernel_width,
-            layer->stride);
-    else
-        put(l, OP, "%s", is(layer->opcode, "fully connected") ? "linear" : layer->opcode);
-}
-
-static void put_output(const line *l, const sn_infer_layer_info *layer) {
-    if (layer->out_height == 1 && layer->out_width == 1)
-        put(l, OUTPUT, "%d", layer->out_channels);
-    else
-        put(l, OUTPUT, "%dx%dx%d", layer->out_channels, layer->out_height, layer->out_width);
-}
-
-/* `some`: the model has quantized weights, so that the columns are there. */
-static void put_savings(const line *l, const sn_summary_row *row, bool some) {
-    if (!row->quantized) {
-        for (size_t column = DENSITY; some && column <= PLANNED; column++)
-            put(l, column, "-");
-        return;
+static sn_value get_layer(const void *row, int part) {
+    const line *l = row;
+    if (!is_layer(l))
+        return sn_value_blank();
+    const sn_infer_layer_info *layer = &l->row->layer;
+    switch (part) {
+    case INDEX:
+        return sn_value_count(l->index);
+    case NAME:
+        return sn_value_text(l->row->name);
+    case OP:
+        return op_of(layer);
+    case SHORT_WEIGHTS:
+        return short_weights(layer);
+    case FORM:
+        return l->row->quantized ? sn_value_text(sn_infer_form_name((int)layer->form))
+                                 : sn_value_null();
+    case GROUP:
+        return l->row->quantized ? sn_layer_value(layer, SN_LAYER_GROUP) : sn_value_null();
+    default:
+        return sn_layer_value(layer, part);
     }
-    put(l, DENSITY, "%.3f", sn_summary_density(row));
-    put_count(l, SLICES, row->slices);
-    put_count(l, DISTINCT, row->distinct);
-    put(l, ADDITIONS, "%.1f", sn_summary_per_output(row, row->additions));
-    put(l, PLANNED, "%.1f%s", sn_summary_per_output(row, row->planned), row->multiplies ? "*" : "");
 }
 
-static void put_numbers(const line *l, const sn_summary_row *row, const sn_summary_row *total) {
-    if (total->one_bit)
-        put_count(l, ONE_BIT, row->one_bit);
-    if (total->two_bit)
-        put_count(l, TWO_BIT, row->two_bit);
-    put_count(l, FULL, row->full);
-    put(l, SIZE, "%.2f", (double)row->bytes / 1e3);
-    put_millions(l, MACS, row->macs);
-    if (total->quantized)
-        put_millions(l, EFFECTUAL, row->effectual_macs);
-    put_savings(l, row, total->quantized);
-}
+/* What layers and the total have. */
+enum { ONE_BIT, TWO_BIT, FULL, MACS, EFFECTUAL, SHOWN_EFFECTUAL };
 
-static void fill_table(const sn_summary *s, sn_text_table *table) {
-    for (size_t i = 0; i < s->count; i++) {
-        const line l = {table, i};
-        const sn_summary_row *row = &s->rows[i];
-        if (row->name)
-            put(&l, NAME, "%s", row->name);
-        else
-            put(&l, NAME, "%zu", i);
-        put_op(&l, &row->layer);
-        put(&l, WEIGHTS, "%s%s", short_weights(row->layer.weights),
-            row->layer.input_centered ? "-mean" : "");
-        put_output(&l, &row->layer);
-        put_numbers(&l, row, &s->total);
+static sn_value get_number(const void *row, int part) {
+    const line *l = row;
+    if (!l->row)
+        return sn_value_blank();
+    switch (part) {
+    case ONE_BIT:
+        return sn_value_count(l->row->one_bit);
+    case TWO_BIT:
+        return sn_value_count(l->row->two_bit);
+    case FULL:
+        return sn_value_count(l->row->full);
+    case MACS:
+        return sn_value_real(l->row->macs);
+    case SHOWN_EFFECTUAL: /* of no interest where all are */
+        return l->summary->total.quantized ? sn_value_real(l->row->effectual_macs)
+                                           : sn_value_blank();
+    default:
+        return sn_value_real(l->row->effectual_macs);
     }
-    const line others = {table, s->count}, total = {table, s->count + 1};
-    put(&others, NAME, "header, metadata, gaps");
-    put(&others, SIZE, "%.2f", (double)s->other_bytes / 1e3);
-    put(&total, NAME, "total");
-    put_numbers(&total, &s->total, &s->total);
+}
+
+static sn_value get_bytes(const void *row, int part) {
+    const line *l = row;
+    (void)part;
+    return sn_value_count(l->row ? l->row->bytes : l->summary->other_bytes);
+}
+
+/* What only one-bit and ternary weights have. */
+enum { DENSITY, SLICES, DISTINCT, ADDITIONS, PLANNED, SHOWN_PLANNED };
+
+static sn_value get_saving(const void *row, int part) {
+    const line *l = row;
+    if (!l->row)
+        return sn_value_blank();
+    if (!l->row->quantized)
+        return sn_value_null();
+    switch (part) {
+    case DENSITY:
+        return sn_value_real(sn_summary_density(l->row));
+    case SLICES:
+        return sn_value_count(l->row->slices);
+    case DISTINCT:
+        return sn_value_count(l->row->distinct);
+    case ADDITIONS:
+        return sn_value_real(sn_summary_per_output(l->row, l->row->additions));
+    case SHOWN_PLANNED:
+        return sn_value_text_of("%.1f%s", sn_summary_per_output(l->row, l->row->planned),
+                                l->row->multiplies ? "*" : "");
+    default:
+        return sn_value_real(sn_summary_per_output(l->row, l->row->planned));
+    }
+}
+
+static const sn_field fields[] = {
+    SN_DATA("layer", get_layer, INDEX),
+    SN_DATA("name", get_layer, NAME),
+    {NULL, "layer", get_label, .left = true},
+    SN_DATA("op", get_layer, SN_LAYER_OPCODE),
+    {NULL, "op", get_layer, OP, .left = true},
+    SN_DATA("weights", get_layer, SN_LAYER_WEIGHTS),
+    {NULL, "weights", get_layer, SHORT_WEIGHTS, .left = true},
+    SN_DATA("input_centered", get_layer, SN_LAYER_INPUT_CENTERED),
+    {"output", "output", get_layer, .part = SN_LAYER_OUTPUT},
+    SN_DATA("kernel", get_layer, SN_LAYER_KERNEL),
+    SN_DATA("stride", get_layer, SN_LAYER_STRIDE),
+    SN_DATA("form", get_layer, FORM),
+    SN_DATA("group", get_layer, GROUP),
+    {"parameters_1_bit", "1-bit", get_number, ONE_BIT, .group = "parameters", .dash_zero = true},
+    {"parameters_2_bit", "2-bit", get_number, TWO_BIT, .group = "parameters", .dash_zero = true},
+    {"parameters_32_bit", "32-bit", get_number, FULL, .group = "parameters", .dash_zero = true},
+    {"bytes", "kB", get_bytes, .unit = 1e3, .decimals = 2},
+    {"macs", "all", get_number, MACS, 1e6, 3, true, .group = "M MACs"},
+    SN_DATA("effectual_macs", get_number, EFFECTUAL),
+    {NULL, "effectual", get_number, SHOWN_EFFECTUAL, 1e6, 3, true, .group = "M MACs"},
+    {"density", "density", get_saving, DENSITY, .decimals = 3},
+    {"filter_slices", "all", get_saving, SLICES, .group = "filter slices", .dash_zero = true},
+    {"distinct_filter_slices", "distinct", get_saving, DISTINCT, .group = "filter slices",
+     .dash_zero = true},
+    {"unshared_additions_per_output", "unshared", get_saving, ADDITIONS, .decimals = 1,
+     .group = "additions/output"},
+    SN_DATA("planned_additions_per_output", get_saving, PLANNED),
+    {NULL, "planned", get_saving, SHOWN_PLANNED, .group = "additions/output"},
+};
+
+enum { FIELDS = sizeof fields / sizeof *fields };
+
+/* Lines for all layers, for what belongs to none, and for the total; free them. */
+static sn_status make_lines(const sn_summary *s, line **lines, sn_error *error) {
+    *lines = calloc(s->count + 2, sizeof **lines);
+    SN_RETURN_IF(!*lines, error, SN_ERROR_MEMORY, "out of memory for a summary");
+    for (size_t i = 0; i < s->count; i++)
+        (*lines)[i] = (line){s, &s->rows[i], NULL, i};
+    (*lines)[s->count] = (line){s, NULL, "header, metadata, gaps", 0};
+    (*lines)[s->count + 1] = (line){s, &s->total, "total", 0};
+    return SN_OK;
 }
 
 /* ---- what follows it ---- */
@@ -206,63 +234,40 @@ static void print_legend(const sn_summary *s, const sn_summary_options *options)
 
 sn_status sn_summary_print(const sn_summary *summary, const sn_summary_options *options,
                            sn_error *error) {
-    sn_text_table table;
-    const sn_status status =
-        sn_text_table_create(columns, COLUMNS, summary->count + 2, &table, error);
-    if (status == SN_OK) {
-        fill_table(summary, &table);
-        sn_text_table_print(&table, stdout);
-        print_totals(summary);
-        print_legend(summary, options);
-    }
-    sn_text_table_free(&table);
-    return status;
+    line *lines;
+    SN_TRY(make_lines(summary, &lines, error));
+    const sn_status status = sn_rows_text(
+        &(sn_rows){fields, FIELDS, lines, sizeof *lines, summary->count + 2, true}, stdout, error);
+    free(lines);
+    SN_TRY(status);
+    print_totals(summary);
+    print_legend(summary, options);
+    return SN_OK;
+}
+
+sn_status sn_summary_csv(const sn_summary *summary, sn_error *error) {
+    line *lines;
+    SN_TRY(make_lines(summary, &lines, error));
+    sn_rows_csv(&(sn_rows){fields, FIELDS, lines, sizeof *lines, summary->count, false}, stdout);
+    free(lines);
+    return SN_OK;
 }
 
 /* ---- JSON ---- */
 
-static json_t *pack_numbers(const sn_summary_row *row) {
-    const bool some = row->quantized;
-    return json_pack(
-        "{s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:o, s:o, s:o}", "parameters_1_bit",
-        (json_int_t)row->one_bit, "parameters_2_bit", (json_int_t)row->two_bit, "parameters_32_bit",
-        (json_int_t)row->full, "bytes", (json_int_t)row->bytes, "macs", row->macs, "effectual_macs",
-        row->effectual_macs, "density", some ? json_real(sn_summary_density(row)) : json_null(),
-        "filter_slices", some ? json_integer((json_int_t)row->slices) : json_null(),
-        "distinct_filter_slices", some ? json_integer((json_int_t)row->distinct) : json_null(),
-        "unshared_additions_per_output",
-        some ? json_real(sn_summary_per_output(row, row->additions)) : json_null(),
-        "planned_additions_per_output",
-        some ? json_real(sn_summary_per_output(row, row->planned)) : json_null());
-}
-
-static json_t *pack_row(size_t index, const sn_summary_row *row) {
-    const sn_infer_layer_info *l = &row->layer;
-    const bool window = l->kernel_height > 0;
-    json_t *object = json_pack(
-        "{s:I, s:o, s:s, s:o, s:b, s:[iii], s:o, s:o, s:o, s:o}", "layer", (json_int_t)index,
-        "name", row->name ? json_string(row->name) : json_null(), "op", l->opcode, "weights",
-        l->weights[0] ? json_string(l->weights) : json_null(), "input_centered", l->input_centered,
-        "output", l->out_channels, l->out_height, l->out_width, "kernel",
-        window ? json_pack("[ii]", l->kernel_height, l->kernel_width) : json_null(), "stride",
-        window ? json_integer(l->stride) : json_null(), "form",
-        row->quantized ? json_string(sn_infer_form_name((int)l->form)) : json_null(), "group",
-        row->quantized ? json_integer(l->group) : json_null());
-    json_t *numbers = pack_numbers(row);
-    json_object_update(object, numbers);
-    json_decref(numbers);
-    return object;
-}
-
 json_t *sn_summary_json(const sn_summary *summary, const sn_summary_options *options) {
     const sn_summary *s = summary;
-    json_t *layers = json_array();
-    for (size_t i = 0; i < s->count; i++)
-        json_array_append_new(layers, pack_row(i, &s->rows[i]));
+    line *lines;
+    if (make_lines(s, &lines, NULL) != SN_OK)
+        return NULL;
+    json_t *layers =
+        sn_rows_json(&(sn_rows){fields, FIELDS, lines, sizeof *lines, s->count, false});
+    json_t *total = sn_row_json(fields, FIELDS, &lines[s->count + 1]);
+    free(lines);
     return json_pack(
         "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:f}", "isa", sn_infer_isa_name((int)s->info.isa),
-        "costs", options->measured_costs ? "measured" : "builtin", "layers", layers, "total",
-        pack_numbers(&s->total), "other_bytes", (json_int_t)s->other_bytes, "packed_bytes",
-        (json_int_t)s->total.bytes, "parameters", (json_int_t)sn_summary_parameters(&s->total),
-        "compression", sn_summary_compression(s));
+        "costs", options->measured_costs ? "measured" : "builtin", "layers", layers, "total", total,
+        "other_bytes", (json_int_t)s->other_bytes, "packed_bytes", (json_int_t)s->total.bytes,
+        "parameters", (json_int_t)sn_summary_parameters(&s->total), "compression",
+        sn_summary_compression(s));
 }

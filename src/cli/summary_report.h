@@ -15,6 +15,9 @@ typedef struct sn_summary_options {
 sn_status sn_summary_print(const sn_summary *summary, const sn_summary_options *options,
                            sn_error *error);
 
+/* A line for each layer. SN_ERROR_MEMORY. */
+sn_status sn_summary_csv(const sn_summary *summary, sn_error *error);
+
 /* An object with an array of layers; NULL when memory is out. */
 json_t *sn_summary_json(const sn_summary *summary, const sn_summary_options *options);
 

@@ -204,6 +204,9 @@ static const sn_option options[] = {
 
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 
+_Static_assert(sizeof options / sizeof *options <= SN_CONFIG_MOST_OPTIONS,
+               "more options than sn_train_config.given");
+
 const sn_option *sn_config_table(size_t *count) {
     *count = OPTION_COUNT;
     return options;
@@ -227,6 +230,18 @@ void sn_config_resolve(sn_train_config *config) {
     config->optimizer.nesterov = !config->plain_momentum;
     config->engine =
         (int)sn_engine_resolve((sn_engine)config->engine, (sn_precision)config->precision);
+}
+
+void sn_config_default(const sn_train_config *config, size_t index, sn_train_config *other) {
+    const sn_option *option = &options[index];
+    const char *fallback = option->fallback ? option->fallback : "";
+    *other = *config;
+    /* The table has no bad defaults. */
+    sn_option_set(option, other, option->kind == SN_OPTION_FLAG ? "false" : fallback, NULL);
+    /* The same option by another name has to go, too, or the two are one again. */
+    if (option->offset == offsetof(sn_train_config, augment))
+        other->no_augment = false;
+    sn_config_resolve(other);
 }
 
 static const char format_text[] = "signet configuration 1";
@@ -297,9 +312,37 @@ static json_t *input_to_json(const sn_input_info *input) {
     return object;
 }
 
+static json_t *given_to_json(const sn_train_config *config) {
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < OPTION_COUNT; i++)
+        if (config->given[i] && options[i].tag != SN_CONFIG_TRANSIENT &&
+            json_array_append_new(array, json_string(options[i].name)) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    return array;
+}
+
+static json_t *defaults_to_json(const sn_train_config *config) {
+    json_t *object = json_object();
+    for (size_t i = 0; object && i < OPTION_COUNT; i++) {
+        if (options[i].tag == SN_CONFIG_TRANSIENT)
+            continue;
+        sn_train_config other;
+        sn_config_default(config, i, &other);
+        if (json_object_set_new(object, options[i].name, option_to_json(&options[i], &other)) !=
+            0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
 /* Takes over `values` and `input`; NULL if anything could not be made. */
-static json_t *make_root(json_t *values, json_t *input) {
-    return json_pack("{s:s, s:o, s:o}", "format", format_text, "options", values, "input", input);
+static json_t *make_root(const sn_train_config *config, json_t *values, json_t *input) {
+    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "format", format_text, "options", values, "given",
+                     given_to_json(config), "defaults", defaults_to_json(config), "input", input);
 }
 
 /* For a value that JSON could not take. */
@@ -325,7 +368,7 @@ sn_status sn_config_to_json(const sn_train_config *config, const sn_input_info *
             return refuse_value(&options[i], config, error);
         }
     }
-    json_t *root = make_root(values, input_to_json(input));
+    json_t *root = make_root(config, values, input_to_json(input));
     *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
     json_decref(root);
     SN_RETURN_IF(!*text, error, SN_ERROR_MEMORY, "out of memory for the configuration");
@@ -442,6 +485,34 @@ static sn_status read_older(const json_t *values, const char *source, sn_train_c
     return add_center_to_rules(source, config->layers, error);
 }
 
+/* Which options were given; before that was written down, those that differ from the defaults. */
+static sn_status given_from_json(const json_t *names, const char *source, sn_train_config *config,
+                                 sn_error *error) {
+    size_t index;
+    const json_t *name;
+    sn_train_config resolved = *config;
+    sn_config_resolve(&resolved);
+    for (size_t i = 0; !names && i < OPTION_COUNT; i++) {
+        char value[SN_OPTION_TEXT_SIZE], standard[SN_OPTION_TEXT_SIZE];
+        sn_train_config other;
+        sn_config_default(&resolved, i, &other);
+        sn_option_format(&options[i], &resolved, value);
+        sn_option_format(&options[i], &other, standard);
+        config->given[i] = options[i].tag != SN_CONFIG_TRANSIENT && strcmp(value, standard) != 0;
+    }
+    SN_RETURN_IF(names && !json_is_array(names), error, SN_ERROR_DATA,
+                 "%s: 'given' in its configuration is no list of options", source);
+    json_array_foreach(names, index, name) {
+        const char *text = json_string_value(name);
+        const sn_option *option = text ? sn_option_find(options, OPTION_COUNT, text) : NULL;
+        SN_RETURN_IF(!option, error, SN_ERROR_DATA,
+                     "%s: its configuration says that an unknown option '%.60s' was given", source,
+                     text ? text : "(no text)");
+        config->given[option - options] = true;
+    }
+    return SN_OK;
+}
+
 static sn_status read_root(const json_t *root, const char *source, sn_train_config *config,
                            sn_input_info *input, sn_error *error) {
     const char *format = json_string_value(json_object_get(root, "format")), *name;
@@ -457,6 +528,7 @@ static sn_status read_root(const json_t *root, const char *source, sn_train_conf
                      source, name);
         SN_TRY(option_from_json(option, value, source, config, error));
     }
+    SN_TRY(given_from_json(json_object_get(root, "given"), source, config, error));
     SN_TRY(read_older(values, source, config, error));
     sn_config_resolve(config);
     return input_from_json(json_object_get(root, "input"), source, input, error);
@@ -466,6 +538,7 @@ sn_status sn_config_from_json(const char *text, const char *source, sn_train_con
                               sn_input_info *input, sn_error *error) {
     *input = (sn_input_info){0};
     SN_TRY(sn_option_defaults(options, OPTION_COUNT, config, error));
+    memset(config->given, 0, sizeof config->given);
     json_error_t where;
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &where);
     SN_RETURN_IF(!root && json_error_code(&where) == json_error_out_of_memory, error,

@@ -10,6 +10,8 @@
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
+enum { SN_CONFIG_MOST_OPTIONS = 128 };
+
 typedef struct sn_train_config {
     /* data */
     int dataset;
@@ -42,6 +44,8 @@ typedef struct sn_train_config {
     char resume[SN_OPTION_TEXT_SIZE];
     uint64_t stop_after;
     bool profile, summary, list;
+    /* By the index in the table: whether the run was told, and did not take the default. */
+    bool given[SN_CONFIG_MOST_OPTIONS];
 } sn_train_config;
 
 /* What the data decides about a network, and, of what it was trained on, how much there was. */
@@ -68,13 +72,19 @@ enum {
 /* Replaces "as the other" and "automatic" values by what they stand for. */
 void sn_config_resolve(sn_train_config *config);
 
-/* The configuration as JSON text, transient options left out; *text is malloc'd: free.
+/* The configuration had the table's option `index` not been given, with all others as they are in
+ * the resolved one. */
+void sn_config_default(const sn_train_config *config, size_t index, sn_train_config *other);
+
+/* The configuration as JSON text, transient options left out: the values of all options, the names
+ * of those that were given, and the defaults of all; *text is malloc'd: free.
  * SN_ERROR_ARGUMENT for a text that is not UTF-8, which JSON cannot hold. */
 sn_status sn_config_to_json(const sn_train_config *config, const sn_input_info *input, char **text,
                             sn_error *error);
 
-/* The reverse. An option that is not there has its default; an unknown one is an error. `source`
- * names the origin in messages. */
+/* The reverse. An option that is not there has its default; an unknown one is an error. Where the
+ * text does not say what was given, that is what differs from the defaults. `source` names the
+ * origin in messages. */
 sn_status sn_config_from_json(const char *text, const char *source, sn_train_config *config,
                               sn_input_info *input, sn_error *error);
 

@@ -224,7 +224,8 @@ static void close_model(fixture *f) {
 }
 
 static char *show(const fixture *f, bool json, double seconds) {
-    const sn_show_cost_options options = {.json = json, .seconds = seconds, .rapl_root = root};
+    const sn_show_cost_options options = {
+        .format = json ? SN_OUTPUT_JSON : SN_OUTPUT_TEXT, .seconds = seconds, .rapl_root = root};
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);

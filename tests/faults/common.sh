@@ -7,7 +7,7 @@ find_build() { # [FOLDER]
         "$root/scripts/build" -n check -n jq build-test -Dwerror=true
     fi
     build=$(readlink -f -- "$build")
-    export train=$build/train eval=$build/eval shim=$build/tests/faults/fault_shim.so
+    export signet=$build/signet shim=$build/tests/faults/fault_shim.so
     pictures=$build/tests/faults/fault_pictures
     if [[ ! -f $shim ]]; then
         echo 'this build has no shim: that takes glibc, and no sanitizer' >&2

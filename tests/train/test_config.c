@@ -236,6 +236,81 @@ START_TEST(automatic_values_are_resolved) {
 }
 END_TEST
 
+/* The value of an option had it not been given, as text. */
+static void expect_default(const sn_train_config *config, const char *name, const char *value) {
+    size_t count;
+    const sn_option *table = sn_config_table(&count), *option = sn_option_find(table, count, name);
+    sn_train_config other;
+    char text[SN_OPTION_TEXT_SIZE];
+    sn_config_default(config, (size_t)(option - table), &other);
+    sn_option_format(option, &other, text);
+    ck_assert_str_eq(text, value);
+}
+
+/* Defaults depend on the other options. */
+START_TEST(defaults_go_with_the_other_options) {
+    sn_train_config config;
+    configure(&config, "optimizer", "adam", "lr", "0.5", "quant", "ternary", "delta-ratio", "0.3",
+              "weight-decay", "0.01", "layer", "conv1=binary", "no-augment", "true", NULL);
+    expect_default(&config, "lr", "0.002");
+    expect_default(&config, "optimizer", "sgd");
+    expect_default(&config, "delta-ratio", "0.7");
+    expect_default(&config, "weight-decay-latent", "0.01");
+    expect_default(&config, "layer", "");
+    expect_default(&config, "augment", "crop+flip");
+    expect_default(&config, "quant", "signed-binary");
+    ck_assert_double_eq(config.schedule.learning_rate, 0.5);
+}
+END_TEST
+
+static size_t index_of(const char *name) {
+    size_t count;
+    const sn_option *table = sn_config_table(&count);
+    return (size_t)(sn_option_find(table, count, name) - table);
+}
+
+START_TEST(json_says_what_was_given) {
+    sn_train_config config, read;
+    sn_input_info input_read;
+    sn_error error;
+    char *text;
+    configure(&config, "quant", "ternary", "lr", "0.1", NULL);
+    config.given[index_of("quant")] = config.given[index_of("lr")] = true;
+    ck_assert_int_eq(sn_config_to_json(&config, &input, &text, NULL), SN_OK);
+    ck_assert_ptr_nonnull(strstr(text, "\"given\": [\n    \"quant\",\n    \"lr\"\n  ]"));
+    const char *defaults = strstr(text, "\"defaults\": {");
+    ck_assert_ptr_nonnull(defaults);
+    ck_assert_ptr_nonnull(strstr(defaults, "\"quant\": \"signed-binary\""));
+    if (sn_config_from_json(text, "test", &read, &input_read, &error) != SN_OK)
+        ck_abort_msg("%s", error.message);
+    ck_assert_int_eq(memcmp(read.given, config.given, sizeof read.given), 0);
+    /* Another name there is a mistake. */
+    char *name = strstr(strstr(text, "\"given\""), "quant");
+    memcpy(name, "quark", 5);
+    ck_assert_int_eq(sn_config_from_json(text, "x.h5", &read, &input_read, &error), SN_ERROR_DATA);
+    ck_assert_ptr_nonnull(strstr(error.message, "'quark'"));
+    free(text);
+}
+END_TEST
+
+/* Older configurations do not say it: it is what differs. */
+START_TEST(older_configurations_were_given_what_differs) {
+    static const char json[] =
+        "{\"format\": \"signet configuration 1\", \"options\": {\"quant\": \"ternary\", "
+        "\"lr\": 0.1, \"batch\": 64}, \"input\": {\"classes\": 10, \"channels\": 1, "
+        "\"height\": 8, \"width\": 8, \"mean\": [0.5], \"std\": [0.5]}}";
+    sn_train_config config;
+    sn_input_info input_read;
+    ck_assert_int_eq(sn_config_from_json(json, "test", &config, &input_read, NULL), SN_OK);
+    ck_assert(config.given[index_of("quant")]);
+    ck_assert(config.given[index_of("batch")]);
+    ck_assert(!config.given[index_of("lr")]);
+    ck_assert(!config.given[index_of("crop-padding")]); /* was no option, but always 4 */
+    ck_assert_uint_eq(config.crop_padding, 4);
+    ck_assert(!config.given[index_of("dataset")]);
+}
+END_TEST
+
 Suite *config_suite(void) {
     Suite *suite = suite_create("config");
     TCase *tcase = tcase_create("config");
@@ -246,6 +321,9 @@ Suite *config_suite(void) {
     tcase_add_test(tcase, an_absent_option_has_its_default);
     tcase_add_test(tcase, signed_binary_without_a_centring_is_as_published);
     tcase_add_test(tcase, older_configurations_augment_as_they_did);
+    tcase_add_test(tcase, defaults_go_with_the_other_options);
+    tcase_add_test(tcase, json_says_what_was_given);
+    tcase_add_test(tcase, older_configurations_were_given_what_differs);
     tcase_add_test(tcase, text_that_json_cannot_hold_is_refused);
     tcase_add_test(tcase, evaluation_counts_ranks_and_refuses_nan);
     tcase_add_test(tcase, automatic_values_are_resolved);
