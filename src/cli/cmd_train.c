@@ -207,6 +207,14 @@ static sn_status train(const train_options *options, const sn_checkpoint *resume
     return status;
 }
 
+static sn_status open_data(const sn_train_config *config, const char *directory,
+                           sn_dataset *data[2], sn_error *error) {
+    const uint64_t limits[2] = {config->limit_train, config->limit_test};
+    sn_dataset_request request = sn_config_request(config);
+    request.directory = directory;
+    return sn_cli_open_both("train", &request, limits, data, error);
+}
+
 static sn_status open_and_train(train_options *options, const bool *given, int *exit_status,
                                 sn_error *error) {
     sn_train_config *config = &options->config;
@@ -222,9 +230,7 @@ static sn_status open_and_train(train_options *options, const bool *given, int *
     if (status == SN_OK)
         status = sn_cli_find_data(config->dataset, config->data_dir, directory, error);
     if (status == SN_OK)
-        status = sn_cli_open_both("train", config->dataset, directory,
-                                  (const uint64_t[]){config->limit_train, config->limit_test}, data,
-                                  error);
+        status = open_data(config, directory, data, error);
     if (status == SN_OK)
         status = train(options, resume, directory, data[0], data[1], exit_status, error);
     sn_dataset_free(data[0]);

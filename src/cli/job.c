@@ -206,13 +206,32 @@ static void warn_of_folder(const sn_job *job) {
                 job->command->command->name, sn_dataset_name(dataset));
 }
 
+/* Pictures are read as in training. A model file does not say how that was: they are fitted to the
+ * network. */
+static sn_dataset_request request_for(const sn_subject *subject, int dataset) {
+    const sn_infer_info *info = &subject->info;
+    sn_dataset_request request = {.background = {255, 255, 255}};
+    if (subject->checkpoint) {
+        request = sn_config_request(sn_checkpoint_config(subject->checkpoint));
+    } else if (sn_dataset_is_resized(dataset)) {
+        request.image_size = info->height == info->width ? info->height : 0;
+        request.channels = info->channels == 1 ? 1 : 3;
+        request.says_resized = true;
+    }
+    request.dataset = dataset;
+    return request;
+}
+
 sn_status sn_job_open_data(const sn_job *job, sn_split split, uint64_t limit, int *index,
                            sn_dataset **dataset, sn_error *error) {
     char directory[SN_OPTION_TEXT_SIZE];
     SN_TRY(find_dataset(job, index, error));
     SN_TRY(find_folder(job, *index, directory, error));
-    return sn_cli_open_data(job->command->command->name, *index, split, directory, limit, dataset,
-                            error);
+    sn_dataset_request request = request_for(&job->subject, *index);
+    request.split = split;
+    request.directory = directory;
+    request.limit = (size_t)limit;
+    return sn_cli_open_data(job->command->command->name, &request, dataset, error);
 }
 
 /* ---- activations ---- */

@@ -13,6 +13,7 @@ static const struct {
     {"flip", false, true, false},
     [SN_AUGMENT_CROP_FLIP] = {"crop+flip", true, true, false},
     {"crop+flip+cutout", true, true, true},
+    [SN_AUGMENT_AUTO] = {"auto", false, false, false}, /* stands for one of the others */
 };
 
 const char *sn_augment_name(int kind) {

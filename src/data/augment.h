@@ -16,8 +16,9 @@ typedef struct sn_augment_options {
     int cutout; /* side of the square in pixels; 0: none */
 } sn_augment_options;
 
-/* The kinds of augmentation: none, crop, flip, crop+flip, crop+flip+cutout; NULL past the last. */
-enum { SN_AUGMENT_NONE, SN_AUGMENT_CROP_FLIP = 3 };
+/* The kinds of augmentation: none, crop, flip, crop+flip, crop+flip+cutout, auto; NULL past the
+ * last. Auto is crop+flip, or crop for a data set in which left and right mean something. */
+enum { SN_AUGMENT_NONE, SN_AUGMENT_CROP, SN_AUGMENT_CROP_FLIP = 3, SN_AUGMENT_AUTO = 5 };
 const char *sn_augment_name(int kind);
 
 /* Options of a kind for images of this size. `padding` matters if the kind has a crop, `cutout` if

@@ -46,20 +46,42 @@ const char *sn_dataset_reference(int index) {
     return source ? source->reference : NULL;
 }
 
-sn_status sn_dataset_open(int index, sn_split split, const char *directory, size_t limit,
-                          sn_dataset **dataset, sn_error *error) {
-    return sn_dataset_open_noting(index, split, directory, limit, NULL, dataset, error);
+bool sn_dataset_has_sides(int index) {
+    const sn_dataset_source *source = source_at(index);
+    return source && source->has_sides;
 }
 
-sn_status sn_dataset_open_noting(int index, sn_split split, const char *directory, size_t limit,
-                                 sn_notes *notes, sn_dataset **dataset, sn_error *error) {
-    *dataset = NULL;
+bool sn_dataset_can_be_fetched(int index) {
     const sn_dataset_source *source = source_at(index);
-    SN_RETURN_IF(!source, error, SN_ERROR_ARGUMENT, "data set %d: there are only 0 to %d", index,
-                 SOURCE_COUNT - 1);
+    return source && source->is_there;
+}
+
+bool sn_dataset_is_there(int index, const char *directory) {
+    const sn_dataset_source *source = source_at(index);
+    return source && source->is_there && source->is_there(directory);
+}
+
+bool sn_dataset_is_resized(int index) {
+    const sn_dataset_source *source = source_at(index);
+    return source && source->is_resized;
+}
+
+sn_status sn_dataset_open(int index, sn_split split, const char *directory, size_t limit,
+                          sn_dataset **dataset, sn_error *error) {
+    const sn_dataset_request request = {
+        .dataset = index, .split = split, .directory = directory, .limit = limit};
+    return sn_dataset_read(&request, dataset, error);
+}
+
+sn_status sn_dataset_read(const sn_dataset_request *request, sn_dataset **dataset,
+                          sn_error *error) {
+    *dataset = NULL;
+    const sn_dataset_source *source = source_at(request->dataset);
+    SN_RETURN_IF(!source, error, SN_ERROR_ARGUMENT, "data set %d: there are only 0 to %d",
+                 request->dataset, SOURCE_COUNT - 1);
     sn_dataset *opened = sn_alloc(sizeof *opened);
     SN_RETURN_IF(!opened, error, SN_ERROR_MEMORY, "%s: no memory", source->name);
-    const sn_status status = source->read(split, directory, limit, notes, opened, error);
+    const sn_status status = source->read(request, opened, error);
     if (status != SN_OK) {
         sn_dataset_free(opened);
         return status;

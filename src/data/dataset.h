@@ -36,20 +36,46 @@ bool sn_dataset_is_drawn(int index);
 const char *sn_dataset_summary(int index);
 const char *sn_dataset_reference(int index);
 
-/* Opens one split of the data set with this index. `directory` has its files: for cifar10
- * data_batch_1.bin .., or cifar-10-batches-bin/ with them; for folder train/CLASS/x.png and
- * test/CLASS/x.png; shapes ignores it. limit > 0 keeps only the first `limit` images. In a folder
- * the classes take turns, so that they are mixed; the first picture of the train split sets the
- * size for both splits, and the test split needs the same classes as train. *dataset is the
- * caller's: sn_dataset_free. SN_ERROR_IO for missing files; SN_ERROR_DATA for wrong sizes, labels
- * out of range, and pictures that are not PNG or differ in size. The message names the file. */
+/* What `index` of a data set says besides. Flipping it from left to right is harmless unless left
+ * and right mean something in it, as in digits. */
+bool sn_dataset_has_sides(int index);
+
+/* Whether scripts/fetch gets this data set, and whether its files, complete or not, are in the
+ * directory. */
+bool sn_dataset_can_be_fetched(int index);
+bool sn_dataset_is_there(int index, const char *directory);
+
+/* Whether it obeys `image_size`, `channels`, `background` and `skip_bad` below. */
+bool sn_dataset_is_resized(int index);
+
+/* What to read, and how. Fields left out are 0. */
+typedef struct sn_dataset_request {
+    int dataset; /* index of sn_dataset_name */
+    sn_split split;
+    const char *directory; /* of its files; of hdf5 the file. May be NULL for shapes */
+    size_t limit;          /* only the first images; 0: all */
+    int image_size;        /* pictures become squares of this side; 0: all have one size already */
+    int channels;          /* 1: pictures become grey; 0 or 3: RGB */
+    uint8_t background[3]; /* RGB behind what is transparent in pictures */
+    bool says_resized;     /* that pictures have another size is worth a warning */
+    bool skip_bad;         /* pictures that cannot be read are left out, not an error */
+    int threads;           /* that decode pictures; 0 or 1: the caller alone */
+    sn_notes *notes;       /* receives what is ignored and what may be wrong; NULL: nothing */
+    /* Called now and then, by one thread at a time. May be NULL. */
+    void (*progress)(void *context, size_t done, size_t total);
+    void *progress_context;
+} sn_dataset_request;
+
+/* Opens one split of a data set. Where its files are below the directory stands in the file of the
+ * data set. In a folder the classes take turns, so that a limit leaves a mixture. *dataset is the
+ * caller's: sn_dataset_free. SN_ERROR_IO for missing files; SN_ERROR_DATA for what is wrong in
+ * them, with the name of the file; of several broken pictures the first ones are also added to the
+ * notes as faults. SN_ERROR_ARGUMENT, SN_ERROR_MEMORY. */
+sn_status sn_dataset_read(const sn_dataset_request *request, sn_dataset **dataset, sn_error *error);
+
+/* The same with nothing but the first four fields. */
 sn_status sn_dataset_open(int index, sn_split split, const char *directory, size_t limit,
                           sn_dataset **dataset, sn_error *error);
-
-/* The same. Adds to *notes what is ignored, what may be wrong with the files, and, if several
- * pictures are broken, a fault for each of the first ones. */
-sn_status sn_dataset_open_noting(int index, sn_split split, const char *directory, size_t limit,
-                                 sn_notes *notes, sn_dataset **dataset, sn_error *error);
 
 /* Splits a data set in two, class by class. Of the n images of a class round(fraction n), but never
  * all, go to *held and the others to *kept, in the order of `whole`. Which ones depends on the

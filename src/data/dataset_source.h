@@ -20,11 +20,9 @@ struct sn_dataset {
     char ignored[SN_DATASET_IGNORED_SIZE];
 };
 
-/* Fills a zeroed *dataset. On error it may be half filled; the caller frees it. `notes` may be
- * NULL.
- */
-typedef sn_status (*sn_dataset_reader)(sn_split split, const char *directory, size_t limit,
-                                       sn_notes *notes, sn_dataset *dataset, sn_error *error);
+/* Fills a zeroed *dataset. On error it may be half filled; the caller frees it. */
+typedef sn_status (*sn_dataset_reader)(const sn_dataset_request *request, sn_dataset *dataset,
+                                       sn_error *error);
 
 typedef struct sn_dataset_source {
     const char *name;      /* as given to --dataset */
@@ -33,7 +31,11 @@ typedef struct sn_dataset_source {
     sn_dataset_reader read;
     const char *const *classes; /* NULL: they come from the files */
     int class_count;
-    bool is_drawn; /* when it is opened: it has no files */
+    bool is_drawn;   /* when it is opened: it has no files */
+    bool has_sides;  /* left and right mean something, as in digits: no flips unless asked for */
+    bool is_resized; /* obeys image_size, channels, background, skip_bad */
+    /* Whether its files are in the directory, complete or not; NULL: scripts/fetch has none. */
+    bool (*is_there)(const char *directory);
 } sn_dataset_source;
 
 #define SN_DATASET(name) extern const sn_dataset_source sn_dataset_source_##name;

@@ -1,22 +1,47 @@
 #define _POSIX_C_SOURCE 200809L
-/* Pictures in folders: DIR/train/CLASS/x.png and DIR/test/CLASS/x.png. Evaluation needs only the
- * latter.
+/* Pictures in folders: DIR/train/CLASS/x.png and DIR/test/CLASS/x.jpg, at any depth below the
+ * class. Instead of test/ there can be val/, valid/ or validation/. Evaluation needs only that.
  */
 #include "base/memory.h"
-#include "data/dataset_source.h"
-#include "data/folder_listing.h"
-#include "data/png_reader.h"
+#include "data/folder_pixels.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PATH_SIZE = SN_FOLDER_PATH_SIZE, CHANNELS = 3, LISTED = 20 };
+enum { PATH_SIZE = SN_FOLDER_PATH_SIZE, LISTED = 20, MAX_IMAGE_SIZE = 4096 };
 
-static const char *split_name(sn_split split) {
-    return split == SN_SPLIT_TRAIN ? "train" : "test";
+/* ---- the two splits ---- */
+
+static const char *const test_names[] = {"test", "val", "valid", "validation"};
+
+static bool is_folder(const char *directory, const char *name) {
+    char path[PATH_SIZE];
+    struct stat info;
+    return sn_folder_join(path, directory, name, NULL) == SN_OK && stat(path, &info) == 0 &&
+           S_ISDIR(info.st_mode);
+}
+
+static const char *split_name(const char *directory, sn_split split) {
+    if (split == SN_SPLIT_TRAIN)
+        return "train";
+    for (size_t i = 0; i < sizeof test_names / sizeof *test_names; i++)
+        if (is_folder(directory, test_names[i]))
+            return test_names[i];
+    return test_names[0];
+}
+
+/* A second folder of test images is not used, and that is said. */
+static void warn_of_unused_splits(const char *directory, sn_notes *notes) {
+    const char *used = split_name(directory, SN_SPLIT_TEST);
+    for (size_t i = 0; i < sizeof test_names / sizeof *test_names; i++)
+        if (strcmp(test_names[i], used) != 0 && is_folder(directory, test_names[i]))
+            sn_notes_add(notes, SN_NOTE_WARNING,
+                         "%s/%s is not used; test images are those in %s/%s, and --valid holds out "
+                         "a share of the training images",
+                         directory, test_names[i], directory, used);
 }
 
 /* ---- classes and their pictures ---- */
@@ -38,7 +63,7 @@ static void catalogue_clear(catalogue *c) {
 
 static sn_status list_classes(catalogue *c, const char *directory, sn_split split,
                               sn_error *error) {
-    SN_TRY(sn_folder_join(c->root, directory, split_name(split), error));
+    SN_TRY(sn_folder_join(c->root, directory, split_name(directory, split), error));
     SN_TRY(sn_folder_list_classes(c->root, &c->classes, &c->ignored, error));
     SN_RETURN_IF(c->classes.count < 2, error, SN_ERROR_DATA,
                  "%s: has %zu folders; it needs one for each class, at least 2", c->root,
@@ -70,7 +95,7 @@ static sn_status check_classes(const catalogue *c, sn_error *error) {
     }
     SN_RETURN_IF(empty > 0, error, SN_ERROR_DATA,
                  "%s: %zu of %zu classes ha%s no picture: %s; every class needs at least one *.png "
-                 "in its folder",
+                 "or *.jpg in its folder",
                  c->root, empty, c->classes.count, empty == 1 ? "s" : "ve", names);
     return SN_OK;
 }
@@ -102,237 +127,146 @@ static sn_status compare_classes(const catalogue *train, const catalogue *test, 
     return SN_OK;
 }
 
-static sn_status picture_path(const catalogue *c, size_t label, size_t position,
-                              char path[PATH_SIZE], sn_error *error) {
-    char folder[PATH_SIZE];
+/* ---- their order ---- */
+
+static void files_clear(sn_folder_files *files) {
+    for (size_t i = 0; files->path && i < files->count; i++)
+        free(files->path[i]);
+    sn_free(files->path);
+    sn_free(files->label);
+}
+
+static sn_status add_file(const catalogue *c, size_t label, size_t position, sn_folder_files *files,
+                          sn_error *error) {
+    char folder[PATH_SIZE], path[PATH_SIZE];
     SN_TRY(sn_folder_join(folder, c->root, c->classes.name[label], error));
-    return sn_folder_join(path, folder, c->pictures[label].name[position], error);
-}
-
-/* ---- what may be wrong with readable pictures ---- */
-
-/* Pictures of which the same is true. */
-typedef struct remark {
-    size_t count;
-    char example[PATH_SIZE]; /* the first, below the root */
-} remark;
-
-typedef struct survey {
-    remark narrow, transparent, drawn_in_alpha;
-    unsigned largest; /* value of the narrow ones */
-} survey;
-
-static void remark_on(remark *r, const char *path) {
-    if (r->count++ == 0)
-        snprintf(r->example, sizeof r->example, "%s", path);
-}
-
-/* 16-bit values that never use the upper four bits were nearly always 12 bits or fewer. */
-static void survey_picture(survey *s, const sn_png_facts *facts, const char *path) {
-    if (facts->sixteen_bits && facts->largest > 0 && facts->largest < 4096) {
-        remark_on(&s->narrow, path);
-        if (facts->largest > s->largest)
-            s->largest = facts->largest;
-    }
-    if (facts->transparent)
-        remark_on(&s->transparent, path);
-    if (facts->drawn_in_alpha)
-        remark_on(&s->drawn_in_alpha, path);
-}
-
-static void warn_of_narrow_values(const survey *s, const char *root, sn_notes *notes) {
-    unsigned bits = 8;
-    while (s->largest >> bits)
-        bits++;
-    sn_notes_add(
-        notes, SN_NOTE_WARNING,
-        "%s: pictures of 16 bits that use only %u of them: %zu, such as %s; values up to %u of "
-        "65535 are nearly black: multiply them by %u",
-        root, bits, s->narrow.count, s->narrow.example, s->largest, 65535 / ((1U << bits) - 1));
-}
-
-static void survey_warn(const survey *s, const char *root, sn_notes *notes) {
-    if (s->narrow.count > 0)
-        warn_of_narrow_values(s, root, notes);
-    if (s->transparent.count > 0)
-        sn_notes_add(notes, SN_NOTE_WARNING,
-                     "%s: fully transparent pictures: %zu, such as %s; they are read as black: "
-                     "remove them or make them opaque",
-                     root, s->transparent.count, s->transparent.example);
-    if (s->drawn_in_alpha.count > 0)
-        sn_notes_add(
-            notes, SN_NOTE_WARNING,
-            "%s: pictures that show something by their transparency alone: %zu, such as %s; "
-            "over black they have one colour: put them over another, for instance with "
-            "'mogrify -background white -alpha remove'",
-            root, s->drawn_in_alpha.count, s->drawn_in_alpha.example);
-}
-
-/* ---- reading ---- */
-
-/* Unreadable pictures. If there is more than one, each is noted, up to LISTED. */
-typedef struct faults {
-    size_t count;
-    sn_error first;
-} faults;
-
-static void add_fault(faults *f, const sn_error *fault, sn_notes *notes) {
-    if (f->count == 0)
-        f->first = *fault;
-    if (f->count == 1)
-        sn_notes_add(notes, SN_NOTE_FAULT, "%s", f->first.message);
-    if (f->count > 0 && f->count < LISTED)
-        sn_notes_add(notes, SN_NOTE_FAULT, "%s", fault->message);
-    f->count++;
-}
-
-static sn_status report_faults(const faults *f, const char *root, size_t pictures, sn_notes *notes,
-                               sn_error *error) {
-    SN_RETURN_IF(f->count == 1, error, f->first.status, "%s", f->first.message);
-    if (f->count > LISTED)
-        sn_notes_add(notes, SN_NOTE_FAULT, "%s: and %zu more", root, f->count - LISTED);
-    SN_RETURN_IF(
-        f->count > 1, error, f->first.status,
-        "%s: %zu of %zu pictures cannot be used; replace or remove them. The first: %.800s", root,
-        f->count, pictures, f->first.message);
+    SN_TRY(sn_folder_join(path, folder, c->pictures[label].name[position], error));
+    char *copy = strdup(path);
+    SN_RETURN_IF(!copy, error, SN_ERROR_MEMORY, "%s: no memory for the list of its files", c->root);
+    files->path[files->count] = copy;
+    files->label[files->count++] = (int32_t)label;
     return SN_OK;
 }
 
-/* The picture that sets the size. */
-typedef struct model_picture {
-    char path[PATH_SIZE];
-    int width, height;
-} model_picture;
-
-static sn_status read_one(const char *path, const model_picture *model, uint8_t *pixels,
-                          sn_png_facts *facts, sn_error *error) {
-    int width, height;
-    SN_TRY(sn_png_size(path, &width, &height, error));
-    SN_RETURN_IF(width != model->width || height != model->height, error, SN_ERROR_DATA,
-                 "%s: has %d x %d pixels, but %s has %d x %d; all must have one size", path, width,
-                 height, model->path, model->width, model->height);
-    return sn_png_read(path, width, height, pixels, facts, error);
-}
-
-/* `next` goes through the first picture of every class, then through the second of every class, so
- * that a limit leaves a mixture. */
-typedef struct turn {
-    size_t label, position;
-} turn;
-
-/* Goes on to the next existing picture, starting at {0, 0} or behind the last one. */
-static void skip_missing(const catalogue *c, turn *t) {
-    for (;; t->label++) {
-        if (t->label == c->classes.count)
-            *t = (turn){.position = t->position + 1};
-        if (t->position < c->pictures[t->label].count)
-            return;
-    }
-}
-
-/* Reads the first `count` pictures; finds all that cannot be read. */
-static sn_status read_pictures(const catalogue *c, size_t count, const model_picture *model,
-                               sn_notes *notes, sn_dataset *dataset, sn_error *error) {
-    const size_t image_size = (size_t)CHANNELS * (size_t)dataset->height * (size_t)dataset->width;
-    faults faulty = {0};
-    survey found = {0};
-    turn at = {0};
-    for (size_t next = 0; next < count; next++, at.label++) {
-        char path[PATH_SIZE];
-        sn_png_facts facts = {0};
-        sn_error fault;
-        skip_missing(c, &at);
-        SN_TRY(picture_path(c, at.label, at.position, path, error));
-        const sn_status status =
-            read_one(path, model, dataset->pixels + next * image_size, &facts, &fault);
-        SN_RETURN_IF(status == SN_ERROR_MEMORY, error, status, "%s", fault.message);
-        if (status == SN_OK)
-            survey_picture(&found, &facts, path + strlen(c->root) + 1);
-        else
-            add_fault(&faulty, &fault, notes);
-        dataset->labels[next] = (int32_t)at.label;
-    }
-    if (faulty.count == 0)
-        survey_warn(&found, c->root, notes);
-    return report_faults(&faulty, c->root, count, notes, error);
-}
-
-/* The first picture of the train split with a readable size. If there is none, 1 x 1 is enough to
- * find out why. */
-static sn_status find_model(const catalogue *train, sn_split split, model_picture *model,
-                            sn_error *error) {
-    turn at = {0};
-    sn_error fault = {0};
-    for (size_t i = 0; i < train->picture_count; i++, at.label++) {
-        skip_missing(train, &at);
-        SN_TRY(picture_path(train, at.label, at.position, model->path, error));
-        if (sn_png_size(model->path, &model->width, &model->height, &fault) == SN_OK)
-            return SN_OK;
-    }
-    model->width = model->height = 1;
-    SN_RETURN_IF(split == SN_SPLIT_TEST, error, fault.status, "%s", fault.message);
+/* The first picture of every class, then the second of every class, so that a limit leaves a
+ * mixture. To be freed whatever comes out. */
+static sn_status order_files(const catalogue *c, size_t limit, sn_folder_files *files,
+                             sn_error *error) {
+    const size_t count = limit > 0 && limit < c->picture_count ? limit : c->picture_count;
+    *files = (sn_folder_files){c->root, 0, sn_alloc_array(count, sizeof *files->path),
+                               sn_alloc_array(count, sizeof *files->label)};
+    SN_RETURN_IF(!files->path || !files->label, error, SN_ERROR_MEMORY,
+                 "%s: no memory for the list of its files", c->root);
+    for (size_t position = 0; files->count < count; position++)
+        for (size_t label = 0; label < c->classes.count && files->count < count; label++)
+            if (position < c->pictures[label].count)
+                SN_TRY(add_file(c, label, position, files, error));
     return SN_OK;
 }
+
+/* ---- a split ---- */
 
 /* Evaluation alone needs no training pictures; classes and size are then the test split's. */
 static sn_split split_of_classes(sn_split split, const char *directory) {
     char path[PATH_SIZE];
     struct stat info;
     const bool alone = split == SN_SPLIT_TEST &&
-                       sn_folder_join(path, directory, split_name(SN_SPLIT_TRAIN), NULL) == SN_OK &&
+                       sn_folder_join(path, directory, "train", NULL) == SN_OK &&
                        stat(path, &info) != 0 && errno == ENOENT;
     return alone ? SN_SPLIT_TEST : SN_SPLIT_TRAIN;
 }
 
-static sn_status list_split(catalogue *train, catalogue *test, sn_split split,
-                            const char *directory, sn_notes *notes, sn_error *error) {
-    SN_TRY(list_classes(train, directory, split_of_classes(split, directory), error));
-    if (split == SN_SPLIT_TEST) {
+static sn_status list_split(catalogue *train, catalogue *test, const sn_dataset_request *request,
+                            sn_error *error) {
+    const char *directory = request->directory;
+    SN_TRY(list_classes(train, directory, split_of_classes(request->split, directory), error));
+    if (request->split == SN_SPLIT_TEST) {
         SN_TRY(list_classes(test, directory, SN_SPLIT_TEST, error));
         SN_TRY(compare_classes(train, test, error));
         SN_TRY(list_pictures(test, error));
+        warn_of_unused_splits(directory, request->notes);
     }
     /* The test split needs train's list too: train's first picture sets the size of both. */
     SN_TRY(list_pictures(train, error));
-    const catalogue *wanted = split == SN_SPLIT_TRAIN ? train : test;
-    sn_ignored_warn(&wanted->ignored, wanted->root, notes);
+    const catalogue *wanted = request->split == SN_SPLIT_TRAIN ? train : test;
+    sn_ignored_warn(&wanted->ignored, wanted->root, request->notes);
     SN_TRY(check_classes(wanted, error));
     return check_classes(train, error);
 }
 
-static sn_status read_split(catalogue *train, catalogue *test, sn_split split,
-                            const char *directory, size_t limit, sn_notes *notes,
-                            sn_dataset *dataset, sn_error *error) {
-    const catalogue *wanted = split == SN_SPLIT_TRAIN ? train : test;
-    model_picture model = {0};
-    SN_TRY(list_split(train, test, split, directory, notes, error));
-    SN_TRY(find_model(train, split, &model, error));
-    size_t count = wanted->picture_count;
-    if (limit > 0 && limit < count)
-        count = limit;
+/* Without an image size the first readable picture of the train split sets it. If there is none,
+ * 1 x 1 is enough to find out why. */
+static sn_status choose_size(const catalogue *train, const sn_dataset_request *request, int *width,
+                             int *height, char model[PATH_SIZE], sn_error *error) {
+    *width = *height = request->image_size;
+    if (request->image_size > 0)
+        return SN_OK;
+    sn_folder_files files;
+    const char *path = "";
+    sn_error fault = {0};
+    sn_status status = order_files(train, 0, &files, error);
+    if (status == SN_OK) {
+        sn_folder_find_size(&files, request, width, height, &path, &fault);
+        snprintf(model, PATH_SIZE, "%s", path);
+        if (fault.status != SN_OK && request->split == SN_SPLIT_TEST)
+            status = sn_error_set(error, fault.status, "%s", fault.message);
+    }
+    files_clear(&files);
+    return status;
+}
+
+static sn_status read_pictures(const catalogue *wanted, const catalogue *train,
+                               const sn_dataset_request *request, sn_folder_files *files,
+                               sn_dataset *dataset, sn_error *error) {
+    int width, height;
+    char model[PATH_SIZE] = "";
+    SN_TRY(choose_size(train, request, &width, &height, model, error));
+    SN_TRY(order_files(wanted, request->limit, files, error));
     sn_ignored_describe(&wanted->ignored, dataset->ignored, sizeof dataset->ignored);
     SN_TRY(sn_dataset_name_classes(dataset, (const char *const *)wanted->classes.name,
                                    (int)wanted->classes.count, error));
-    SN_TRY(sn_dataset_allocate(dataset, count, CHANNELS, model.height, model.width, error));
-    return read_pictures(wanted, count, &model, notes, dataset, error);
+    SN_TRY(sn_dataset_allocate(dataset, files->count, request->channels ? request->channels : 3,
+                               height, width, error));
+    return sn_folder_read_pixels(files, request, request->image_size > 0 ? NULL : model, dataset,
+                                 error);
 }
 
-static sn_status read_folder(sn_split split, const char *directory, size_t limit, sn_notes *notes,
-                             sn_dataset *dataset, sn_error *error) {
-    SN_RETURN_IF(!directory || !*directory, error, SN_ERROR_ARGUMENT,
+static sn_status read_split(catalogue *train, catalogue *test, const sn_dataset_request *request,
+                            sn_dataset *dataset, sn_error *error) {
+    SN_TRY(list_split(train, test, request, error));
+    const catalogue *wanted = request->split == SN_SPLIT_TRAIN ? train : test;
+    sn_folder_files files = {0};
+    const sn_status status = read_pictures(wanted, train, request, &files, dataset, error);
+    files_clear(&files);
+    return status;
+}
+
+static sn_status check_request(const sn_dataset_request *request, sn_error *error) {
+    SN_RETURN_IF(!request->directory || !*request->directory, error, SN_ERROR_ARGUMENT,
                  "folder: needs the directory that holds train/CLASS/*.png and test/CLASS/*.png");
+    SN_RETURN_IF(request->image_size < 0 || request->image_size > MAX_IMAGE_SIZE, error,
+                 SN_ERROR_ARGUMENT, "folder: image size %d; it can be 1 to %d, or 0",
+                 request->image_size, MAX_IMAGE_SIZE);
+    SN_RETURN_IF(request->channels != 0 && request->channels != 1 && request->channels != 3, error,
+                 SN_ERROR_ARGUMENT, "folder: %d channels; pictures have 1 or 3", request->channels);
+    return SN_OK;
+}
+
+static sn_status read_folder(const sn_dataset_request *request, sn_dataset *dataset,
+                             sn_error *error) {
+    SN_TRY(check_request(request, error));
     catalogue *both = sn_alloc_array(2, sizeof *both);
-    SN_RETURN_IF(!both, error, SN_ERROR_MEMORY, "%s: no memory to list it", directory);
-    const sn_status status =
-        read_split(&both[0], &both[1], split, directory, limit, notes, dataset, error);
+    SN_RETURN_IF(!both, error, SN_ERROR_MEMORY, "%s: no memory to list it", request->directory);
+    const sn_status status = read_split(&both[0], &both[1], request, dataset, error);
     catalogue_clear(&both[0]);
     catalogue_clear(&both[1]);
     sn_free(both);
     return status;
 }
 
-const sn_dataset_source sn_dataset_source_folder = {.name = "folder",
-                                                    .summary =
-                                                        "DIR/{train,test}/CLASS/*.png of one size",
-                                                    .reference = "your own",
-                                                    .read = read_folder};
+const sn_dataset_source sn_dataset_source_folder = {
+    .name = "folder",
+    .summary = "DIR/{train,test}/CLASS/, PNG and JPEG pictures",
+    .reference = "your own",
+    .read = read_folder,
+    .is_resized = true};

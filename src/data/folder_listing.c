@@ -12,8 +12,10 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-static const char hidden[] = "hidden", sub_folder[] = "sub-folder", special[] = "device or pipe",
+static const char hidden[] = "hidden", too_deep[] = "folder too deep", special[] = "device or pipe",
                   beside[] = "beside classes", without[] = "no extension", others[] = "others";
+
+enum { MAX_DEPTH = 16 }; /* links can lead round in circles */
 
 /* ---- names ---- */
 
@@ -54,8 +56,14 @@ static int compare_names(const void *a, const void *b) {
 }
 
 static bool is_picture_name(const char *name) {
+    static const char *const extensions[] = {".png", ".jpg", ".jpeg"};
     const size_t length = strlen(name);
-    return length > 4 && strcasecmp(name + length - 4, ".png") == 0;
+    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
+        const size_t size = strlen(extensions[i]);
+        if (length > size && strcasecmp(name + length - size, extensions[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* ---- what is ignored ---- */
@@ -82,29 +90,16 @@ static sn_ignored_kind *find_kind(sn_ignored *ignored, const char *kind) {
     return added;
 }
 
-static void ignore(sn_ignored *ignored, const char *kind, const char *path, size_t pictures) {
+static void ignore(sn_ignored *ignored, const char *kind, const char *path) {
     sn_ignored_kind *k = find_kind(ignored, kind);
     if (k->count == 0 || strcmp(path, k->example) < 0)
         snprintf(k->example, sizeof k->example, "%s", path);
     k->count++;
-    k->pictures += pictures;
-}
-
-/* 0 also when the folder cannot be read; the number is only for a message. */
-static size_t count_pictures(const char *directory) {
-    size_t count = 0;
-    DIR *stream = opendir(directory);
-    for (const struct dirent *e; stream && (e = readdir(stream)) != NULL;)
-        count += e->d_name[0] != '.' && is_picture_name(e->d_name);
-    if (stream)
-        closedir(stream);
-    return count;
 }
 
 static bool is_image_format(const char *kind) {
-    static const char *const formats[] = {".jpg",  ".jpeg", ".jfif", ".bmp", ".gif",
-                                          ".tif",  ".tiff", ".webp", ".ppm", ".pgm",
-                                          ".heic", ".avif", ".jp2"};
+    static const char *const formats[] = {".jfif", ".bmp", ".gif",  ".tif",  ".tiff", ".webp",
+                                          ".ppm",  ".pgm", ".heic", ".avif", ".jp2"};
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (strcmp(kind, formats[i]) == 0)
             return true;
@@ -113,25 +108,26 @@ static bool is_image_format(const char *kind) {
 
 static void warn(const sn_ignored_kind *k, const char *root, sn_notes *notes) {
     const char *s = k->count == 1 ? "" : "s", *are = k->count == 1 ? "is" : "are";
-    if (strcmp(k->kind, sub_folder) == 0)
+    if (strcmp(k->kind, too_deep) == 0)
         sn_notes_add(notes, SN_NOTE_WARNING,
-                     "%s: %zu sub-folder%s with %zu pictures %s ignored, such as %s; pictures must "
-                     "lie in the folder of their class itself",
-                     root, k->count, s, k->pictures, are, k->example);
+                     "%s: %zu folder%s more than %d levels below the class %s ignored, such as %s",
+                     root, k->count, s, MAX_DEPTH, are, k->example);
     else if (strcmp(k->kind, beside) == 0)
         sn_notes_add(notes, SN_NOTE_WARNING,
                      "%s: %zu file%s beside the class folders %s ignored, such as %s; a picture "
                      "must lie in the folder of its class",
                      root, k->count, s, are, k->example);
     else if (is_image_format(k->kind))
-        sn_notes_add(notes, SN_NOTE_WARNING,
-                     "%s: %zu %s file%s %s ignored, such as %s; only PNG pictures are read: "
-                     "convert them, for instance with 'mogrify -format png *%s' in each folder",
-                     root, k->count, k->kind, s, are, k->example, k->kind);
+        sn_notes_add(
+            notes, SN_NOTE_WARNING,
+            "%s: %zu %s file%s %s ignored, such as %s; only PNG and JPEG pictures are read: "
+            "convert them, for instance with 'mogrify -format png *%s' in each folder",
+            root, k->count, k->kind, s, are, k->example, k->kind);
     else
         sn_notes_add(notes, SN_NOTE_WARNING,
-                     "%s: %zu file%s (%s) %s ignored, such as %s; only *.png files are read", root,
-                     k->count, s, k->kind, are, k->example);
+                     "%s: %zu file%s (%s) %s ignored, such as %s; only *.png, *.jpg "
+                     "and *.jpeg files are read",
+                     root, k->count, s, k->kind, are, k->example);
 }
 
 void sn_ignored_warn(const sn_ignored *ignored, const char *root, sn_notes *notes) {
@@ -145,9 +141,8 @@ void sn_ignored_describe(const sn_ignored *ignored, char *text, size_t size) {
     text[0] = '\0';
     for (size_t i = 0; i < ignored->count && used < size; i++) {
         const sn_ignored_kind *k = &ignored->kinds[i];
-        used +=
-            (size_t)snprintf(text + used, size - used, "%s%zu %s%s", i ? ", " : "", k->count,
-                             k->kind, strcmp(k->kind, sub_folder) == 0 && k->count > 1 ? "s" : "");
+        used += (size_t)snprintf(text + used, size - used, "%s%zu %s", i ? ", " : "", k->count,
+                                 k->kind);
     }
 }
 
@@ -162,35 +157,64 @@ static int compare_kinds(const void *a, const void *b) {
 
 /* One directory that is listed. */
 typedef struct listing {
-    const char *path, *below; /* below: the directory's name below the root; NULL for the root */
+    const char *path;
+    const char *class_name; /* NULL: this is the root, whose folders are wanted */
+    const char *below;      /* name of the directory below that of its class; "" for that itself */
+    int depth;
     sn_name_list *wanted;
     sn_ignored *ignored;
 } listing;
 
-/* Entries that cannot be examined, such as dangling links, count as files: reading the picture will
- * say what is wrong. */
+static sn_status list_directory(const listing *l, sn_error *error);
+
+/* NAME as it is shown: below the root. */
+static sn_status shown_name(const listing *l, const char *name, char shown[SN_FOLDER_PATH_SIZE],
+                            sn_error *error) {
+    const int length = l->class_name
+                           ? snprintf(shown, SN_FOLDER_PATH_SIZE, "%s/%s%s%s", l->class_name,
+                                      l->below, l->below[0] ? "/" : "", name)
+                           : snprintf(shown, SN_FOLDER_PATH_SIZE, "%s", name);
+    SN_RETURN_IF(length >= SN_FOLDER_PATH_SIZE, error, SN_ERROR_ARGUMENT,
+                 "%s/%s: a name of more than %d characters", l->path, name,
+                 SN_FOLDER_PATH_SIZE - 1);
+    return SN_OK;
+}
+
+/* `known`: whether `info` could be had. Files that cannot be looked at, such as links that lead
+ * nowhere, count as files: what is wrong with a picture is said when it is read. */
+static const char *why_ignored(const listing *l, const char *name, bool known,
+                               const struct stat *info, char kind[SN_IGNORED_KIND_SIZE]) {
+    const bool is_folder = known && S_ISDIR(info->st_mode);
+    if (name[0] == '.')
+        return hidden;
+    if (is_folder)
+        return l->depth >= MAX_DEPTH ? too_deep : NULL;
+    if (!l->class_name)
+        return beside;
+    if (known && !S_ISREG(info->st_mode))
+        return special;
+    extension_of(name, kind);
+    return is_picture_name(name) ? NULL : kind;
+}
+
 static sn_status sort_out(const listing *l, const char *name, sn_error *error) {
     char path[SN_FOLDER_PATH_SIZE], shown[SN_FOLDER_PATH_SIZE], kind[SN_IGNORED_KIND_SIZE];
     struct stat info;
     SN_TRY(sn_folder_join(path, l->path, name, error));
-    const bool known = stat(path, &info) == 0, is_folder = known && S_ISDIR(info.st_mode);
-    const bool is_special = known && !is_folder && !S_ISREG(info.st_mode);
-    const bool is_wanted =
-        l->below ? !is_folder && !is_special && is_picture_name(name) : is_folder;
-    if (is_wanted && name[0] != '.') {
-        SN_RETURN_IF(!name_list_add(l->wanted, name), error, SN_ERROR_MEMORY,
-                     "%s: no memory for the list of its files", l->path);
+    SN_TRY(shown_name(l, name, shown, error));
+    const bool known = stat(path, &info) == 0;
+    const char *why = why_ignored(l, name, known, &info, kind);
+    if (why) {
+        ignore(l->ignored, why, shown);
         return SN_OK;
     }
-    extension_of(name, kind);
-    const char *what = name[0] == '.' ? hidden
-                       : !l->below    ? beside
-                       : is_folder    ? sub_folder
-                       : is_special   ? special
-                                      : kind;
-    if (l->below)
-        SN_TRY(sn_folder_join(shown, l->below, name, error));
-    ignore(l->ignored, what, l->below ? shown : name, is_folder ? count_pictures(path) : 0);
+    const char *below = l->class_name ? shown + strlen(l->class_name) + 1 : name;
+    if (l->class_name && known && S_ISDIR(info.st_mode)) {
+        const listing deeper = {path, l->class_name, below, l->depth + 1, l->wanted, l->ignored};
+        return list_directory(&deeper, error);
+    }
+    SN_RETURN_IF(!name_list_add(l->wanted, below), error, SN_ERROR_MEMORY,
+                 "%s: no memory for the list of its files", l->path);
     return SN_OK;
 }
 
@@ -207,14 +231,20 @@ static sn_status read_entries(DIR *stream, const listing *l, sn_error *error) {
     }
 }
 
-/* Sorted by name, as readdir's order depends on the disk. */
 static sn_status list_directory(const listing *l, sn_error *error) {
     DIR *stream = opendir(l->path);
     SN_RETURN_IF(!stream, error, SN_ERROR_IO,
-                 "%s: %s; the data set folder needs DIR/train/CLASS/*.png and DIR/test/CLASS/*.png",
+                 "%s: %s; the data set folder needs DIR/train/CLASS/ and DIR/test/CLASS/ with "
+                 "*.png or *.jpg files",
                  l->path, strerror(errno));
     const sn_status status = read_entries(stream, l, error);
     closedir(stream);
+    return status;
+}
+
+/* Sorted by name: readdir's order depends on the disk. */
+static sn_status list_sorted(const listing *l, sn_error *error) {
+    const sn_status status = list_directory(l, error);
     if (l->wanted->count > 0)
         qsort(l->wanted->name, l->wanted->count, sizeof *l->wanted->name, compare_names);
     if (l->ignored->count > 0)
@@ -224,14 +254,14 @@ static sn_status list_directory(const listing *l, sn_error *error) {
 
 sn_status sn_folder_list_classes(const char *root, sn_name_list *classes, sn_ignored *ignored,
                                  sn_error *error) {
-    return list_directory(&(listing){.path = root, .wanted = classes, .ignored = ignored}, error);
+    const listing l = {root, NULL, "", 0, classes, ignored};
+    return list_sorted(&l, error);
 }
 
 sn_status sn_folder_list_pictures(const char *root, const char *class_name, sn_name_list *pictures,
                                   sn_ignored *ignored, sn_error *error) {
     char path[SN_FOLDER_PATH_SIZE];
     SN_TRY(sn_folder_join(path, root, class_name, error));
-    return list_directory(
-        &(listing){.path = path, .below = class_name, .wanted = pictures, .ignored = ignored},
-        error);
+    const listing l = {path, class_name, "", 0, pictures, ignored};
+    return list_sorted(&l, error);
 }

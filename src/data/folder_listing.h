@@ -23,7 +23,6 @@ void sn_name_list_clear(sn_name_list *list);
 typedef struct sn_ignored_kind {
     char kind[SN_IGNORED_KIND_SIZE]; /* ".jpg" */
     size_t count;
-    size_t pictures;                   /* sub-folders: *.png files in them */
     char example[SN_FOLDER_PATH_SIZE]; /* the first in the order of names, below the root */
 } sn_ignored_kind;
 
@@ -38,7 +37,8 @@ typedef struct sn_ignored {
 sn_status sn_folder_list_classes(const char *root, sn_name_list *classes, sn_ignored *ignored,
                                  sn_error *error);
 
-/* Likewise the pictures of a class: its files *.png, in upper or lower case. */
+/* Likewise the pictures of a class: the files *.png, *.jpg and *.jpeg, in upper or lower case, in
+ * its folder and in folders below that, as names below the folder of the class. */
 sn_status sn_folder_list_pictures(const char *root, const char *class_name, sn_name_list *pictures,
                                   sn_ignored *ignored, sn_error *error);
 

@@ -233,10 +233,10 @@ static void draw_picture(sn_rng *rng, stencil shape, uint8_t *out) {
     finish(rng, &picture, out);
 }
 
-static sn_status read_shapes(sn_split split, const char *directory, size_t limit, sn_notes *notes,
-                             sn_dataset *dataset, sn_error *error) {
-    (void)notes; /* nothing is ignored or guessed */
-    (void)directory;
+static sn_status read_shapes(const sn_dataset_request *request, sn_dataset *dataset,
+                             sn_error *error) {
+    const sn_split split = request->split;
+    const size_t limit = request->limit;
     size_t count = split == SN_SPLIT_TRAIN ? TRAIN_COUNT : TEST_COUNT;
     if (limit > 0 && limit < count)
         count = limit;

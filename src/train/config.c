@@ -35,6 +35,29 @@
 /* Any whole number up to here is exact in JSON and in a double. */
 #define LARGEST_SEED 9007199254740991.0
 
+static const char *channels_name(int index) {
+    static const char *const names[] = {"3", "1"};
+    return index >= 0 && index < (int)(sizeof names / sizeof *names) ? names[index] : NULL;
+}
+
+enum { BACKGROUND_BLACK = 1 };
+
+static const struct {
+    const char *name;
+    uint8_t level; /* of all three colours */
+} backgrounds[] = {{"white", 255}, [BACKGROUND_BLACK] = {"black", 0}, {"grey", 128}};
+
+static const char *background_name(int index) {
+    return index >= 0 && index < (int)(sizeof backgrounds / sizeof *backgrounds)
+               ? backgrounds[index].name
+               : NULL;
+}
+
+static const char *on_bad_image_name(int index) {
+    static const char *const names[] = {"fail", "skip"};
+    return index >= 0 && index < (int)(sizeof names / sizeof *names) ? names[index] : NULL;
+}
+
 static const sn_option options[] = {
     {"dataset", FIELD(dataset), CHOICE(sn_dataset_name, "cifar10"), .group = "Data",
      .help = "data set; shapes needs no files"},
@@ -48,9 +71,10 @@ static const sn_option options[] = {
      .help =
          "share of the training images, of each class alike, that is held out to choose best.h5 "
          "by; 0: none, the test images choose it"},
-    {"augment", FIELD(augment), CHOICE(sn_augment_name, "crop+flip"), .group = "Data",
-     .help = "random changes of training images: crop after padding, flip from left to right (not "
-             "for digits, letters or whatever has a left and a right), cutout of a square"},
+    {"augment", FIELD(augment), CHOICE(sn_augment_name, "auto"), .group = "Data",
+     .help = "random changes of training images: crop after padding, flip from left to right, "
+             "cutout of a square; auto: crop+flip, or crop for digits, which have a left and a "
+             "right"},
     {"no-augment", FIELD(no_augment), .kind = SN_OPTION_FLAG, .group = "Data",
      .excludes = "augment", .help = "the same as --augment none"},
     {"crop-padding", FIELD(crop_padding), PIXELS("auto"), .group = "Data",
@@ -59,6 +83,19 @@ static const sn_option options[] = {
              "pixels"},
     {"cutout", FIELD(cutout), PIXELS("auto"), .group = "Data", .needs = "augment=crop+flip+cutout",
      .help = "cutout: side of the square in pixels; auto: half the shorter side, 16 at 32 pixels"},
+
+    {"image-size", FIELD(image_size), COUNT(0, 4096, "0"), .group = "Data",
+     .needs = "dataset=folder",
+     .help =
+         "folder: the largest centred square of each picture is resized to N x N pixels; 0: all "
+         "pictures have one size already"},
+    {"channels", FIELD(channels), CHOICE(channels_name, "3"), .group = "Data",
+     .needs = "dataset=folder", .help = "folder: 3: colours, 1: grey"},
+    {"background", FIELD(background), CHOICE(background_name, "white"), .group = "Data",
+     .needs = "dataset=folder", .help = "folder: what is behind transparent pictures"},
+    {"on-bad-image", FIELD(on_bad_image), CHOICE(on_bad_image_name, "fail"), .group = "Data",
+     .needs = "dataset=folder",
+     .help = "folder: pictures that cannot be read are an error, or are left out and counted"},
 
     {"arch", FIELD(arch), CHOICE(sn_arch_name, "resnet20"), .group = "Network",
      .help = "architecture"},
@@ -221,6 +258,9 @@ void sn_config_resolve(sn_train_config *config) {
         config->optimizer.decay_latent = config->optimizer.decay_weight;
     if (config->no_augment)
         config->augment = SN_AUGMENT_NONE;
+    else if (config->augment == SN_AUGMENT_AUTO)
+        config->augment =
+            sn_dataset_has_sides(config->dataset) ? SN_AUGMENT_CROP : SN_AUGMENT_CROP_FLIP;
     config->no_augment = config->augment == SN_AUGMENT_NONE;
     if (config->threads == 0)
         config->threads = (uint64_t)omp_get_num_procs();
@@ -230,6 +270,15 @@ void sn_config_resolve(sn_train_config *config) {
     config->optimizer.nesterov = !config->plain_momentum;
     config->engine =
         (int)sn_engine_resolve((sn_engine)config->engine, (sn_precision)config->precision);
+}
+
+sn_dataset_request sn_config_request(const sn_train_config *config) {
+    sn_dataset_request request = {.dataset = config->dataset,
+                                  .image_size = (int)config->image_size,
+                                  .channels = config->channels ? 1 : 3,
+                                  .skip_bad = config->on_bad_image == 1};
+    memset(request.background, backgrounds[config->background].level, sizeof request.background);
+    return request;
 }
 
 void sn_config_default(const sn_train_config *config, size_t index, sn_train_config *other) {
@@ -477,6 +526,8 @@ static sn_status read_older(const json_t *values, const char *source, sn_train_c
                             sn_error *error) {
     if (!json_object_get(values, "crop-padding"))
         config->crop_padding = FORMER_PADDING;
+    if (!json_object_get(values, "background"))
+        config->background = BACKGROUND_BLACK;
     if (json_object_get(values, "center"))
         return SN_OK;
     const sn_quantizer *quantizer = sn_quantizer_at(config->quant.quantizer);

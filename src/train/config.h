@@ -21,6 +21,10 @@ typedef struct sn_train_config {
     int augment;                      /* of sn_augment_name */
     uint64_t crop_padding, cutout;    /* pixels; 0: automatic */
     bool no_augment;                  /* augment is none */
+    uint64_t image_size;              /* pictures become squares of this side; 0: as they are */
+    int channels;                     /* of pictures, index of "3", "1" */
+    int background;                   /* index of "white", "black", "grey" */
+    int on_bad_image;                 /* index of "fail", "skip" */
     /* network */
     int arch, activation, act;
     double width;
@@ -87,6 +91,10 @@ sn_status sn_config_to_json(const sn_train_config *config, const sn_input_info *
  * origin in messages. */
 sn_status sn_config_from_json(const char *text, const char *source, sn_train_config *config,
                               sn_input_info *input, sn_error *error);
+
+/* How pictures are read: what the configuration says of data set, size, channels, background and
+ * broken files. Split, directory, limit and the rest are the caller's to add. */
+sn_dataset_request sn_config_request(const sn_train_config *config);
 
 /* SN_ERROR_DATA unless the data set has the images and classes that the network was made for. */
 sn_status sn_input_check(const sn_input_info *input, const sn_dataset *dataset, sn_error *error);

@@ -6,15 +6,21 @@
 
 #include "data/dataset.h"
 
+#include <stdbool.h>
+
 enum { TEST_PATH_SIZE = 512 };
 
+Suite *hdf5_suite(void);
 Suite *cifar10_suite(void);
 Suite *dataset_suite(void);
 Suite *folder_suite(void);
 Suite *hold_out_suite(void);
+Suite *idx_suite(void);
 Suite *loader_suite(void);
 Suite *noise_suite(void);
+Suite *picture_suite(void);
 Suite *shapes_suite(void);
+Suite *svhn_suite(void);
 
 /* The index of the data set with this name; fails the test when there is none. */
 int dataset_index(const char *name);

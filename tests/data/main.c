@@ -58,7 +58,8 @@ void remove_directory(const char *path) {
 
 int main(int argc, char **argv) {
     Suite *suites[] = {dataset_suite(),  shapes_suite(), cifar10_suite(), folder_suite(),
-                       hold_out_suite(), loader_suite(), noise_suite()};
+                       hold_out_suite(), loader_suite(), noise_suite(),   hdf5_suite(),
+                       idx_suite(),      svhn_suite(),   picture_suite()};
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)
         srunner_add_suite(runner, suites[i]);

@@ -116,7 +116,7 @@ END_TEST
 
 START_TEST(names_missing_files) {
     expect_open_error("cifar10", SN_SPLIT_TEST, directory, SN_ERROR_IO, "test_batch.bin",
-                      "fetch-cifar10");
+                      "scripts/fetch cifar10");
     for (int file = 0; file < TRAIN_FILES; file++)
         if (file != 3)
             write_batch(file, "");
@@ -127,7 +127,7 @@ START_TEST(names_missing_files) {
     expect_open_error("cifar10", SN_SPLIT_TRAIN, "", SN_ERROR_ARGUMENT, "directory",
                       "data_batch_1.bin");
     expect_open_error("cifar10", SN_SPLIT_TRAIN, NULL, SN_ERROR_ARGUMENT, "directory",
-                      "fetch-cifar10");
+                      "scripts/fetch cifar10");
 }
 END_TEST
 
@@ -164,6 +164,39 @@ START_TEST(names_what_is_no_file) {
 }
 END_TEST
 
+/* The label is the second byte of a record; the first is the coarse class. */
+START_TEST(reads_cifar100) {
+    char path[2 * TEST_PATH_SIZE];
+    snprintf(path, sizeof path, "%s/test.bin", directory);
+    ck_assert(!sn_dataset_is_there(dataset_index("cifar100"), directory));
+    FILE *out = fopen(path, "wb");
+    ck_assert_ptr_nonnull(out);
+    for (int r = 0; r < RECORDS; r++) {
+        uint8_t record[2 + PIXELS];
+        record[0] = (uint8_t)(r % 20);
+        record[1] = (uint8_t)(r % 100);
+        for (int p = 0; p < PIXELS; p++)
+            record[2 + p] = pixel(3, r, p);
+        ck_assert_uint_eq(fwrite(record, sizeof record, 1, out), 1);
+    }
+    ck_assert_int_eq(fclose(out), 0);
+    ck_assert(sn_dataset_is_there(dataset_index("cifar100"), directory));
+    ck_assert(!sn_dataset_is_there(dataset_index("cifar10"), directory));
+    sn_dataset *dataset = open_dataset("cifar100", SN_SPLIT_TEST, directory, 0);
+    ck_assert_uint_eq(sn_dataset_count(dataset), 10000);
+    ck_assert_int_eq(sn_dataset_classes(dataset), 100);
+    ck_assert_str_eq(sn_dataset_class_name(dataset, 0), "apple");
+    ck_assert_str_eq(sn_dataset_class_name(dataset, 99), "worm");
+    ck_assert_int_eq(sn_dataset_label(dataset, 4321), 21);
+    for (int p = 0; p < PIXELS; p++)
+        ck_assert_int_eq(sn_dataset_image(dataset, 4321)[p], pixel(3, 4321, p));
+    sn_dataset_free(dataset);
+    ck_assert_int_eq(truncate(path, 3074L * 9999), 0);
+    expect_open_error("cifar100", SN_SPLIT_TEST, directory, SN_ERROR_DATA, "cut short",
+                      "a file of CIFAR-100 has 30740000 (10000 records of 3074)");
+}
+END_TEST
+
 Suite *cifar10_suite(void) {
     Suite *suite = suite_create("cifar10");
     TCase *tests = tcase_create("cifar10");
@@ -175,6 +208,7 @@ Suite *cifar10_suite(void) {
     tcase_add_test(tests, rejects_wrong_sizes);
     tcase_add_test(tests, rejects_labels_out_of_range);
     tcase_add_test(tests, names_what_is_no_file);
+    tcase_add_test(tests, reads_cifar100);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -9,15 +9,31 @@
 #include <string.h>
 
 START_TEST(lists_the_data_sets) {
-    ck_assert_str_eq(sn_dataset_name(0), "cifar10");
-    ck_assert_str_eq(sn_dataset_name(1), "shapes");
-    ck_assert_str_eq(sn_dataset_name(2), "folder");
-    ck_assert_ptr_null(sn_dataset_name(3));
+    static const struct {
+        const char *name;
+        int classes;
+        bool has_sides, fetched, resized;
+    } expected[] = {{"cifar10", 10, false, true, false}, {"cifar100", 100, false, true, false},
+                    {"mnist", 10, true, true, false},    {"fashion-mnist", 10, false, true, false},
+                    {"svhn", 10, true, true, false},     {"shapes", 10, false, false, false},
+                    {"folder", 0, false, false, true},   {"hdf5", 0, false, false, false}};
+    enum { COUNT = sizeof expected / sizeof *expected };
+    for (int i = 0; i < COUNT; i++) {
+        int classes;
+        ck_assert_str_eq(sn_dataset_name(i), expected[i].name);
+        ck_assert((sn_dataset_fixed_classes(i, &classes) != NULL) == (expected[i].classes > 0));
+        ck_assert_int_eq(classes, expected[i].classes);
+        ck_assert_int_eq(sn_dataset_has_sides(i), expected[i].has_sides);
+        ck_assert_int_eq(sn_dataset_can_be_fetched(i), expected[i].fetched);
+        ck_assert_int_eq(sn_dataset_is_resized(i), expected[i].resized);
+    }
+    ck_assert_ptr_null(sn_dataset_name(COUNT));
     ck_assert_ptr_null(sn_dataset_name(-1));
-    for (int i = -1; i <= 3; i++)
-        ck_assert_int_eq(sn_dataset_is_drawn(i), i == 1);
+    for (int i = -1; i <= COUNT; i++)
+        ck_assert_int_eq(sn_dataset_is_drawn(i), i == 5);
     sn_dataset *dataset;
-    ck_assert_int_eq(sn_dataset_open(3, SN_SPLIT_TRAIN, "", 0, &dataset, NULL), SN_ERROR_ARGUMENT);
+    ck_assert_int_eq(sn_dataset_open(COUNT, SN_SPLIT_TRAIN, "", 0, &dataset, NULL),
+                     SN_ERROR_ARGUMENT);
     ck_assert_int_eq(sn_dataset_open(-1, SN_SPLIT_TRAIN, "", 0, &dataset, NULL), SN_ERROR_ARGUMENT);
     sn_dataset_free(NULL);
 }

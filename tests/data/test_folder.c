@@ -185,7 +185,7 @@ START_TEST(reads_palettes) {
 }
 END_TEST
 
-START_TEST(composites_alpha_over_black) {
+START_TEST(composites_alpha_over_the_background) {
     static const uint8_t rows[] = {255, 100, 50, 255, 255, 100, 50, 0,
                                    255, 100, 50, 51,  255, 101, 51, 128};
     expect_pixels(&(picture){2, 2, 8, PNG_COLOR_TYPE_RGB_ALPHA, false, rows, 8, NULL, NULL, NULL},
@@ -232,10 +232,10 @@ START_TEST(names_broken_pictures) {
     write_small_set();
     write_bytes("train/b/x.png", "GIF89a, or not even that", 24);
     expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "train/b/x.png",
-                      "is not a PNG");
+                      "neither a PNG nor a JPEG");
     write_bytes("train/b/x.png", "", 0);
     expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "train/b/x.png",
-                      "is not a PNG");
+                      "is empty");
 }
 END_TEST
 
@@ -254,7 +254,7 @@ START_TEST(survives_damaged_pictures) {
     for (size_t kept = 0; kept < size; kept++) {
         write_bytes("train/b/x.png", bytes, kept);
         expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "train/b/x.png",
-                          "PNG");
+                          kept ? "PNG" : "empty");
     }
     for (size_t i = 0; i < size; i++) {
         bytes[i] ^= 0x11;
@@ -270,15 +270,19 @@ START_TEST(survives_damaged_pictures) {
 END_TEST
 
 START_TEST(refuses_giant_pictures) {
+    static uint8_t row[16385];
+    picture wide = {16385, 1, 8, PNG_COLOR_TYPE_GRAY, false, row, sizeof row, NULL, NULL, NULL};
+    picture high = {1, 16385, 8, PNG_COLOR_TYPE_GRAY, false, row, 0, NULL, NULL, NULL};
     write_small_set();
-    write_grey("train/a/1.png", 4097, 1, 5);
+    write_picture("train/a/1.png", &wide);
     expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "train/a/1.png",
-                      "at most 4096 x 4096");
-    write_grey("train/a/1.png", 1, 4097, 5);
+                      "sides can be 1 to 16384");
+    write_picture("train/a/1.png", &high);
     expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "train/a/1.png",
-                      "at most 4096 x 4096");
-    write_grey("train/a/1.png", 4096, 1, 5); /* large enough to be another complaint */
-    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "4 x 3", "4096 x 1");
+                      "sides can be 1 to 16384");
+    wide.width = 16384; /* large enough to be another complaint */
+    write_picture("train/a/1.png", &wide);
+    expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "4 x 3", "16384 x 1");
 }
 END_TEST
 
@@ -304,13 +308,13 @@ START_TEST(test_pictures_are_enough_to_test) {
     expect_order(dataset, greys, 2);
     sn_dataset_free(dataset);
     expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_IO, "/train",
-                      "DIR/train/CLASS/*.png");
+                      "DIR/train/CLASS/");
 }
 END_TEST
 
 START_TEST(names_missing_folders) {
     expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_IO, "/train",
-                      "DIR/train/CLASS/*.png");
+                      "DIR/train/CLASS/");
     expect_open_error("folder", SN_SPLIT_TRAIN, NULL, SN_ERROR_ARGUMENT, "directory", "train");
     write_grey("train/a/1.png", 4, 3, 1);
     expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA, "has 1 folders",
@@ -319,22 +323,24 @@ START_TEST(names_missing_folders) {
     expect_open_error("folder", SN_SPLIT_TRAIN, directory, SN_ERROR_DATA,
                       "/train: ", "1 of 2 classes has no picture: b;");
     write_grey("train/b/1.png", 4, 3, 1);
-    expect_open_error("folder", SN_SPLIT_TEST, directory, SN_ERROR_IO, "/test",
-                      "DIR/test/CLASS/*.png");
+    expect_open_error("folder", SN_SPLIT_TEST, directory, SN_ERROR_IO, "/test", "DIR/test/CLASS/");
 }
 END_TEST
 
 /* ---- what is said besides ---- */
 
 static sn_notes notes;
+static sn_dataset_request request; /* what is asked for besides */
 
 /* Opens a split; fails unless that ends with `status`. NULL after an error. */
 static sn_dataset *open_noting(sn_split split, sn_status status, sn_error *error) {
     sn_dataset *dataset;
     notes = (sn_notes){0};
-    ck_assert_int_eq(sn_dataset_open_noting(dataset_index("folder"), split, directory, 0, &notes,
-                                            &dataset, error),
-                     status);
+    request.dataset = dataset_index("folder");
+    request.split = split;
+    request.directory = directory;
+    request.notes = &notes;
+    ck_assert_int_eq(sn_dataset_read(&request, &dataset, error), status);
     return dataset;
 }
 
@@ -351,23 +357,23 @@ START_TEST(ignored_files_are_counted_by_kind) {
     write_small_set();
     sn_dataset_free(open_noting(SN_SPLIT_TRAIN, SN_OK, NULL));
     ck_assert_uint_eq(notes.count, 0);
-    write_bytes("train/a/7.jpg", "x", 1);
-    write_bytes("train/b/3.JPG", "x", 1);
+    write_bytes("train/a/7.bmp", "x", 1);
+    write_bytes("train/b/3.BMP", "x", 1);
     write_bytes("train/b/Makefile", "x", 1);
     write_bytes("train/.thumbnails", "x", 1);
     write_bytes("train/loose.png", "x", 1);
-    write_grey("train/b/more/1.png", 4, 3, 1);
-    write_grey("train/b/more/2.png", 4, 3, 1);
+    write_bytes("train/b/more/notes.txt", "x", 1);
     write_bytes("test/a/1.tif", "x", 1);
     sn_dataset *dataset = open_noting(SN_SPLIT_TRAIN, SN_OK, NULL);
     ck_assert_uint_eq(sn_dataset_count(dataset), 5);
     ck_assert_str_eq(sn_dataset_ignored(dataset),
-                     "2 .jpg, 1 beside classes, 1 hidden, 1 no extension, 1 sub-folder");
+                     "2 .bmp, 1 .txt, 1 beside classes, 1 hidden, 1 no extension");
     static const char *const parts[] = {
-        "/train: 2 .jpg files are ignored, such as a/7.jpg; only PNG pictures are read: convert",
+        "/train: 2 .bmp files are ignored, such as a/7.bmp; only PNG and JPEG pictures are read: "
+        "convert",
+        "/train: 1 file (.txt) is ignored, such as b/more/notes.txt; only *.png, *.jpg",
         "/train: 1 file beside the class folders is ignored, such as loose.png; a picture must",
-        "/train: 1 file (no extension) is ignored, such as b/Makefile; only *.png files",
-        "/train: 1 sub-folder with 2 pictures is ignored, such as b/more; pictures must"};
+        "/train: 1 file (no extension) is ignored, such as b/Makefile; only *.png"};
     ck_assert_uint_eq(notes.count, 4);
     for (size_t i = 0; i < notes.count; i++) {
         ck_assert_int_eq(notes.note[i].kind, SN_NOTE_WARNING);
@@ -426,12 +432,16 @@ START_TEST(warns_of_what_transparency_hides) {
     picture p = {2, 1, 8, PNG_COLOR_TYPE_GRAY_ALPHA, false, clear, 4, NULL, NULL, NULL};
     write_picture("train/a/1.png", &p);
     write_grey("train/b/1.png", 2, 1, 7); /* of one colour, but meant to be */
-    expect_warning("/train: fully transparent pictures: 1, such as a/1.png", "read as black");
+    expect_warning("/train: fully transparent pictures: 1, such as a/1.png", "nothing is left");
     p.rows = glyph;
     write_picture("train/a/1.png", &p);
     expect_warning(
         "/train: pictures that show something by their transparency alone: 1, such as a/1.png",
-        "-background white");
+        "--background");
+    memset(request.background, 255, sizeof request.background);
+    sn_dataset_free(open_noting(SN_SPLIT_TRAIN, SN_OK, NULL));
+    ck_assert_uint_eq(notes.count, 0); /* black on white is to be seen */
+    memset(request.background, 0, sizeof request.background);
     p.rows = over_black;
     write_picture("train/a/1.png", &p);
     sn_dataset_free(open_noting(SN_SPLIT_TRAIN, SN_OK, NULL));
@@ -447,9 +457,9 @@ START_TEST(lists_all_broken_pictures) {
     write_grey("train/a/3.png", 3, 4, 1);
     ck_assert_ptr_null(open_noting(SN_SPLIT_TRAIN, SN_ERROR_DATA, &error));
     ck_assert_ptr_nonnull(strstr(error.message, "/train: 3 of 5 pictures cannot be used"));
-    ck_assert_ptr_nonnull(strstr(error.message, "train/a/1.png: is not a PNG"));
-    static const char *const parts[] = {"train/a/1.png: is not a PNG",
-                                        "train/b/y.png: is not a PNG",
+    ck_assert_ptr_nonnull(strstr(error.message, "train/a/1.png: is neither a PNG nor"));
+    static const char *const parts[] = {"train/a/1.png: is neither a PNG nor",
+                                        "train/b/y.png: is empty",
                                         "train/a/3.png: has 3 x 4 pixels, but "};
     ck_assert_uint_eq(notes.count, 3);
     for (size_t i = 0; i < 3; i++) {
@@ -471,20 +481,184 @@ END_TEST
 
 START_TEST(names_all_empty_classes) {
     write_small_set();
-    write_bytes("train/c/1.jpg", "", 0);
-    write_bytes("train/d/1.jpg", "", 0);
+    write_bytes("train/c/1.bmp", "", 0);
+    write_bytes("train/d/1.bmp", "", 0);
     sn_error error;
     ck_assert_ptr_null(open_noting(SN_SPLIT_TRAIN, SN_ERROR_DATA, &error));
     ck_assert_ptr_nonnull(strstr(error.message, "2 of 4 classes have no picture: c, d;"));
     ck_assert_uint_eq(notes.count, 1); /* which says why */
     for (int i = 10; i < 40; i++) {
-        char name[] = "train/class-00/1.jpg";
-        snprintf(name + 12, sizeof name - 12, "%d/1.jpg", i);
+        char name[] = "train/class-00/1.bmp";
+        snprintf(name + 12, sizeof name - 12, "%d/1.bmp", i);
         write_bytes(name, "", 0);
     }
     ck_assert_ptr_null(open_noting(SN_SPLIT_TRAIN, SN_ERROR_DATA, &error));
     ck_assert_ptr_nonnull(strstr(error.message, "32 of 34 classes"));
     ck_assert_ptr_nonnull(strstr(error.message, "class-27, class-28 ...;"));
+}
+END_TEST
+
+/* ---- pictures of any size and kind ---- */
+
+/* The left half of each row is `left`, the right half `right`. */
+static void write_halves(const char *name, int width, int height, uint8_t left, uint8_t right) {
+    uint8_t rows[4096];
+    ck_assert(width * height <= 4096);
+    for (int i = 0; i < width * height; i++)
+        rows[i] = i % width < width / 2 ? left : right;
+    write_picture(name, &(picture){width, height, 8, PNG_COLOR_TYPE_GRAY, false, rows,
+                                   (size_t)width, NULL, NULL, NULL});
+}
+
+START_TEST(pictures_of_any_size_become_one_size) {
+    write_halves("train/a/1.png", 40, 20, 10, 250);
+    write_halves("train/b/1.png", 8, 33, 40, 80);
+    write_halves("test/a/1.png", 100, 30, 0, 0);
+    write_halves("test/b/1.png", 2, 2, 30, 60);
+    request.image_size = 4;
+    sn_dataset *dataset = open_noting(SN_SPLIT_TRAIN, SN_OK, NULL);
+    ck_assert_int_eq(sn_dataset_height(dataset), 4);
+    ck_assert_int_eq(sn_dataset_width(dataset), 4);
+    ck_assert_int_eq(sn_dataset_image(dataset, 0)[0], 10);
+    ck_assert_int_eq(sn_dataset_image(dataset, 0)[3], 250);
+    ck_assert_int_eq(sn_dataset_image(dataset, 1)[0], 40);
+    ck_assert_int_eq(sn_dataset_image(dataset, 1)[47], 80);
+    sn_dataset_free(dataset);
+    dataset = open_noting(SN_SPLIT_TEST, SN_OK, NULL);
+    ck_assert_int_eq(sn_dataset_width(dataset), 4);
+    ck_assert_int_eq(sn_dataset_image(dataset, 1)[0], 30);
+    ck_assert_int_eq(sn_dataset_image(dataset, 1)[3], 60);
+    sn_dataset_free(dataset);
+    request.image_size = -1;
+    ck_assert_ptr_null(open_noting(SN_SPLIT_TRAIN, SN_ERROR_ARGUMENT, NULL));
+    request.image_size = 4097;
+    ck_assert_ptr_null(open_noting(SN_SPLIT_TRAIN, SN_ERROR_ARGUMENT, NULL));
+    request.image_size = 0;
+}
+END_TEST
+
+START_TEST(pictures_can_become_grey) {
+    static const uint8_t colour[] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 200, 200, 200};
+    static const uint8_t expected[4] = {76, 150, 29, 200};
+    picture p = {2, 2, 8, PNG_COLOR_TYPE_RGB, false, colour, 6, NULL, NULL, NULL};
+    write_picture("train/a/1.png", &p);
+    write_grey("train/b/1.png", 2, 2, 7);
+    request.channels = 1;
+    sn_dataset *dataset = open_noting(SN_SPLIT_TRAIN, SN_OK, NULL);
+    ck_assert_int_eq(sn_dataset_channels(dataset), 1);
+    ck_assert_mem_eq(sn_dataset_image(dataset, 0), expected, 4);
+    ck_assert_int_eq(sn_dataset_image(dataset, 1)[3], 7);
+    sn_dataset_free(dataset);
+    request.channels = 2;
+    ck_assert_ptr_null(open_noting(SN_SPLIT_TRAIN, SN_ERROR_ARGUMENT, NULL));
+    request.channels = 0;
+}
+END_TEST
+
+START_TEST(folders_in_a_class_belong_to_it) {
+    write_small_set();
+    write_grey("train/a/more/deep/9.png", 4, 3, 15);
+    write_grey("train/a/0/1.png", 4, 3, 17);
+    sn_dataset *dataset = open_noting(SN_SPLIT_TRAIN, SN_OK, NULL);
+    const int greys[] = {17, 21, 11, 22, 12, 13, 15}; /* by path within the class */
+    expect_order(dataset, greys, 7);
+    ck_assert_uint_eq(notes.count, 0);
+    sn_dataset_free(dataset);
+    char class_folder[2 * TEST_PATH_SIZE], link[2 * TEST_PATH_SIZE];
+    full_path("train/a", class_folder);
+    full_path("train/a/more/round", link);
+    ck_assert_int_eq(symlink(class_folder, link), 0); /* never ends by itself */
+    dataset = open_noting(SN_SPLIT_TRAIN, SN_OK, NULL);
+    ck_assert_uint_eq(notes.count, 1);
+    ck_assert_ptr_nonnull(strstr(notes.note[0].text, "more than 16 levels below the class"));
+    sn_dataset_free(dataset);
+}
+END_TEST
+
+START_TEST(test_images_may_be_called_val) {
+    const int greys[] = {31, 41};
+    write_grey("train/a/1.png", 4, 3, 11);
+    write_grey("train/b/1.png", 4, 3, 21);
+    write_grey("valid/a/1.png", 4, 3, 31);
+    write_grey("valid/b/1.png", 4, 3, 41);
+    sn_dataset *dataset = open_noting(SN_SPLIT_TEST, SN_OK, NULL);
+    expect_order(dataset, greys, 2);
+    ck_assert_uint_eq(notes.count, 0);
+    sn_dataset_free(dataset);
+    write_grey("val/a/1.png", 4, 3, 33);
+    write_grey("val/b/1.png", 4, 3, 45);
+    dataset = open_noting(SN_SPLIT_TEST, SN_OK, NULL);
+    ck_assert_int_eq(sn_dataset_image(dataset, 0)[0], 33);
+    ck_assert_uint_eq(notes.count, 1);
+    ck_assert_ptr_nonnull(
+        strstr(notes.note[0].text, "/valid is not used; test images are those in"));
+    sn_dataset_free(dataset);
+}
+END_TEST
+
+START_TEST(bad_pictures_can_be_left_out) {
+    sn_error error;
+    const int greys[] = {21, 12, 22};
+    write_small_set();
+    write_bytes("train/a/1.png", "no picture", 10);
+    write_bytes("train/a/3.png", "no picture", 10);
+    request.skip_bad = true;
+    sn_dataset *dataset = open_noting(SN_SPLIT_TRAIN, SN_OK, NULL);
+    expect_order(dataset, greys, 3);
+    ck_assert_uint_eq(notes.count, 1);
+    ck_assert_int_eq(notes.note[0].kind, SN_NOTE_WARNING);
+    ck_assert_ptr_nonnull(
+        strstr(notes.note[0].text,
+               "/train: 2 of 5 pictures cannot be read and are left out; the first: "));
+    ck_assert_ptr_nonnull(strstr(notes.note[0].text, "/train/a/1.png: is neither a PNG nor"));
+    sn_dataset_free(dataset);
+    write_bytes("train/a/2.PNG", "no picture", 10);
+    ck_assert_ptr_null(open_noting(SN_SPLIT_TRAIN, SN_ERROR_DATA, &error));
+    ck_assert_ptr_nonnull(strstr(error.message, "no picture of class 'a' can be read"));
+    request.skip_bad = false;
+}
+END_TEST
+
+static void count_progress(void *context, size_t done, size_t total) {
+    size_t *seen = context;
+    ck_assert_uint_eq(done, *seen + 1);
+    ck_assert_uint_le(done, total);
+    *seen = done;
+}
+
+/* Pixels, and the order of what is said, are those of one thread. */
+START_TEST(threads_change_nothing) {
+    write_small_set();
+    for (int i = 10; i < 60; i++) {
+        char name[] = "train/a/00.png";
+        snprintf(name + 8, sizeof name - 8, "%d.png", i);
+        write_halves(name, i, 80 - i, (uint8_t)i, (uint8_t)(200 - i));
+        if (i % 7 == 0)
+            write_bytes(name, "no picture", 10);
+    }
+    request.image_size = 16;
+    request.skip_bad = true;
+    size_t seen = 0;
+    request.progress = count_progress;
+    request.progress_context = &seen;
+    sn_dataset *one = open_noting(SN_SPLIT_TRAIN, SN_OK, NULL);
+    ck_assert_uint_eq(seen, 55);
+    const sn_notes said = notes;
+    request.threads = 5;
+    seen = 0;
+    sn_dataset *five = open_noting(SN_SPLIT_TRAIN, SN_OK, NULL);
+    ck_assert_uint_eq(seen, 55);
+    ck_assert_uint_eq(said.count, notes.count);
+    ck_assert_str_eq(said.note[0].text, notes.note[0].text);
+    ck_assert_uint_eq(sn_dataset_count(one), 55 - 7);
+    ck_assert_uint_eq(sn_dataset_count(one), sn_dataset_count(five));
+    for (size_t i = 0; i < sn_dataset_count(one); i++) {
+        ck_assert_int_eq(sn_dataset_label(one, i), sn_dataset_label(five, i));
+        ck_assert_mem_eq(sn_dataset_image(one, i), sn_dataset_image(five, i), 3 * 16 * 16);
+    }
+    sn_dataset_free(one);
+    sn_dataset_free(five);
+    request = (sn_dataset_request){0};
 }
 END_TEST
 
@@ -498,7 +672,7 @@ Suite *folder_suite(void) {
     tcase_add_test(tests, reads_one_bit_grey);
     tcase_add_test(tests, reads_colour);
     tcase_add_test(tests, reads_palettes);
-    tcase_add_test(tests, composites_alpha_over_black);
+    tcase_add_test(tests, composites_alpha_over_the_background);
     tcase_add_test(tests, transparent_colours_are_black);
     tcase_add_test(tests, reads_16_bits);
     tcase_add_test(tests, names_pictures_of_another_size);
@@ -514,6 +688,12 @@ Suite *folder_suite(void) {
     tcase_add_test(tests, warns_of_what_transparency_hides);
     tcase_add_test(tests, lists_all_broken_pictures);
     tcase_add_test(tests, names_all_empty_classes);
+    tcase_add_test(tests, pictures_of_any_size_become_one_size);
+    tcase_add_test(tests, pictures_can_become_grey);
+    tcase_add_test(tests, folders_in_a_class_belong_to_it);
+    tcase_add_test(tests, test_images_may_be_called_val);
+    tcase_add_test(tests, bad_pictures_can_be_left_out);
+    tcase_add_test(tests, threads_change_nothing);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -5,13 +5,11 @@ enum { SIDE = 4, CLASSES = 2, TRAIN_COUNT = 20, TEST_COUNT = 6 };
 
 static const char *const class_names[CLASSES] = {"level", "upright"};
 
-static sn_status read_stripes(sn_split split, const char *directory, size_t limit, sn_notes *notes,
-                              sn_dataset *dataset, sn_error *error) {
-    (void)directory;
-    (void)notes;
-    size_t count = split == SN_SPLIT_TRAIN ? TRAIN_COUNT : TEST_COUNT;
-    if (limit > 0 && limit < count)
-        count = limit;
+static sn_status read_stripes(const sn_dataset_request *request, sn_dataset *dataset,
+                              sn_error *error) {
+    size_t count = request->split == SN_SPLIT_TRAIN ? TRAIN_COUNT : TEST_COUNT;
+    if (request->limit > 0 && request->limit < count)
+        count = request->limit;
     SN_TRY(sn_dataset_name_classes(dataset, class_names, CLASSES, error));
     SN_TRY(sn_dataset_allocate(dataset, count, 1, SIDE, SIDE, error));
     for (size_t i = 0; i < count; i++) {

@@ -13,7 +13,9 @@ refused "--lr" "$train" --lr nan
 refused "--batch" "$train" --batch 0
 refused "--epochs" "$train" --epochs -1
 refused "--epochs" "$train" --epochs 99999999999999999999999
-refused "cifar10, shapes, folder" "$train" --dataset mnist
+refused "shapes, folder, hdf5" "$train" --dataset imagenet
+refused "no mnist in data; give its folder with --data-dir" "$train" --dataset mnist
+refused "--image-size has no effect" "$train" --dataset shapes --image-size 16
 refused "resnet20, resnet32" "$train" --arch vgg
 refused "fp32, binary, ternary, signed-binary, signed-binary-centered, ternary-b158" "$train" --quant trinary
 refused "ste is" "$train" "${small[@]}" --quant ternary --estimator ede

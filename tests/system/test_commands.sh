@@ -109,9 +109,9 @@ refused 'text, json, csv' "$signet" inspect a.sgn --format xml
 
 # ---- nothing is run that happens to lie here: only the source tree fetches data ----
 mkdir scripts
-printf '#!/bin/sh\ntouch "%s/fetched"\n' "$work" >scripts/fetch-cifar10
-chmod +x scripts/fetch-cifar10
-refused 'no CIFAR-10 in data; give its folder with --data-dir' "$signet" train
+printf '#!/bin/sh\ntouch "%s/fetched"\n' "$work" >scripts/fetch
+chmod +x scripts/fetch
+refused 'no cifar10 in data; give its folder with --data-dir' "$signet" train
 [[ ! -e fetched ]] || die 'a script of the current folder was run'
 
 # ---- what makes no sense is refused, under the command's name ----
