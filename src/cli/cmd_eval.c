@@ -43,6 +43,9 @@ static const sn_option selectors[] = {
     {"export-c", SN_JOB_FIELD(export_c), .kind = SN_OPTION_TEXT, .value_name = "NAME.h",
      .group = "Export",
      .help = "write it as a C array, with a program that runs it in NAME_example.c, and exit"},
+    {"images", SN_JOB_FIELD(images), .kind = SN_OPTION_FLAG, .group = "Images",
+     .help = "the arguments after the model are PNG or JPEG pictures: print the five likeliest "
+             "classes of each; needs no data"},
     {"summary", SN_JOB_FIELD(summary), .kind = SN_OPTION_FLAG, .group = "Looks",
      .help = "print each layer's parameters, size, multiply-adds, density and repetition"},
     {"plan", SN_JOB_FIELD(plan), .kind = SN_OPTION_FLAG, .group = "Looks",
@@ -52,6 +55,8 @@ static const sn_option selectors[] = {
     {"config", SN_JOB_FIELD(config), .kind = SN_OPTION_FLAG, .group = "Looks",
      .help = "print the options that a checkpoint was trained with, and their defaults"},
 };
+
+enum { MOST_IMAGES = 100000 };
 
 /* ---- evaluation ---- */
 
@@ -157,13 +162,9 @@ const sn_job_action sn_action_evaluate = {.name = "evaluate",
 
 /* ---- the command ---- */
 
-static const sn_job_action *const actions[] = {&sn_action_evaluate,
-                                               &sn_action_export,
-                                               &sn_action_summary,
-                                               &sn_action_plan,
-                                               &sn_action_cost,
-                                               &sn_action_config,
-                                               NULL};
+static const sn_job_action *const actions[] = {
+    &sn_action_evaluate, &sn_action_classify, &sn_action_export, &sn_action_summary,
+    &sn_action_plan,     &sn_action_cost,     &sn_action_config, NULL};
 
 /* Several things at once are a mistake. */
 static sn_status choose(sn_job *job, const char *const *words, size_t count, sn_error *error) {
@@ -172,11 +173,19 @@ static sn_status choose(sn_job *job, const char *const *words, size_t count, sn_
     SN_RETURN_IF(count == 0, error, SN_ERROR_ARGUMENT,
                  "no checkpoint or model given; usage: eval CHECKPOINT|MODEL.sgn [OPTION...]");
     SN_RETURN_IF(
-        exports + o->summary + o->plan + o->cost + o->config > 1, error, SN_ERROR_ARGUMENT,
-        "--summary, --plan, --cost, --config and --export are different things to do; give "
-        "one of them");
+        exports + o->images + o->summary + o->plan + o->cost + o->config > 1, error,
+        SN_ERROR_ARGUMENT,
+        "--images, --summary, --plan, --cost, --config and --export are different things to do; "
+        "give one of them");
+    SN_RETURN_IF(count > 1 && !o->images, error, SN_ERROR_ARGUMENT,
+                 "unexpected argument '%.200s'; pictures follow --images", words[1]);
+    SN_RETURN_IF(count == 1 && o->images, error, SN_ERROR_ARGUMENT,
+                 "--images needs pictures; usage: eval CHECKPOINT|MODEL.sgn --images FILE...");
     job->path = words[0];
+    job->images = (char **)words + 1;
+    job->image_count = count - 1;
     job->action = exports      ? &sn_action_export
+                  : o->images  ? &sn_action_classify
                   : o->summary ? &sn_action_summary
                   : o->plan    ? &sn_action_plan
                   : o->cost    ? &sn_action_cost
@@ -190,7 +199,7 @@ static const sn_job_command command = {.command = &sn_cmd_eval,
                                        .selectors = selectors,
                                        .selector_count = sizeof selectors / sizeof *selectors,
                                        .actions = actions,
-                                       .most_words = 1,
+                                       .most_words = 1 + MOST_IMAGES,
                                        .choose = choose};
 
 static size_t options_of(sn_option to[SN_COMMAND_MOST_OPTIONS]) {
@@ -205,13 +214,16 @@ const sn_command sn_cmd_eval = {
     .name = "eval",
     .launcher = "./eval",
     .summary = "test a trained network with the inference library",
-    .forms = (const char *const[]){"CHECKPOINT|MODEL.sgn [OPTION...]", NULL},
+    .forms = (const char *const[]){"CHECKPOINT|MODEL.sgn [OPTION...]",
+                                   "CHECKPOINT|MODEL.sgn --images FILE... [OPTION...]", NULL},
     .description =
         "Runs the test images through the inference library and prints accuracy, speed and size. "
         "The\n"
         "network in a checkpoint is frozen first, and the training graph runs the first images "
         "too,\n"
-        "for parity. With --export or --export-c it writes the frozen network to files instead;\n"
+        "for parity. With --images it classifies pictures of yours instead. With --export or "
+        "--export-c\n"
+        "it writes the frozen network to files;\n"
         "--summary, --plan and --cost print what its layers are, how they are computed and what "
         "they\n"
         "cost, and need no data.",

@@ -65,8 +65,10 @@ static void show_progress(void *context, size_t done, size_t total) {
     sn_progress_update(context, "reading", done, total, 0, NULL);
 }
 
-sn_status sn_cli_open_data(const char *program, const sn_dataset_request *request,
-                           sn_dataset **opened, sn_error *error) {
+/* Reads with what the command line adds: threads, progress, notes on stderr. */
+static sn_status read_request(const char *program, const sn_dataset_request *request, char **paths,
+                              size_t count, int height, int width, sn_dataset **opened,
+                              sn_error *error) {
     sn_notes *notes = sn_alloc(sizeof *notes);
     SN_RETURN_IF(!notes, error, SN_ERROR_MEMORY, "out of memory for the data set");
     sn_progress progress;
@@ -76,11 +78,24 @@ sn_status sn_cli_open_data(const char *program, const sn_dataset_request *reques
     full.progress = show_progress;
     full.progress_context = &progress;
     sn_progress_start(&progress, "pictures");
-    const sn_status status = sn_dataset_read(&full, opened, error);
+    const sn_status status =
+        paths ? sn_dataset_read_files(&full, paths, count, height, width, opened, error)
+              : sn_dataset_read(&full, opened, error);
     sn_progress_clear(&progress);
     show_notes(program, notes);
     sn_free(notes);
     return status;
+}
+
+sn_status sn_cli_open_data(const char *program, const sn_dataset_request *request,
+                           sn_dataset **opened, sn_error *error) {
+    return read_request(program, request, NULL, 0, 0, 0, opened, error);
+}
+
+sn_status sn_cli_open_pictures(const char *program, int channels, char **paths, size_t count,
+                               int height, int width, sn_dataset **opened, sn_error *error) {
+    const sn_dataset_request request = {.channels = channels, .background = {255, 255, 255}};
+    return read_request(program, &request, paths, count, height, width, opened, error);
 }
 
 sn_status sn_cli_open_both(const char *program, const sn_dataset_request *request,

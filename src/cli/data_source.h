@@ -17,6 +17,10 @@ sn_status sn_cli_find_data(int dataset, const char *given, char directory[SN_OPT
 sn_status sn_cli_open_data(const char *program, const sn_dataset_request *request,
                            sn_dataset **opened, sn_error *error);
 
+/* sn_dataset_read_files in the same way, with white behind what is transparent. */
+sn_status sn_cli_open_pictures(const char *program, int channels, char **paths, size_t count,
+                               int height, int width, sn_dataset **opened, sn_error *error);
+
 /* Both splits, training images first, with a limit for each. When the data of the first are wrong,
  * what is wrong with the second goes to stderr as well. opened[2] must be NULL before; what is
  * opened is the caller's, after an error, too. */

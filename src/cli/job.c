@@ -12,8 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_WORDS = 4 };
-
 /* ---- options ---- */
 
 const char *sn_job_dataset_choice(int index) {
@@ -306,8 +304,8 @@ static sn_status do_job(sn_job *job, sn_error *error) {
     return status;
 }
 
-static sn_status run(sn_job *job, bool *given, int argc, char **argv, sn_error *error) {
-    const char *words[MOST_WORDS];
+static sn_status run_words(sn_job *job, bool *given, const char **words, int argc, char **argv,
+                           sn_error *error) {
     sn_arguments arguments = {.table = job->table,
                               .count = job->count,
                               .object = job->options,
@@ -324,6 +322,14 @@ static sn_status run(sn_job *job, bool *given, int argc, char **argv, sn_error *
         SN_TRY(do_job(job, error));
     }
     return sn_cli_flush(error);
+}
+
+static sn_status run(sn_job *job, bool *given, int argc, char **argv, sn_error *error) {
+    const char **words = calloc(job->command->most_words, sizeof *words);
+    SN_RETURN_IF(!words, error, SN_ERROR_MEMORY, "out of memory for arguments");
+    const sn_status status = run_words(job, given, words, argc, argv, error);
+    free(words);
+    return status;
 }
 
 int sn_job_command_run(const sn_job_command *command, int argc, char **argv) {

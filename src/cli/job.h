@@ -21,7 +21,7 @@ typedef struct sn_job_options {
     char export[SN_OPTION_TEXT_SIZE], export_c[SN_OPTION_TEXT_SIZE];
     uint64_t limit_test, parity, threads, calibrate;
     int isa, form, costs, act, split;
-    bool summary, plan, compare_forms, cost, config;
+    bool summary, plan, compare_forms, cost, config, images;
     bool json; /* the same as format JSON */
     int format;
 } sn_job_options;
@@ -39,8 +39,8 @@ typedef struct sn_job_action {
     sn_status (*run)(const struct sn_job *job, sn_error *error);
 } sn_job_action;
 
-extern const sn_job_action sn_action_evaluate, sn_action_export, sn_action_summary, sn_action_plan,
-    sn_action_cost, sn_action_config;
+extern const sn_job_action sn_action_evaluate, sn_action_classify, sn_action_export,
+    sn_action_summary, sn_action_plan, sn_action_cost, sn_action_config;
 
 /* One call of a command. */
 typedef struct sn_job {
@@ -49,7 +49,9 @@ typedef struct sn_job {
     size_t count;
     const bool *given; /* [count] */
     sn_job_options *options;
-    const char *path;            /* of the checkpoint or model */
+    const char *path; /* of the checkpoint or model */
+    char **images;    /* [image_count]: paths of pictures to classify */
+    size_t image_count;
     const sn_job_action *action; /* set, like the path, by the command's `choose` */
     sn_subject subject;
 } sn_job;

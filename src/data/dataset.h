@@ -73,7 +73,13 @@ typedef struct sn_dataset_request {
  * notes as faults. SN_ERROR_ARGUMENT, SN_ERROR_MEMORY. */
 sn_status sn_dataset_read(const sn_dataset_request *request, sn_dataset **dataset, sn_error *error);
 
-/* The same with nothing but the first four fields. */
+/* A data set of these picture files in their order, without classes: every label is 0. Each picture
+ * is fitted to height x width as in a folder with an image size. Of the request channels (1 or 3),
+ * background, threads and notes count. */
+sn_status sn_dataset_read_files(const sn_dataset_request *request, char **paths, size_t count,
+                                int height, int width, sn_dataset **dataset, sn_error *error);
+
+/* sn_dataset_read with nothing but the first four fields. */
 sn_status sn_dataset_open(int index, sn_split split, const char *directory, size_t limit,
                           sn_dataset **dataset, sn_error *error);
 

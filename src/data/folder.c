@@ -129,6 +129,8 @@ static sn_status compare_classes(const catalogue *train, const catalogue *test, 
 
 /* ---- their order ---- */
 
+static const char advice[] = "replace or remove them, or leave them out with --on-bad-image skip";
+
 static void files_clear(sn_folder_files *files) {
     for (size_t i = 0; files->path && i < files->count; i++)
         free(files->path[i]);
@@ -153,7 +155,7 @@ static sn_status add_file(const catalogue *c, size_t label, size_t position, sn_
 static sn_status order_files(const catalogue *c, size_t limit, sn_folder_files *files,
                              sn_error *error) {
     const size_t count = limit > 0 && limit < c->picture_count ? limit : c->picture_count;
-    *files = (sn_folder_files){c->root, 0, sn_alloc_array(count, sizeof *files->path),
+    *files = (sn_folder_files){c->root, advice, 0, sn_alloc_array(count, sizeof *files->path),
                                sn_alloc_array(count, sizeof *files->label)};
     SN_RETURN_IF(!files->path || !files->label, error, SN_ERROR_MEMORY,
                  "%s: no memory for the list of its files", c->root);

@@ -233,9 +233,8 @@ static sn_status report_faults(const crew *c, size_t count, sn_error *error) {
         sn_notes_add(c->request->notes, SN_NOTE_FAULT, "%s: and %zu more", c->files->root,
                      count - LISTED);
     return sn_error_set(error, first->status,
-                        "%s: %zu of %zu pictures cannot be used; replace or remove them, or leave "
-                        "them out with --on-bad-image skip. The first: %.700s",
-                        c->files->root, count, c->files->count, first->message);
+                        "%s: %zu of %zu pictures cannot be used; %s. The first: %.700s",
+                        c->files->root, count, c->files->count, c->files->advice, first->message);
 }
 
 /* Moves the pictures that could be read together. */
@@ -264,12 +263,19 @@ static sn_status leave_out_faults(crew *c, size_t count, sn_error *error) {
     return SN_OK;
 }
 
+/* Below the root. */
+static const char *shown_path(const sn_folder_files *files, size_t index) {
+    const char *path = files->path[index];
+    const size_t length = strlen(files->root);
+    return strncmp(path, files->root, length) == 0 && path[length] == '/' ? path + length + 1
+                                                                          : path;
+}
+
 static void survey_all(const crew *c) {
     survey found = {0};
     for (size_t i = 0; i < c->files->count; i++)
         if (!c->outcomes[i].fault)
-            survey_picture(&found, &c->outcomes[i].facts,
-                           c->files->path[i] + strlen(c->files->root) + 1);
+            survey_picture(&found, &c->outcomes[i].facts, shown_path(c->files, i));
     survey_warn(&found, c->files->root, c->request->notes);
 }
 
@@ -329,4 +335,24 @@ void sn_folder_find_size(const sn_folder_files *files, const sn_dataset_request 
     }
     *width = *height = 1;
     *path = "";
+}
+
+sn_status sn_dataset_read_files(const sn_dataset_request *request, char **paths, size_t count,
+                                int height, int width, sn_dataset **dataset, sn_error *error) {
+    const sn_folder_files files = {"the pictures", "give others", count, paths,
+                                   sn_alloc_array(count, sizeof(int32_t))};
+    sn_dataset *opened = sn_alloc(sizeof *opened);
+    *dataset = NULL;
+    sn_status status =
+        files.label && opened
+            ? sn_dataset_allocate(opened, count, request->channels, height, width, error)
+            : sn_error_set(error, SN_ERROR_MEMORY, "no memory for %zu pictures", count);
+    if (status == SN_OK)
+        status = sn_folder_read_pixels(&files, request, NULL, opened, error);
+    sn_free(files.label);
+    if (status != SN_OK)
+        sn_dataset_free(opened);
+    else
+        *dataset = opened;
+    return status;
 }

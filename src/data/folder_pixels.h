@@ -7,7 +7,8 @@
 
 /* Pictures in the order of the data set. */
 typedef struct sn_folder_files {
-    const char *root; /* what paths are shown below */
+    const char *root;   /* what paths are shown below; one that does not lie below is shown whole */
+    const char *advice; /* what to do about broken pictures */
     size_t count;
     char **path;    /* [count] */
     int32_t *label; /* [count] */

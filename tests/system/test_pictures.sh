@@ -52,3 +52,23 @@ refused 'pets/train/cat/indoors/3.png: is neither a PNG nor a JPEG picture' "$tr
 grep -qx 'data      folder in pets: 63 training and 16 test images, 3x16x16' printed || die "$(cat printed)"
 grep -qx 'train: warning: pets/train: 1 of 64 pictures cannot be read and are left out; the first: pets/train/cat/indoors/3.png: is neither a PNG nor a JPEG picture' said ||
     die "$(cat said)"
+
+# ---- pictures of any size are classified by themselves ----
+"$eval" sized/last.h5 --images pets/valid/cat/{1,7}.png --format csv >guesses.csv 2>said || die "$(cat said)"
+[[ ! -s said && $(wc -l <guesses.csv) == 5 ]] || die "two classes for each of two pictures: $(cat guesses.csv)"
+[[ $(head -n 1 guesses.csv) == file,rank,class,name,probability ]] || die "$(head -n 1 guesses.csv)"
+awk -F, 'NR > 1 { sum[$1] += $5; if ($2 == 2 && $5 > last) exit 1; last = $5; names[$4] = 1; if ($4 != ($3 ? "dog" : "cat")) exit 1 }
+    END { for (f in sum) if (sum[f] < 0.999999 || sum[f] > 1.000001) exit 1; exit length(sum) != 2 }' guesses.csv ||
+    die "probabilities: $(cat guesses.csv)"
+# What the evaluation predicts for the same pictures (the first and the seventh cat), through a model file as well.
+"$eval" sized/last.h5 --predictions all.csv >/dev/null
+predicted=$(awk -F, 'NR == 1 || NR == 13 { print $3 }' all.csv | paste -sd ' ')
+[[ $(awk -F, '$2 == 1 { print $3 }' guesses.csv | paste -sd ' ') == "$predicted" ]] || die "$predicted: $(cat guesses.csv)"
+"$eval" m.sgn --images pets/valid/cat/{1,7}.png --format csv | cmp - guesses.csv || die 'a model file differs'
+"$eval" grey/last.h5 --images pets/valid/cat/7.png --json | jq -e 'length == 2 and .[0].probability >= .[1].probability' >/dev/null ||
+    die 'a grey network'
+refused '--images needs pictures' "$eval" m.sgn --images
+refused "unexpected argument 'a.png'; pictures follow --images" "$eval" m.sgn a.png
+refused 'nosuch.png: No such file' "$eval" m.sgn --images nosuch.png
+refused 'has no effect with --images' "$eval" m.sgn --images pets/valid/cat/1.png --limit-test 3
+refused 'are different things to do' "$eval" m.sgn --images --summary
