@@ -3,6 +3,7 @@
 #include "autograd/ops.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 sn_conv2d_geometry sn_conv2d_geometry_of(const sn_node *node) {
@@ -69,19 +70,17 @@ void sn_conv2d_sum_bias(const sn_node *node, size_t images, const void *dy, sn_r
     }
 }
 
+void sn_conv2d_describe(const sn_node *node, char *text, size_t size) {
+    const sn_conv2d_geometry g = sn_conv2d_geometry_of(node);
+    snprintf(text, size, "%zux%zu/%zu", g.r, g.s, g.stride);
+}
+
 static const sn_op *op_of(sn_engine engine) {
 #if SN_HAS_ONEDNN
     if (engine == SN_ENGINE_ONEDNN)
         return &sn_op_conv2d_onednn;
 #endif
     return engine == SN_ENGINE_WINOGRAD ? &sn_op_conv2d_winograd : &sn_op_conv2d_gemm;
-}
-
-bool sn_op_is_conv2d(const sn_op *op) {
-    for (int engine = 0; engine < SN_ENGINE_COUNT; engine++)
-        if (op == op_of(engine))
-            return true;
-    return false;
 }
 
 sn_status sn_conv2d(sn_graph *graph, sn_tensor *x, sn_tensor *weight, sn_tensor *bias, int stride,

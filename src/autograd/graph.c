@@ -265,6 +265,23 @@ const sn_node *sn_graph_node(const sn_graph *graph, size_t index) {
     return graph->nodes[index];
 }
 
+void sn_node_describe(const sn_node *node, char *text, size_t size) {
+    text[0] = '\0';
+    if (node->op->describe)
+        node->op->describe(node, text, size);
+}
+
+double sn_node_multiply_adds(const sn_node *node) {
+    for (int k = 0; k < SN_MAX_INPUTS; k++) {
+        if (!sn_node_has_weight(node, k) || !node->op->operand[k].is_factor)
+            continue;
+        const sn_shape *weight = &node->input[k]->shape;
+        const size_t slice = sn_shape_count(weight) / weight->size[0];
+        return (double)sn_shape_count(&node->output->shape) * (double)slice;
+    }
+    return 0;
+}
+
 const sn_shape *sn_tensor_shape(const sn_tensor *tensor) {
     return &tensor->shape;
 }

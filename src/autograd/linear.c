@@ -68,8 +68,8 @@ static void linear_backward(const sn_node *node, const sn_run *run, const sn_par
 
 const sn_op sn_op_linear = {
     .name = "linear",
-    .operand = {[X] = {"x", SN_OPERAND_DATA, .saved = true},
-                [WEIGHT] = {"weight", SN_OPERAND_WEIGHT, .saved = true},
+    .operand = {[X] = {"x", SN_OPERAND_DATA, .saved = true, .is_factor = true},
+                [WEIGHT] = {"weight", SN_OPERAND_WEIGHT, .saved = true, .is_factor = true},
                 [BIAS] = {"bias", SN_OPERAND_WEIGHT, .optional = true}},
     .shape = linear_shape,
     .forward = {{SN_PHASE_TOGETHER, linear_forward, SN_ALWAYS}},

@@ -129,8 +129,10 @@ typedef enum sn_operand_role {
 typedef struct sn_operand {
     const char *name;
     sn_operand_role role;
-    bool saved;    /* backward reads its value */
-    bool optional; /* may be NULL */
+    bool saved;     /* backward reads its value */
+    bool optional;  /* may be NULL */
+    bool is_factor; /* the op multiplies data by a weight [outputs, ...], and both are factors: an
+                       output is the sum of data times one slice weight[k] */
 } sn_operand;
 
 struct sn_op {
@@ -144,6 +146,8 @@ struct sn_op {
      * NULL. */
     sn_status (*plan)(sn_node *node, const sn_run *run, sn_error *error);
     void (*release)(sn_node *node);
+    /* For reports: writes what sets the node apart from others of the same shapes. May be NULL. */
+    void (*describe)(const sn_node *node, char *text, size_t size);
     sn_phase forward[SN_MAX_PHASES];
     sn_phase backward[SN_MAX_PHASES];
 };
@@ -166,6 +170,27 @@ const sn_node *sn_graph_node(const sn_graph *graph, size_t index);
 static inline sn_tensor *sn_node_operand(const sn_node *node, int k) {
     return k == SN_OUTPUT ? node->output : node->input[k];
 }
+
+/* What the op declares about operand k. */
+static inline const sn_operand *sn_node_declared(const sn_node *node, int k) {
+    return &node->op->operand[k];
+}
+
+/* The first input: the one that phases over images may read again. */
+static inline sn_tensor *sn_node_main_input(const sn_node *node) {
+    return node->input[0];
+}
+
+static inline const char *sn_node_op_name(const sn_node *node) {
+    return node->op->name;
+}
+
+/* What the op says of the node for a report, "3x3/2"; "" if it says nothing. */
+void sn_node_describe(const sn_node *node, char *text, size_t size);
+
+/* Multiply-adds of forward, and of each of the two gradients in backward: all elements of the
+ * output times a slice of the weight. 0 for ops without factors. */
+double sn_node_multiply_adds(const sn_node *node);
 
 /* Whether input k is there and is a weight. */
 static inline bool sn_node_has_weight(const sn_node *node, int k) {

@@ -122,10 +122,6 @@ sn_status sn_distillation(sn_graph *graph, sn_tensor *logits, sn_tensor *labels,
                           const sn_cross_entropy_attributes *attributes, sn_tensor **loss,
                           sn_error *error);
 
-/* Whether the op is a convolution of any engine: inputs x, weight, bias; attributes
- * sn_conv2d_attributes. */
-bool sn_op_is_conv2d(const sn_op *op);
-
 #define SN_OP(name) extern const sn_op sn_op_##name;
 #include "autograd/ops.def"
 #undef SN_OP

@@ -1,21 +1,10 @@
 #include "train/profile.h"
 
-#include "autograd/ops.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- work of one node ---- */
-
-/* Multiply-adds of forward, and of each of the two gradients in backward. */
-static double multiply_adds(const sn_node *node) {
-    if (!sn_op_is_conv2d(node->op) && node->op != &sn_op_linear)
-        return 0;
-    const sn_shape *weight = &node->input[1]->shape;
-    const size_t slice = sn_shape_count(weight) / weight->size[0];
-    return (double)sn_shape_count(&node->output->shape) * (double)slice;
-}
 
 static double tensor_bytes(const sn_tensor *tensor) {
     if (tensor->is_labels)
@@ -25,10 +14,10 @@ static double tensor_bytes(const sn_tensor *tensor) {
 }
 
 static sn_work forward_work(const sn_node *node) {
-    sn_work work = {2 * multiply_adds(node), tensor_bytes(node->output)};
+    sn_work work = {2 * sn_node_multiply_adds(node), tensor_bytes(node->output)};
     for (int k = 0; k < SN_MAX_INPUTS; k++)
-        if (node->input[k])
-            work.bytes += tensor_bytes(node->input[k]);
+        if (sn_node_operand(node, k))
+            work.bytes += tensor_bytes(sn_node_operand(node, k));
     return work;
 }
 
@@ -39,7 +28,7 @@ static sn_work backward_work(const sn_node *node) {
     if (node->saves[SN_OUTPUT])
         work.bytes += tensor_bytes(node->output);
     for (int k = 0; k < SN_MAX_INPUTS; k++) {
-        const sn_tensor *input = node->input[k];
+        const sn_tensor *input = sn_node_operand(node, k);
         if (!input)
             continue;
         if (node->saves[k])
@@ -47,8 +36,8 @@ static sn_work backward_work(const sn_node *node) {
         if (!input->wants_gradient)
             continue;
         work.bytes += tensor_bytes(input) * (node->add[k] ? 2 : 1);
-        if (k < 2) /* x and weight */
-            work.flops += 2 * multiply_adds(node);
+        if (sn_node_declared(node, k)->is_factor)
+            work.flops += 2 * sn_node_multiply_adds(node);
     }
     return work;
 }
@@ -91,13 +80,13 @@ static void touch_gradient(traffic *t, const sn_tensor *tensor, bool write) {
     touch(t, &t->gradients[tensor->index], tensor, &tensor->gradient_storage, write);
 }
 
-/* Batch-norm alone goes over its images more than once in a direction: every time over x, or x and
- * the output's gradient; over other operands once. */
+/* Only batch-norm goes over its images more than once in a direction. Each pass reads the main
+ * input, and in backward the output's gradient; one pass reads the other operands. */
 static void pass_forward(traffic *t, const sn_node *node, bool is_last) {
-    touch_value(t, node->input[0], false);
-    for (int k = 1; is_last && k < SN_MAX_INPUTS; k++)
-        if (node->input[k])
-            touch_value(t, node->input[k], false);
+    touch_value(t, sn_node_main_input(node), false);
+    for (int k = 0; is_last && k < SN_MAX_INPUTS; k++)
+        if (sn_node_operand(node, k))
+            touch_value(t, sn_node_operand(node, k), false);
     if (is_last)
         touch_value(t, node->output, true);
 }
@@ -107,10 +96,10 @@ static void pass_backward(traffic *t, const sn_node *node, bool is_first, bool i
     if (is_first && node->saves[SN_OUTPUT])
         touch_value(t, node->output, false);
     for (int k = 0; k < SN_MAX_INPUTS; k++) {
-        const sn_tensor *input = node->input[k];
+        const sn_tensor *input = sn_node_operand(node, k);
         if (!input)
             continue;
-        if ((k == 0 || is_first) && node->saves[k])
+        if ((input == sn_node_main_input(node) || is_first) && node->saves[k])
             touch_value(t, input, false);
         if (is_last && input->wants_gradient && node->add[k])
             touch_gradient(t, input, false);
@@ -161,9 +150,11 @@ static size_t tensor_limit(const sn_graph *graph) {
         const sn_node *node = sn_graph_node(graph, i);
         if (node->output->index >= limit)
             limit = node->output->index + 1;
-        for (int k = 0; k < SN_MAX_INPUTS; k++)
-            if (node->input[k] && node->input[k]->index >= limit)
-                limit = node->input[k]->index + 1;
+        for (int k = 0; k < SN_MAX_INPUTS; k++) {
+            const sn_tensor *input = sn_node_operand(node, k);
+            if (input && input->index >= limit)
+                limit = input->index + 1;
+        }
     }
     return limit;
 }
@@ -209,14 +200,13 @@ static int dimensions(const sn_shape *shape, int first, char *text, size_t size)
 
 static void describe(const sn_node *node, char text[SN_PROFILE_SHAPE_SIZE]) {
     char from[SN_PROFILE_SHAPE_SIZE] = "", to[SN_PROFILE_SHAPE_SIZE] = "";
-    const sn_shape *x = &node->input[0]->shape, *y = &node->output->shape;
+    char own[SN_PROFILE_SHAPE_SIZE / 4];
+    const sn_shape *x = &sn_node_main_input(node)->shape, *y = &node->output->shape;
+    sn_node_describe(node, own, sizeof own);
     dimensions(x, node->output->is_activation ? 1 : 0, from, sizeof from / 2);
     dimensions(y, 1, to, sizeof to / 2);
-    if (sn_op_is_conv2d(node->op)) {
-        const sn_conv2d_attributes *attributes = (const void *)node->attributes;
-        const size_t *weight = node->input[1]->shape.size;
-        snprintf(text, SN_PROFILE_SHAPE_SIZE, "%zux%zu/%d %.26s > %.26s", weight[2], weight[3],
-                 attributes->stride, from, to);
+    if (*own) {
+        snprintf(text, SN_PROFILE_SHAPE_SIZE, "%.7s %.26s > %.26s", own, from, to);
     } else if (node->output->is_activation && y->rank > 1 && !sn_shape_equal(x, y)) {
         snprintf(text, SN_PROFILE_SHAPE_SIZE, "%.28s > %.28s", from, to);
     } else {
@@ -225,7 +215,7 @@ static void describe(const sn_node *node, char text[SN_PROFILE_SHAPE_SIZE]) {
 }
 
 static sn_profile_row *row_of(sn_profile_row *rows, size_t *count, const sn_node *node) {
-    sn_profile_row fresh = {.op = node->op->name};
+    sn_profile_row fresh = {.op = sn_node_op_name(node)};
     describe(node, fresh.shape);
     for (size_t i = 0; i < *count; i++)
         if (strcmp(rows[i].op, fresh.op) == 0 && strcmp(rows[i].shape, fresh.shape) == 0)
