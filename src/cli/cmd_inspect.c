@@ -8,7 +8,7 @@
 #include "cli/show_cost.h"
 #include "cli/show_plan.h"
 #include "cli/summary_report.h"
-#include "infer/metadata.h"
+#include "infer/signet.h"
 
 #include <string.h>
 

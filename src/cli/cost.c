@@ -55,15 +55,15 @@ static double regions_of(const sn_infer_layer_info *l) {
 
 /* The sums that all filters of a centred layer share, one for each region of a filter: over
  * channels once for each pixel, then over the window. */
-static double box_additions(const sn_infer_layer_info *l) {
+static double window_sum_additions(const sn_infer_layer_info *l) {
     return inputs_of(l) + window_of(l) * pixels_of(l) * regions_of(l);
 }
 
 /* How many of these sums an output takes in. A plan may need them for weights that are not centred,
  * too, to take the signs of regions. */
-static double boxes_of(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
+static double window_sums_of(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
     if (scheme == SN_COST_PLANNED && has_regions(l))
-        return l->boxes;
+        return l->window_sums;
     const bool subtracts = scheme == SN_COST_SIGNED_BINARY ||
                            (scheme == SN_COST_PLANNED && l->form != SN_INFER_FORM_DENSE);
     return is_centered(l) && subtracts ? regions_of(l) : 0;
@@ -86,12 +86,12 @@ static double operands_of(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
     case SN_COST_TERNARY:
         return all * sn_cost_density(l);
     case SN_COST_SIGNED_BINARY:
-        return all * sn_cost_density(l) + (is_centered(l) ? box_additions(l) : 0);
+        return all * sn_cost_density(l) + (is_centered(l) ? window_sum_additions(l) : 0);
     case SN_COST_PLANNED:
         if (l->form == SN_INFER_FORM_DENSE || !sn_cost_is_quantized(l))
             return all;
         return outputs_of(l) * l->additions +
-               (has_regions(l) && l->boxes > 0 ? box_additions(l) : 0);
+               (has_regions(l) && l->window_sums > 0 ? window_sum_additions(l) : 0);
     default:
         return all;
     }
@@ -134,8 +134,8 @@ sn_cost sn_cost_of(const sn_infer_layer_info *l, sn_cost_scheme scheme) {
     }
     add_means(l, scheme, &cost);
     /* The filter's shares of the common sums. */
-    cost.additions += boxes_of(l, scheme) * outputs;
-    cost.multiplications += boxes_of(l, scheme) * outputs;
+    cost.additions += window_sums_of(l, scheme) * outputs;
+    cost.multiplications += window_sums_of(l, scheme) * outputs;
     return cost;
 }
 

@@ -1,7 +1,5 @@
 #include "cli/report.h"
 
-#include "infer/metadata.h"
-
 #include <stdio.h>
 
 static double density(const sn_infer_info *model) {

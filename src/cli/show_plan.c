@@ -4,7 +4,6 @@
 #include "cli/plan_times.h"
 #include "cli/report.h"
 #include "cli/rows.h"
-#include "infer/format.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,16 +36,11 @@ static double density(const sn_infer_layer_info *layer) {
     return (double)layer->effectual_weights / (double)layer->weight_count;
 }
 
-/* The type of what the layer adds up; only the packed model knows. */
-static const char *input_name(const sheet *s, int index) {
-    sn_infer_record record;
-    sn_infer_load_words(&record,
-                        (const unsigned char *)s->subject->packed + sizeof(sn_infer_header) +
-                            (size_t)index * sizeof record,
-                        sizeof record / 4);
-    if (record.input_scale == 0)
+/* The type of what the layer adds up. */
+static const char *input_name(const sn_infer_layer_info *layer) {
+    if (!layer->input_rounded)
         return "fp32";
-    return record.flags & SN_INFER_FLAG_INPUT_SIGNED ? "int8" : "uint8";
+    return layer->input_signed ? "int8" : "uint8";
 }
 
 static bool runs_dense_by_plan(const sn_plan_row *row) {
@@ -144,7 +138,7 @@ static sn_value get_layer(const void *of, int part) {
     case LABEL:
         return name ? sn_value_text(name) : sn_value_count((uint64_t)at->index);
     case INPUT_TYPE:
-        return sn_value_text(input_name(at->sheet, at->index));
+        return sn_value_text(input_name(l));
     case DENSITY:
         return sn_value_real(density(l));
     case FORM:
@@ -297,7 +291,7 @@ static void print_heading(const sheet *s) {
                "multiply %.3f, "
                "stage %.3f",
                (double)c->add, (double)c->list, (double)c->miss, (double)c->transition,
-               (double)c->multiply, (double)c->stage);
+               (double)c->multiply, (double)c->copy);
     else
         printf("; built-in costs");
     fputs("\n\n", stdout);
@@ -332,7 +326,7 @@ static json_t *pack_costs(const sn_infer_costs *c) {
         return json_null();
     return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "add", (double)c->add, "list",
                      (double)c->list, "miss", (double)c->miss, "transition", (double)c->transition,
-                     "multiply", (double)c->multiply, "stage", (double)c->stage);
+                     "multiply", (double)c->multiply, "stage", (double)c->copy);
 }
 
 static sn_status print_json(const sheet *s, const line *lines, size_t count, sn_error *error) {

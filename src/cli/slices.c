@@ -1,7 +1,5 @@
 #include "cli/slices.h"
 
-#include "infer/scheme.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,22 +12,13 @@ typedef struct slice_set {
     uint32_t count;
 } slice_set;
 
-/* -1, 0 or 1. Digits of a filter that is one region are the mask. */
-static int signed_digit(const sn_infer_layer *layer, uint32_t k, uint64_t index) {
-    const bool negative = layer->weight_kind == SN_INFER_WEIGHTS_SIGNED_BINARY &&
-                          layer->regions == 1 && sn_infer_bit(layer->packed_signs, k);
-    const int digit = sn_infer_digit(layer, k, index);
-    return negative ? -digit : digit;
-}
-
-/* Two bits a weight. */
-static void write_key(const sn_infer_layer *layer, uint32_t k, uint32_t channel,
-                      unsigned char *key) {
-    const uint64_t taps = (uint64_t)layer->kernel_height * layer->kernel_width;
+/* The key of a slice: two bits a weight. */
+static void write_key(const sn_infer_model *model, int index, int filter, uint64_t first,
+                      uint64_t taps, unsigned char *key) {
     memset(key, 0, (size_t)(taps + 3) / 4);
     for (uint64_t i = 0; i < taps; i++) {
-        const int digit = signed_digit(layer, k, channel * taps + i);
-        key[i / 4] |= (unsigned char)((digit + 1) << (i % 4 * 2));
+        const int weight = sn_infer_weight(model, index, filter, first + i);
+        key[i / 4] |= (unsigned char)((weight + 1) << (i % 4 * 2));
     }
 }
 
@@ -51,19 +40,20 @@ static void add_last(slice_set *set) {
     set->places[place] = ++set->count;
 }
 
-sn_status sn_slices_count(const sn_infer_layer *layer, sn_slices *slices, sn_error *error) {
-    const uint64_t taps = (uint64_t)layer->kernel_height * layer->kernel_width;
-    const uint32_t filters = layer->out.channels, channels = layer->in.channels;
+sn_status sn_slices_count(const sn_infer_model *model, int index, const sn_infer_layer_info *layer,
+                          sn_slices *slices, sn_error *error) {
+    const uint64_t taps = (uint64_t)layer->kernel_height * (uint64_t)layer->kernel_width;
+    const uint64_t channels = (uint64_t)layer->in_channels;
     slice_set set = {.key_bytes = (size_t)(taps + 3) / 4, .mask = 1};
-    slices->all = (uint64_t)filters * channels;
+    slices->all = (uint64_t)layer->out_channels * channels;
     while (set.mask < 2 * slices->all)
         set.mask = 2 * set.mask + 1;
     set.keys = calloc((size_t)slices->all, set.key_bytes);
     set.places = calloc((size_t)set.mask + 1, sizeof *set.places);
     const bool complete = set.keys && set.places;
-    for (uint32_t k = 0; complete && k < filters; k++)
-        for (uint32_t c = 0; c < channels; c++) {
-            write_key(layer, k, c, set.keys + set.count * set.key_bytes);
+    for (int k = 0; complete && k < layer->out_channels; k++)
+        for (uint64_t c = 0; c < channels; c++) {
+            write_key(model, index, k, c * taps, taps, set.keys + set.count * set.key_bytes);
             add_last(&set);
         }
     slices->distinct = set.count;

@@ -8,13 +8,15 @@
 #define SN_CLI_SLICES_H
 
 #include "base/status.h"
-#include "infer/model.h"
+#include "infer/signet.h"
 
 typedef struct sn_slices {
     uint64_t all, distinct;
 } sn_slices;
 
-/* Of a convolution with one-bit or ternary weights. SN_ERROR_MEMORY. */
-sn_status sn_slices_count(const sn_infer_layer *layer, sn_slices *slices, sn_error *error);
+/* Of layer `index`, a convolution with one-bit or ternary weights; `layer` describes it.
+ * SN_ERROR_MEMORY. */
+sn_status sn_slices_count(const sn_infer_model *model, int index, const sn_infer_layer_info *layer,
+                          sn_slices *slices, sn_error *error);
 
 #endif

@@ -3,8 +3,6 @@
 #include "autograd/op.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "infer/format.h"
-#include "infer/metadata.h"
 #include "train/calibrate.h"
 
 #include <stdio.h>
@@ -18,22 +16,18 @@ static bool is_model_file(const char *path) {
     const size_t length = strlen(path);
     if (length > 4 && strcmp(path + length - 4, ".sgn") == 0)
         return true;
-    char start[sizeof SN_INFER_MAGIC - 1];
+    char start[SN_INFER_HEADER_BYTES];
     FILE *file = fopen(path, "rb");
     if (!file)
         return false;
-    const bool is_model = fread(start, 1, sizeof start, file) == sizeof start &&
-                          memcmp(start, SN_INFER_MAGIC, sizeof start) == 0;
+    const bool is_model = sn_infer_peek(start, fread(start, 1, sizeof start, file)).is_model;
     fclose(file);
     return is_model;
 }
 
 /* Says what is wrong with a model's bytes. */
 static sn_status refuse_model(const sn_subject *s, sn_infer_status status, sn_error *error) {
-    const unsigned char *bytes = s->packed;
-    sn_infer_header header = {0};
-    if (s->packed_bytes >= sizeof header)
-        sn_infer_load_words(&header, bytes, sizeof header / 4);
+    const sn_infer_start start = sn_infer_peek(s->packed, s->packed_bytes);
     switch (status) {
     case SN_INFER_NOT_A_MODEL:
         return sn_error_set(error, SN_ERROR_DATA,
@@ -44,13 +38,11 @@ static sn_status refuse_model(const sn_subject *s, sn_infer_status status, sn_er
         return sn_error_set(error, SN_ERROR_DATA,
                             "%s: written in version %u of the model format, need version %d; "
                             "export it from its checkpoint again",
-                            s->path, header.version, SN_INFER_FORMAT_VERSION);
+                            s->path, start.version, SN_INFER_FORMAT_VERSION);
     case SN_INFER_TRUNCATED:
         return sn_error_set(error, SN_ERROR_DATA,
                             "%s: truncated model: %zu bytes, should be at least %llu", s->path,
-                            s->packed_bytes,
-                            header.version ? (unsigned long long)sn_infer_join(header.total_bytes)
-                                           : (unsigned long long)sizeof header);
+                            s->packed_bytes, (unsigned long long)start.model_bytes);
     default:
         return sn_error_set(error, SN_ERROR_DATA, "%s: %s; export it from its checkpoint again",
                             s->path, sn_infer_status_text(status));

@@ -6,42 +6,34 @@
 #include <stdlib.h>
 
 /* A batch-norm is, once folded, a scale and a bias for each filter. Classifiers have a scale too,
- * but only because the format has no choice: it is 1. */
-static void count_parameters(const sn_infer_layer *layer, sn_summary_row *row) {
-    const uint64_t channels = layer->out.channels;
-    switch (layer->weight_kind) {
-    case SN_INFER_WEIGHTS_NONE:
-        break;
-    case SN_INFER_WEIGHTS_FP32:
-        row->full = row->layer.weight_count;
-        break;
-    case SN_INFER_WEIGHTS_TERNARY:
-        row->two_bit = row->layer.weight_count;
-        break;
-    default:
-        row->one_bit = row->layer.weight_count;
-    }
-    if (layer->weight_kind != SN_INFER_WEIGHTS_NONE)
-        row->full += layer->opcode == SN_INFER_OP_LINEAR ? channels : 2 * channels;
-    row->full += (layer->packed_slope ? channels : 0) + (layer->packed_shift ? channels : 0);
+ * but only because the format has no choice: it is 1, and no parameter. */
+static void count_parameters(sn_summary_row *row) {
+    const sn_infer_layer_info *layer = &row->layer;
+    const bool is_classifier = layer->weight_bits > 0 && layer->kernel_height == 0;
+    if (layer->weight_bits == 1)
+        row->one_bit = layer->weight_count;
+    else if (layer->weight_bits == 2)
+        row->two_bit = layer->weight_count;
+    else
+        row->full = layer->weight_count;
+    row->full += (uint64_t)(layer->channel_floats - is_classifier) * (uint64_t)layer->out_channels;
 }
 
 static sn_status fill_row(const sn_infer_model *model, int index, sn_summary_row *row,
                           sn_error *error) {
-    const sn_infer_layer *layer = &model->layers[index];
     sn_slices slices;
     sn_infer_describe_layer(model, index, &row->layer);
     const sn_infer_layer_info *info = &row->layer;
     const double outputs = (double)info->out_channels * info->out_height * info->out_width;
     const double pixels = (double)info->out_height * info->out_width;
-    row->bytes = sizeof(sn_infer_record) + info->payload_bytes;
+    row->bytes = info->packed_bytes;
     row->macs = (double)info->weight_count * pixels;
     row->effectual_macs = (double)info->effectual_weights * pixels;
-    count_parameters(layer, row);
-    row->quantized = layer->weight_kind > SN_INFER_WEIGHTS_FP32;
+    count_parameters(row);
+    row->quantized = info->weight_bits == 1 || info->weight_bits == 2;
     if (!row->quantized)
         return SN_OK;
-    SN_TRY(sn_slices_count(layer, &slices, error));
+    SN_TRY(sn_slices_count(model, index, info, &slices, error));
     row->multiplies = info->form == SN_INFER_FORM_DENSE;
     row->weights = info->weight_count;
     row->effectual = info->effectual_weights;

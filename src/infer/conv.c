@@ -39,7 +39,7 @@ double sn_infer_conv_frame_ns(const sn_infer_layer *layer, const sn_infer_plan *
     const double stored = columns * layout->to.rows * layer->out.channels;
     const double windows = columns * bands * plan->bands.rows, regions = layer->regions;
     const double taps = layer->kernel_height * layer->kernel_width;
-    double ns = (copied + stored) * (double)costs->stage;
+    double ns = (copied + stored) * (double)costs->copy;
     if (layer->input_centered) /* sums over channels, and subtracting the means */
         ns += ((double)sn_infer_lane_layout_vectors(&layout->from) * layer->in.channels +
                band * (shorts ? 2 : 1)) *

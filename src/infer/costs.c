@@ -175,9 +175,9 @@ sn_infer_status sn_infer_measure_costs(sn_infer_isa isa, double (*now)(void), vo
         .miss = (float)(unknown > shared ? unknown - shared : 0),
         .transition = (float)transition,
         .multiply = (float)(time_dense(&b, taps) / (taps * 4 * ROWS)),
-        .stage = (float)(time_prologue(&b, &copied) / copied),
+        .copy = (float)(time_prologue(&b, &copied) / copied),
     };
     if (copied == 0)
-        costs->stage = costs->add;
+        costs->copy = costs->add;
     return SN_INFER_OK;
 }

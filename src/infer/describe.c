@@ -19,6 +19,19 @@ static const char *opcode_name(uint32_t opcode) {
     }
 }
 
+static int weight_bits(const sn_infer_layer *layer) {
+    switch (layer->weight_kind) {
+    case SN_INFER_WEIGHTS_NONE:
+        return 0;
+    case SN_INFER_WEIGHTS_FP32:
+        return 32;
+    case SN_INFER_WEIGHTS_TERNARY:
+        return 2;
+    default:
+        return 1;
+    }
+}
+
 static const char *weights_name(const sn_infer_layer *layer) {
     switch (layer->weight_kind) {
     case SN_INFER_WEIGHTS_FP32:
@@ -55,6 +68,7 @@ void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_la
         .input_rounded = sn_infer_rounds_input(layer),
         .input_signed = layer->input_signed,
         .input_centered = layer->input_centered,
+        .weight_bits = weight_bits(layer),
         .weight_count = weights ? layer->out.channels * layer->weights_per_filter : 0,
         .effectual_weights = layer->weight_kind == SN_INFER_WEIGHTS_FP32
                                  ? layer->out.channels * layer->weights_per_filter
@@ -77,7 +91,7 @@ void sn_infer_describe_layer(const sn_infer_model *model, int index, sn_infer_la
         info->group = conv->scheme.form == SN_INFER_FORM_DENSE ? 1 : (int)conv->group;
         info->patterns = conv->patterns;
         info->signs = conv->scheme.signs;
-        info->boxes = conv->window_sums ? (int)layer->regions : 0;
+        info->window_sums = conv->window_sums ? (int)layer->regions : 0;
     }
     info->chunk = (int)conv->chunks.size;
     info->additions = (double)(conv->additions + conv->transitions) / (double)layer->out.channels;

@@ -5,15 +5,14 @@
 #ifndef SN_INFER_FORMAT_H
 #define SN_INFER_FORMAT_H
 
+#include "infer/signet.h" /* magic and version */
+
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#define SN_INFER_MAGIC "signetNN" /* eight bytes, without the final NUL */
-
 enum {
-    SN_INFER_FORMAT_VERSION = 2,
     SN_INFER_CHECKSUM_OFFSET = 24, /* of its own eight bytes, which the checksum leaves out */
     SN_INFER_MAX_SLOTS = 256,
     SN_INFER_MAX_CHANNELS = 1 << 16, /* outputs of a linear layer too */
@@ -87,7 +86,7 @@ typedef struct sn_infer_header {
     uint32_t reserved;   /* 0 */
 } sn_infer_header;
 
-static_assert(sizeof(sn_infer_header) == 64, "header of the model format");
+static_assert(sizeof(sn_infer_header) == SN_INFER_HEADER_BYTES, "header of the model format");
 static_assert(offsetof(sn_infer_header, checksum) == SN_INFER_CHECKSUM_OFFSET, "checksum");
 
 /* Fields that an opcode does not use are 0. */

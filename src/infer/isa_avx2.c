@@ -13,7 +13,7 @@
 #define COSTS                                                                                      \
     {                                                                                              \
         .add = 0.19f, .list = 1.0f, .miss = 4.5f, .transition = 0.45f, .multiply = 0.19f,          \
-        .stage = 0.9f                                                                              \
+        .copy = 0.9f                                                                               \
     }
 #define MULTIPLY_ADD(a, b, c) ((vector)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
 #include "infer/vector_kernels.inc"

@@ -17,7 +17,7 @@
 #define COSTS                                                                                      \
     {                                                                                              \
         .add = 0.19f, .list = 1.0f, .miss = 4.5f, .transition = 0.45f, .multiply = 0.19f,          \
-        .stage = 0.9f                                                                              \
+        .copy = 0.9f                                                                               \
     }
 #ifdef SN_INFER_EMULATE_AMX
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))

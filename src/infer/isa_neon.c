@@ -9,7 +9,7 @@
 #define COSTS                                                                                      \
     {                                                                                              \
         .add = 0.24f, .list = 1.0f, .miss = 4.5f, .transition = 0.45f, .multiply = 0.29f,          \
-        .stage = 0.9f                                                                              \
+        .copy = 0.9f                                                                               \
     }
 #define MULTIPLY_ADD(a, b, c)                                                                      \
     ((vector)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))

@@ -137,3 +137,16 @@ bool sn_infer_normalisation(const void *packed, float *mean, float *deviation) {
     sn_infer_load_words(deviation, start + 4 * (size_t)header.channels, header.channels);
     return true;
 }
+
+sn_infer_start sn_infer_peek(const void *packed, size_t bytes) {
+    const size_t magic = sizeof SN_INFER_MAGIC - 1;
+    sn_infer_start start = {.is_model =
+                                bytes >= magic && memcmp(packed, SN_INFER_MAGIC, magic) == 0,
+                            .model_bytes = SN_INFER_HEADER_BYTES};
+    if (bytes >= SN_INFER_HEADER_BYTES) {
+        const sn_infer_header header = load_header(packed);
+        start.version = header.version;
+        start.model_bytes = sn_infer_join(header.total_bytes);
+    }
+    return start;
+}

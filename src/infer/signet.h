@@ -73,7 +73,7 @@ typedef struct sn_infer_costs {
     float miss;       /* more than that, where the processor mispredicts the end */
     float transition; /* a running sum taken over into an output */
     float multiply;   /* a weight times a vector, added */
-    float stage;      /* a vector copied by a prologue or stored by an epilogue */
+    float copy;       /* a vector copied by a prologue or stored by an epilogue */
 } sn_infer_costs;
 
 /* All zero, or NULL in place of it: the best for this machine, on one thread. */
@@ -114,6 +114,7 @@ typedef struct sn_infer_layer_info {
     bool input_signed;
     bool input_centered; /* the mean over channels is subtracted from the input, at each pixel */
     uint64_t weight_count, effectual_weights;
+    int weight_bits;        /* of a weight in the packed model: 32, 2 or 1; 0: no weights */
     int regions;            /* of a filter, each with its own sign; 1: the filter is one region */
     int region_channels;    /* input channels of a region; 0: all */
     int channel_floats;     /* for each output channel: scale, bias, slope and shift */
@@ -122,7 +123,7 @@ typedef struct sn_infer_layer_info {
     const char *kernel;   /* that runs it: "walk", "short walk", "dense", "AMX tiles", "sum", ... */
     sn_infer_form form;   /* AUTO for layers that have no choice */
     sn_infer_signs signs; /* AUTO for layers and forms that have no choice */
-    int boxes;            /* window sums that every output adds, one for each region; 0: none */
+    int window_sums;      /* window sums that every output adds, one for each region; 0: none */
     int group;            /* filters that share sums; 1: none are shared */
     int chunk;            /* input channels taken at a time */
     uint64_t patterns;    /* distinct patterns of the groups' filters, summed over groups */
@@ -152,6 +153,19 @@ const char *sn_infer_signs_name(int signs);
 
 /* Whether this build has the kernels and this processor the instructions. */
 bool sn_infer_isa_available(sn_infer_isa isa);
+
+/* What the first bytes of a file say, before all of it is read. */
+#define SN_INFER_MAGIC "signetNN" /* what a model begins with, without the NUL */
+enum { SN_INFER_FORMAT_VERSION = 2, SN_INFER_HEADER_BYTES = 64 };
+
+typedef struct sn_infer_start {
+    bool is_model;        /* begins with SN_INFER_MAGIC */
+    uint32_t version;     /* of the format; 0 below SN_INFER_HEADER_BYTES bytes */
+    uint64_t model_bytes; /* of the whole model; below that SN_INFER_HEADER_BYTES */
+} sn_infer_start;
+
+/* Takes any bytes, and checks no more than the magic. */
+sn_infer_start sn_infer_peek(const void *packed, size_t bytes);
 
 /* Checks a packed model completely and describes it. No byte of a bad model can make this or any
  * later call read or write out of bounds. */

@@ -82,7 +82,7 @@ START_TEST(regions_have_signs_and_sums_of_their_own) {
     layer.region_channels = 1;
     check_cost(&layer, SN_COST_SIGNED_BINARY, 432 + 48, 48, (54 + 6) / 8.0 + 24);
     check_cost(&layer, SN_COST_PLANNED, 5 * 48 + 48, 48, 100);
-    layer.boxes = 2; /* by which the plan takes signs */
+    layer.window_sums = 2; /* by which the plan takes signs */
     check_cost(&layer, SN_COST_SIGNED_BINARY, 432 + 48, 48, (54 + 6) / 8.0 + 24);
     check_cost(&layer, SN_COST_PLANNED, 5 * 48 + (32 + 2 * 9 * 16) + 48 + 2 * 48, 48 + 2 * 48, 100);
     layer.weights = "signed-binary-centered";
@@ -90,7 +90,7 @@ START_TEST(regions_have_signs_and_sums_of_their_own) {
                (54 + 6) / 8.0 + 24);
     check_cost(&layer, SN_COST_BINARY, 864 + 48, 48, 54 / 8.0 + 24);
     layer.form = SN_INFER_FORM_DENSE;
-    layer.boxes = 0;
+    layer.window_sums = 0;
     check_cost(&layer, SN_COST_PLANNED, 864 + 48, 864, 100);
 }
 END_TEST

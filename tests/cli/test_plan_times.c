@@ -116,7 +116,7 @@ START_TEST(measured_costs) {
     sn_infer_costs costs;
     ck_assert_int_eq(sn_runner_measure_costs(SN_INFER_ISA_PORTABLE, &costs, NULL), SN_OK);
     ck_assert(costs.add > 0 && costs.list > 0 && costs.transition > 0 && costs.multiply > 0 &&
-              costs.stage > 0 && costs.miss >= 0 && isfinite(costs.miss));
+              costs.copy > 0 && costs.miss >= 0 && isfinite(costs.miss));
 }
 END_TEST
 

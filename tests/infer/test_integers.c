@@ -279,7 +279,7 @@ static network make_network(const layer_case *c, uint64_t seed) {
 
 /* Copies are free, so half as many additions win; or they are all that counts, and floats do. */
 static const sn_infer_costs for_integers = {.add = 1, .list = 1e-6F, .transition = 1e-6F},
-                            for_floats = {.add = 1e-6F, .stage = 1};
+                            for_floats = {.add = 1e-6F, .copy = 1};
 
 /* Threads one after the other, in reverse. */
 static void run_in_turn(void *state, void (*task)(void *argument, int index), void *argument) {

@@ -189,7 +189,7 @@ static uint64_t set_bits(void) {
 }
 
 static const sn_infer_costs costs = {
-    .add = 0.19F, .list = 1, .miss = 4.5F, .transition = 0.45F, .multiply = 0.19F, .stage = 0.9F};
+    .add = 0.19F, .list = 1, .miss = 4.5F, .transition = 0.45F, .multiply = 0.19F, .copy = 0.9F};
 
 static sn_infer_choice plan(const sn_infer_kernel *const *kernels, const sn_infer_layer *layer,
                             uint32_t lanes, sn_infer_form form) {
@@ -310,7 +310,7 @@ START_TEST(plans_follow_costs) {
         const char *kernel;
     } cases[] = {{{.add = 1, .list = 1, .transition = 1}, "dense"},
                  {{.add = 1, .multiply = 1}, "short walk"},
-                 {{.multiply = 1, .stage = 1}, "walk"}}; /* 16 bits are copied three times */
+                 {{.multiply = 1, .copy = 1}, "walk"}}; /* 16 bits are copied three times */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const sn_infer_request request = {.lanes = 8, .costs = cases[i].costs};
         sn_infer_choice choice;

@@ -132,14 +132,15 @@ START_TEST(descriptions) {
             ck_assert_int_eq(layer.regions, 3);
             ck_assert_int_eq(layer.region_channels, 8);
             ck_assert_int_eq((int)layer.signs, signs);
-            ck_assert_int_eq(layer.boxes, centered || signs == SN_INFER_SIGNS_INVERTED ? 3 : 0);
+            ck_assert_int_eq(layer.window_sums,
+                             centered || signs == SN_INFER_SIGNS_INVERTED ? 3 : 0);
             if (signs == SN_INFER_SIGNS_CHUNKS)
                 ck_assert_int_le(layer.chunk, 8);
         }
     const sn_infer_options dense = {.form = SN_INFER_FORM_DENSE};
     const sn_infer_layer_info layer = describe(&dense, true);
     ck_assert_int_eq((int)layer.signs, SN_INFER_SIGNS_AUTO);
-    ck_assert_int_eq(layer.boxes, 0);
+    ck_assert_int_eq(layer.window_sums, 0);
     ck_assert_str_eq(layer.weights, "signed-binary-centered");
 }
 END_TEST

@@ -15,7 +15,7 @@ declare -A below=(
     [packer]='infer/ base/'
     [layers]='layers/ autograd/ quant/ base/'
     [train]='train/ layers/ autograd/ quant/ data/ base/ infer/packer.h infer/signet.h'
-    [cli]='cli/ train/ layers/ autograd/ quant/ data/ infer/ base/'
+    [cli]='cli/ train/ layers/ autograd/ quant/ data/ base/ infer/signet.h'
 )
 # Libraries of the training side, unknown to the device's.
 kept_out_of_infer='^(hdf5|hdf5_hl|cblas|openblas|omp|png|jansson|dnnl)[./]'
