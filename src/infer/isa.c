@@ -1,43 +1,26 @@
 /* The instruction sets that this build and processor have. */
 #include "infer/isa.h"
-#include "infer/amx_tile.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define HAS_X86 1
-#else
-#define HAS_X86 0
-#endif
-#if defined(__aarch64__) && defined(__GNUC__)
-#define HAS_ARM 1
-#else
-#define HAS_ARM 0
-#endif
+#define SN_INFER_ISA(constant, name, is_automatic) sn_infer_isa_finder sn_infer_find_##name;
+#include "infer/isas.def"
+#undef SN_INFER_ISA
 
-extern const sn_infer_isa_ops sn_infer_isa_portable;
-#if HAS_X86
-extern const sn_infer_isa_ops sn_infer_isa_avx2, sn_infer_isa_avx512, sn_infer_isa_amx;
+typedef struct entry {
+    sn_infer_isa isa;
+    bool is_automatic; /* AUTO may take it */
+    const char *name;
+    sn_infer_isa_finder *find;
+} entry;
 
-static bool has_avx2(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-static bool has_avx512(void) {
-#ifdef SN_INFER_EMULATE_AMX
-    return true; /* isa_avx512.c is compiled without AVX-512 then */
-#endif
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
-}
-#endif
-#if HAS_ARM
-extern const sn_infer_isa_ops sn_infer_isa_neon;
-#endif
-
-static const char *const isa_names[SN_INFER_ISA_COUNT] = {
-    [SN_INFER_ISA_AUTO] = "auto", [SN_INFER_ISA_PORTABLE] = "portable",
-    [SN_INFER_ISA_AVX2] = "avx2", [SN_INFER_ISA_AVX512] = "avx512",
-    [SN_INFER_ISA_NEON] = "neon", [SN_INFER_ISA_AMX] = "amx",
+static const entry entries[] = {
+#define SN_INFER_ISA(constant, name, is_automatic)                                                 \
+    {SN_INFER_ISA_##constant, is_automatic, #name, sn_infer_find_##name},
+#include "infer/isas.def"
+#undef SN_INFER_ISA
 };
+enum { ENTRIES = sizeof entries / sizeof *entries };
+
+static_assert(ENTRIES == SN_INFER_ISA_COUNT - 1, "every sn_infer_isa but AUTO has a line");
 
 static const char *const form_names[SN_INFER_FORM_COUNT] = {
     [SN_INFER_FORM_AUTO] = "auto",
@@ -55,7 +38,10 @@ static const char *const signs_names[SN_INFER_SIGNS_COUNT] = {
 };
 
 const char *sn_infer_isa_name(int isa) {
-    return isa >= 0 && isa < SN_INFER_ISA_COUNT ? isa_names[isa] : NULL;
+    for (int i = 0; i < ENTRIES; i++)
+        if ((int)entries[i].isa == isa)
+            return entries[i].name;
+    return isa == SN_INFER_ISA_AUTO ? "auto" : NULL;
 }
 
 const char *sn_infer_form_name(int form) {
@@ -66,45 +52,16 @@ const char *sn_infer_signs_name(int signs) {
     return signs >= 0 && signs < SN_INFER_SIGNS_COUNT ? signs_names[signs] : NULL;
 }
 
-/* AUTO takes the first that is available. AMX is not in the list: it has run in emulation only so
- * far, and using it needs a permission of the system. */
-static const sn_infer_isa fastest_first[] = {SN_INFER_ISA_AVX512, SN_INFER_ISA_AVX2,
-                                             SN_INFER_ISA_NEON, SN_INFER_ISA_PORTABLE};
-
-static const sn_infer_isa_ops *find_fastest(void) {
-    for (size_t i = 0; i < sizeof fastest_first / sizeof *fastest_first; i++)
-        if (sn_infer_isa_find(fastest_first[i]))
-            return sn_infer_isa_find(fastest_first[i]);
-    return NULL;
-}
-
 const sn_infer_isa_ops *sn_infer_isa_find(sn_infer_isa isa) {
-    switch (isa) {
-#ifndef SN_INFER_EMULATE_AMX /* else only what is not compiled as elsewhere */
-    case SN_INFER_ISA_PORTABLE:
-        return &sn_infer_isa_portable;
-#if HAS_X86
-    case SN_INFER_ISA_AVX2:
-        return has_avx2() ? &sn_infer_isa_avx2 : NULL;
-#endif
-#endif
-#if HAS_X86
-    case SN_INFER_ISA_AVX512:
-        return has_avx512() ? &sn_infer_isa_avx512 : NULL;
-#if SN_INFER_HAS_AMX
-    case SN_INFER_ISA_AMX:
-        return has_avx512() && sn_infer_amx_available() ? &sn_infer_isa_amx : NULL;
-#endif
-#endif
-#if HAS_ARM
-    case SN_INFER_ISA_NEON:
-        return &sn_infer_isa_neon;
-#endif
-    case SN_INFER_ISA_AUTO:
-        return find_fastest();
-    default:
-        return NULL;
+    for (int i = 0; i < ENTRIES; i++) {
+        const entry *e = &entries[i];
+        const sn_infer_isa_ops *found = NULL;
+        if (isa == SN_INFER_ISA_AUTO ? e->is_automatic : e->isa == isa)
+            found = e->find();
+        if (found)
+            return found;
     }
+    return NULL;
 }
 
 bool sn_infer_isa_available(sn_infer_isa isa) {

@@ -163,6 +163,10 @@ static inline sn_infer_channels sn_infer_channels_of(const sn_infer_operator *op
     return (sn_infer_channels){first, end - first, vectors, (size_t)first * vectors * lanes};
 }
 
+/* Each instruction set NAME has sn_infer_find_NAME: its functions, or NULL when this build or
+ * processor does not have it. isas.def lists them. */
+typedef const sn_infer_isa_ops *sn_infer_isa_finder(void);
+
 /* NULL when this build or processor does not have it. AUTO: the fastest. */
 const sn_infer_isa_ops *sn_infer_isa_find(sn_infer_isa isa);
 

@@ -3,13 +3,13 @@
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #else
+#pragma GCC push_options
 #pragma GCC target("avx2,fma")
 #endif
 #include <immintrin.h>
 #define LANES   8
 #define ISA_OPS sn_infer_isa_avx2
 #define ISA     SN_INFER_ISA_AVX2
-#define KERNELS sn_infer_avx2_kernels
 #define COSTS                                                                                      \
     {                                                                                              \
         .add = 0.19f, .list = 1.0f, .miss = 4.5f, .transition = 0.45f, .multiply = 0.19f,          \
@@ -19,7 +19,20 @@
 #include "infer/vector_kernels.inc"
 #ifdef __clang__
 #pragma clang attribute pop
+#else
+#pragma GCC pop_options
 #endif
 #else
-typedef int sn_infer_no_avx2;
+#include "infer/isa.h"
 #endif
+
+sn_infer_isa_finder sn_infer_find_avx2;
+
+/* For every processor: the functions above are not. */
+const sn_infer_isa_ops *sn_infer_find_avx2(void) {
+#if defined(ISA) && !defined(SN_INFER_EMULATE_AMX)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return &sn_infer_isa_avx2;
+#endif
+    return NULL;
+}

@@ -7,13 +7,13 @@
 #pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma"))),    \
                              apply_to = function)
 #else
+#pragma GCC push_options
 #pragma GCC target("avx512f,avx512vl,avx512bw,avx512dq,fma")
 #endif
 #include <immintrin.h>
 #define LANES   16
 #define ISA_OPS sn_infer_isa_avx512
 #define ISA     SN_INFER_ISA_AVX512
-#define KERNELS sn_infer_avx512_kernels
 #define COSTS                                                                                      \
     {                                                                                              \
         .add = 0.19f, .list = 1.0f, .miss = 4.5f, .transition = 0.45f, .multiply = 0.19f,          \
@@ -34,9 +34,36 @@
 #define KERNELS sn_infer_amx_kernels
 #include "infer/vector_table.inc"
 #endif
-#if defined(__clang__) && !defined(SN_INFER_EMULATE_AMX)
+#if defined(SN_INFER_EMULATE_AMX)
+#elif defined(__clang__)
 #pragma clang attribute pop
+#else
+#pragma GCC pop_options
 #endif
 #else
-typedef int sn_infer_no_avx512;
+#include "infer/isa.h"
 #endif
+#include "infer/amx_tile.h"
+
+sn_infer_isa_finder sn_infer_find_avx512, sn_infer_find_amx;
+
+/* These two are for every processor: the functions above are not. */
+const sn_infer_isa_ops *sn_infer_find_avx512(void) {
+#if defined(SN_INFER_EMULATE_AMX) && defined(ISA) /* compiled without AVX-512 */
+    return &sn_infer_isa_avx512;
+#elif defined(ISA)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
+        return &sn_infer_isa_avx512;
+#endif
+    return NULL;
+}
+
+const sn_infer_isa_ops *sn_infer_find_amx(void) {
+#if defined(ISA) && SN_INFER_HAS_AMX
+    if (sn_infer_find_avx512() && sn_infer_amx_available())
+        return &sn_infer_isa_amx;
+#endif
+    return NULL;
+}

@@ -5,7 +5,6 @@
 #define LANES   4
 #define ISA_OPS sn_infer_isa_neon
 #define ISA     SN_INFER_ISA_NEON
-#define KERNELS sn_infer_neon_kernels
 #define COSTS                                                                                      \
     {                                                                                              \
         .add = 0.24f, .list = 1.0f, .miss = 4.5f, .transition = 0.45f, .multiply = 0.29f,          \
@@ -15,5 +14,15 @@
     ((vector)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
 #include "infer/vector_kernels.inc"
 #else
-typedef int sn_infer_no_neon;
+#include "infer/isa.h"
 #endif
+
+sn_infer_isa_finder sn_infer_find_neon;
+
+const sn_infer_isa_ops *sn_infer_find_neon(void) {
+#ifdef ISA
+    return &sn_infer_isa_neon;
+#else
+    return NULL;
+#endif
+}

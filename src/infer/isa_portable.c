@@ -1,11 +1,9 @@
 /* C alone. With gcc and clang vectors of four floats, which every x86-64 and ARMv8 has and which
  * are single floats elsewhere. */
 #ifdef __GNUC__
-#define LANES   4
-#define KERNELS sn_infer_portable_kernels
+#define LANES 4
 #else
-#define LANES   1
-#define KERNELS sn_infer_scalar_kernels
+#define LANES 1
 #endif
 #define ISA_OPS sn_infer_isa_portable
 #define ISA     SN_INFER_ISA_PORTABLE
@@ -16,3 +14,13 @@
     }
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #include "infer/vector_kernels.inc"
+
+sn_infer_isa_finder sn_infer_find_portable;
+
+const sn_infer_isa_ops *sn_infer_find_portable(void) {
+#ifdef SN_INFER_EMULATE_AMX /* tests take only what is not compiled as elsewhere */
+    return NULL;
+#else
+    return &sn_infer_isa_portable;
+#endif
+}

@@ -9,10 +9,7 @@
 #define CONVOLUTIONS       FLOAT_CONVOLUTIONS, &sn_infer_conv_short_kernel
 
 const sn_infer_kernel *const sn_infer_scalar_kernels[] = {FLOAT_CONVOLUTIONS, OTHER_LAYERS};
-const sn_infer_kernel *const sn_infer_portable_kernels[] = {CONVOLUTIONS, OTHER_LAYERS};
-const sn_infer_kernel *const sn_infer_avx2_kernels[] = {CONVOLUTIONS, OTHER_LAYERS};
-const sn_infer_kernel *const sn_infer_avx512_kernels[] = {CONVOLUTIONS, OTHER_LAYERS};
-const sn_infer_kernel *const sn_infer_neon_kernels[] = {CONVOLUTIONS, OTHER_LAYERS};
+const sn_infer_kernel *const sn_infer_vector_kernels[] = {CONVOLUTIONS, OTHER_LAYERS};
 #if SN_INFER_HAS_AMX
 const sn_infer_kernel *const sn_infer_amx_kernels[] = {&sn_infer_conv_amx_kernel, CONVOLUTIONS,
                                                        OTHER_LAYERS};

@@ -1,5 +1,5 @@
-/* Inside the runtime: the kernels of each instruction set, in order. Where two plans cost the same
- * the first in the list wins. Lists end with NULL. */
+/* Inside the runtime: the kernels that instruction sets have, in order. Where two plans cost the
+ * same the first in the list wins. Lists end with NULL. */
 #ifndef SN_INFER_KERNELS_H
 #define SN_INFER_KERNELS_H
 
@@ -16,10 +16,7 @@ extern const sn_infer_kernel sn_infer_window_pool_kernel;
 extern const sn_infer_kernel sn_infer_global_pool_kernel;
 
 extern const sn_infer_kernel *const sn_infer_scalar_kernels[]; /* vectors of one lane */
-extern const sn_infer_kernel *const sn_infer_portable_kernels[];
-extern const sn_infer_kernel *const sn_infer_avx2_kernels[];
-extern const sn_infer_kernel *const sn_infer_avx512_kernels[];
+extern const sn_infer_kernel *const sn_infer_vector_kernels[]; /* of several */
 extern const sn_infer_kernel *const sn_infer_amx_kernels[];
-extern const sn_infer_kernel *const sn_infer_neon_kernels[];
 
 #endif

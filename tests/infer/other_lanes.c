@@ -14,7 +14,6 @@ bool sn_infer_found_isa_available(sn_infer_isa isa);
 #define LANES   OTHER_LANES
 #define ISA_OPS sn_infer_other_lanes
 #define ISA     (OTHER_LANES == 16 ? SN_INFER_ISA_AVX512 : SN_INFER_ISA_PORTABLE)
-#define KERNELS (OTHER_LANES > 1 ? sn_infer_portable_kernels : sn_infer_scalar_kernels)
 #define COSTS                                                                                      \
     { .add = 0.19f, .list = 2.5f, .transition = 0.45f, .multiply = 0.19f, .copy = 0.9f }
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))

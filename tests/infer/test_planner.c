@@ -210,8 +210,7 @@ START_TEST(descriptions_have_their_kernels) {
                          bits = conv_of(SN_INFER_WEIGHTS_SIGNED_BINARY),
                          ternary = conv_of(SN_INFER_WEIGHTS_TERNARY),
                          integers = integer_conv_of(SN_INFER_WEIGHTS_SIGNED_BINARY);
-    const sn_infer_kernel *const *const lists[] = {sn_infer_portable_kernels, sn_infer_avx2_kernels,
-                                                   sn_infer_avx512_kernels, sn_infer_neon_kernels};
+    const sn_infer_kernel *const *const lists[] = {sn_infer_vector_kernels};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         check_kernel(lists[i], &fp32, SN_INFER_FORM_AUTO, "dense");
         check_kernel(lists[i], &bits, SN_INFER_FORM_AUTO, "walk");
@@ -227,22 +226,22 @@ START_TEST(other_layers_have_their_kernels) {
     sn_infer_layer layer = {
         .in = shape, .out = {8, 8, 8}, .kernel_height = 2, .kernel_width = 2, .stride = 2};
     layer.opcode = SN_INFER_OP_MAX_POOL;
-    check_kernel(sn_infer_avx2_kernels, &layer, SN_INFER_FORM_SHARED, "pooling");
+    check_kernel(sn_infer_vector_kernels, &layer, SN_INFER_FORM_SHARED, "pooling");
     layer.opcode = SN_INFER_OP_AVERAGE_POOL;
-    check_kernel(sn_infer_avx2_kernels, &layer, SN_INFER_FORM_AUTO, "pooling");
+    check_kernel(sn_infer_vector_kernels, &layer, SN_INFER_FORM_AUTO, "pooling");
     layer = (sn_infer_layer){.in = shape, .out = shape, .opcode = SN_INFER_OP_SUM};
-    check_kernel(sn_infer_avx2_kernels, &layer, SN_INFER_FORM_SPARSE, "sum");
+    check_kernel(sn_infer_vector_kernels, &layer, SN_INFER_FORM_SPARSE, "sum");
     layer.opcode = SN_INFER_OP_SHIFT_CLAMP;
-    check_kernel(sn_infer_avx2_kernels, &layer, SN_INFER_FORM_AUTO, "shift and clamp");
+    check_kernel(sn_infer_vector_kernels, &layer, SN_INFER_FORM_AUTO, "shift and clamp");
     layer.opcode = SN_INFER_OP_GLOBAL_AVERAGE_POOL;
-    check_kernel(sn_infer_avx2_kernels, &layer, SN_INFER_FORM_AUTO, "mean");
+    check_kernel(sn_infer_vector_kernels, &layer, SN_INFER_FORM_AUTO, "mean");
     layer.opcode = SN_INFER_OP_LINEAR;
     layer.weight_kind = SN_INFER_WEIGHTS_FP32;
-    check_kernel(sn_infer_avx2_kernels, &layer, SN_INFER_FORM_AUTO, "linear");
+    check_kernel(sn_infer_vector_kernels, &layer, SN_INFER_FORM_AUTO, "linear");
     layer.weight_kind = SN_INFER_WEIGHTS_BINARY; /* no kernel for it yet */
     const sn_infer_request request = {.lanes = 8, .costs = costs};
     sn_infer_choice choice;
-    ck_assert(!sn_infer_plan_layer(sn_infer_avx2_kernels, &layer, &request, &choice));
+    ck_assert(!sn_infer_plan_layer(sn_infer_vector_kernels, &layer, &request, &choice));
 }
 END_TEST
 
@@ -250,7 +249,7 @@ START_TEST(forms_are_forced) {
     const sn_infer_layer bits = conv_of(SN_INFER_WEIGHTS_SIGNED_BINARY),
                          ternary = conv_of(SN_INFER_WEIGHTS_TERNARY),
                          integers = integer_conv_of(SN_INFER_WEIGHTS_SIGNED_BINARY);
-    const sn_infer_kernel *const *const list = sn_infer_avx512_kernels;
+    const sn_infer_kernel *const *const list = sn_infer_vector_kernels;
     for (int form = SN_INFER_FORM_DENSE; form < SN_INFER_FORM_COUNT; form++) {
         const sn_infer_choice choice = plan(list, &bits, 16, (sn_infer_form)form);
         ck_assert_int_eq((int)choice.plan.conv.scheme.form, form);
@@ -277,7 +276,7 @@ START_TEST(amx_tiles_take_what_their_bytes_hold) {
     check_kernel(sn_infer_amx_kernels, &layer, SN_INFER_FORM_AUTO, "AMX tiles");
     check_kernel(sn_infer_amx_kernels, &layer, SN_INFER_FORM_DENSE, "AMX tiles");
     check_kernel(sn_infer_amx_kernels, &layer, SN_INFER_FORM_SHARED, "short walk");
-    check_kernel(sn_infer_avx512_kernels, &layer, SN_INFER_FORM_DENSE, "dense");
+    check_kernel(sn_infer_vector_kernels, &layer, SN_INFER_FORM_DENSE, "dense");
     layer.input_centered = true;
     check_kernel(sn_infer_amx_kernels, &layer, SN_INFER_FORM_AUTO, "short walk");
     layer = conv_of(SN_INFER_WEIGHTS_SIGNED_BINARY);
@@ -294,7 +293,7 @@ START_TEST(costs_are_those_of_the_plan) {
     const sn_infer_request request = {
         .lanes = 16, .costs = {.add = 2}, .form = SN_INFER_FORM_SPARSE};
     sn_infer_choice choice;
-    ck_assert(sn_infer_plan_layer(sn_infer_avx512_kernels, &layer, &request, &choice));
+    ck_assert(sn_infer_plan_layer(sn_infer_vector_kernels, &layer, &request, &choice));
     const sn_infer_plan *p = &choice.plan;
     ck_assert_uint_eq(p->conv.additions, set_bits());
     ck_assert(!p->conv.window_sums);
@@ -314,7 +313,7 @@ START_TEST(plans_follow_costs) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const sn_infer_request request = {.lanes = 8, .costs = cases[i].costs};
         sn_infer_choice choice;
-        ck_assert(sn_infer_plan_layer(sn_infer_avx2_kernels, &layer, &request, &choice));
+        ck_assert(sn_infer_plan_layer(sn_infer_vector_kernels, &layer, &request, &choice));
         ck_assert_str_eq(choice.kernel->name, cases[i].kernel);
     }
 }
@@ -327,7 +326,7 @@ START_TEST(no_forced_plan_is_cheaper) {
                                      integer_conv_of(SN_INFER_WEIGHTS_BINARY)};
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         const double cost =
-            plan(sn_infer_avx2_kernels, &layers[i], 8, SN_INFER_FORM_AUTO).plan.cost_ns;
+            plan(sn_infer_vector_kernels, &layers[i], 8, SN_INFER_FORM_AUTO).plan.cost_ns;
         double least = 0;
         for (int form = SN_INFER_FORM_DENSE; form < SN_INFER_FORM_COUNT; form++)
             for (uint32_t group = 1; group <= 8; group++) {
@@ -335,7 +334,7 @@ START_TEST(no_forced_plan_is_cheaper) {
                     .lanes = 8, .costs = costs, .form = (sn_infer_form)form, .group = group};
                 sn_infer_choice choice;
                 ck_assert(
-                    sn_infer_plan_layer(sn_infer_avx2_kernels, &layers[i], &request, &choice));
+                    sn_infer_plan_layer(sn_infer_vector_kernels, &layers[i], &request, &choice));
                 if (least == 0 || choice.plan.cost_ns < least)
                     least = choice.plan.cost_ns;
             }
@@ -351,8 +350,8 @@ START_TEST(planning_is_pure) {
     sn_infer_choice one, two;
     memset(&one, 0, sizeof one);
     memset(&two, 0xff, sizeof two);
-    ck_assert(sn_infer_plan_layer(sn_infer_avx2_kernels, &layer, &request, &one));
-    ck_assert(sn_infer_plan_layer(sn_infer_avx2_kernels, &layer, &request, &two));
+    ck_assert(sn_infer_plan_layer(sn_infer_vector_kernels, &layer, &request, &one));
+    ck_assert(sn_infer_plan_layer(sn_infer_vector_kernels, &layer, &request, &two));
     ck_assert_ptr_eq(one.kernel, two.kernel);
     ck_assert(one.plan.cost_ns == two.plan.cost_ns);
     ck_assert_uint_eq(one.plan.prepared, two.plan.prepared);
