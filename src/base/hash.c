@@ -8,7 +8,7 @@ static uint64_t step(uint64_t hash, uint64_t word) {
     return hash ^ hash >> 32;
 }
 
-/* Little-endian, whatever the machine is. */
+/* Little-endian on every machine. */
 static uint64_t load(const unsigned char *bytes, size_t count) {
     uint64_t word = 0;
     for (size_t i = 0; i < count; i++)

@@ -16,7 +16,8 @@ typedef enum sn_option_kind {
     SN_OPTION_COUNT, /* uint64_t, within minimum .. maximum */
     SN_OPTION_REAL,  /* double, finite, within minimum .. maximum */
     SN_OPTION_TEXT,  /* char[SN_OPTION_TEXT_SIZE] */
-    SN_OPTION_LIST,  /* likewise: texts with blanks between; setting adds one, "" empties it */
+    SN_OPTION_LIST,  /* char[SN_OPTION_TEXT_SIZE]: texts with blanks between; setting adds one, ""
+                        empties it */
     SN_OPTION_CHOICE /* int: index into the names that choice_name gives */
 } sn_option_kind;
 

@@ -10,7 +10,7 @@ typedef struct sn_model_options {
     int arch;     /* index of sn_arch_name */
     double width; /* multiplies the number of filters, rounded, at least 1 */
     size_t classes, channels, height, image_width;
-    sn_activation activation; /* but that of PLUM's block, which is PReLU */
+    sn_activation activation; /* PLUM's block has PReLU instead */
     int act;                  /* sn_act */
     sn_quant_options quant;
     const char *layer_rules; /* text of layer_rules.h; NULL: none. Borrowed while building */

@@ -1,4 +1,4 @@
-/* The block of PLUM's own code (github.com/sachitkuhar/PLUM), which is not that of ResNet: one 3x3
+/* The block of PLUM's own code (github.com/sachitkuhar/PLUM), which differs from ResNet's: one 3x3
  * convolution with a shortcut around it alone. docs/method.md describes it.
  */
 #ifndef SN_LAYERS_PLUM_BLOCK_H

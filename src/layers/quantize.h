@@ -38,7 +38,7 @@ void sn_quantize_initialise_signs(const sn_node *node);
  * planned. */
 void sn_quantize_now(const sn_node *node, sn_region *regions, sn_real *weight, uint8_t *mask);
 
-/* levels[K][C][R][S]: which of its values each weight has, whatever the scale: 8 Wq / alpha, for
+/* levels[K][C][R][S]: the value of each weight without its scale: 8 Wq / alpha, for
  * the centred form without what is taken off. `filter` is room for the weights of a filter. */
 void sn_quantize_levels(const sn_node *node, int8_t *levels, sn_real *filter);
 

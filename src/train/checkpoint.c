@@ -129,7 +129,7 @@ static sn_status check_sum(const sn_checkpoint *checkpoint, const char *format, 
         return sn_h5_check(h5, error);
     SN_TRY(sn_h5_read_u64(h5, "checksum", &stored, error));
     SN_RETURN_IF(sum != stored, error, SN_ERROR_DATA,
-                 "%s: its checksum is not that of its content: the file is damaged, or another "
+                 "%s: its checksum does not match its content: the file is damaged, or another "
                  "program has changed it",
                  checkpoint->path);
     return SN_OK;

@@ -15,12 +15,12 @@ typedef struct sn_train_state {
     uint64_t epoch;      /* finished epochs */
     uint64_t step;       /* finished steps of the epoch after those */
     double loss_sum;     /* over the images of those steps */
-    uint64_t correct;    /* likewise: images whose label had the largest logit */
+    uint64_t correct;    /* of those images: whose label had the largest logit */
     double seconds;      /* spent on those steps */
     double best_top1;    /* percent, of the images that choose best.h5; -1 before any evaluation */
     uint64_t best_epoch; /* finished epochs then */
     double norm_sum;     /* with --clip-grad, over those steps: gradient norms */
-    uint64_t clipped;    /* likewise: steps whose gradients were scaled down */
+    uint64_t clipped;    /* of those steps: whose gradients were scaled down */
 } sn_train_state;
 
 /* An array that some runs keep besides. */

@@ -15,7 +15,7 @@ typedef struct watched {
     int8_t *levels; /* of the last epoch */
     sn_layer_report report;
     size_t dead_before; /* at the measurement before */
-    bool was_outside;   /* likewise: its density */
+    bool was_outside;   /* its density was outside its limits then */
     bool measured;
 } watched;
 
@@ -23,8 +23,8 @@ struct sn_diagnostics {
     watched *layers;
     size_t count;
     sn_region *regions; /* workspace: of one layer */
-    int8_t *fresh;      /* likewise */
-    float *filter;      /* likewise: of one filter */
+    int8_t *fresh;      /* workspace: levels of one layer */
+    float *filter;      /* workspace: of one filter */
     size_t memory;
     bool known; /* whether levels are */
 };

@@ -13,7 +13,7 @@
 sn_status sn_freeze(const sn_network *network, const sn_metadata *metadata, void **packed,
                     size_t *bytes, sn_error *error);
 
-/* Likewise, with steps[network->layers.count], of which those of convolutions with one-bit and
+/* The same with steps[network->layers.count], of which those of convolutions with one-bit and
  * ternary weights are used. calibrate.h finds them. */
 sn_status sn_freeze_integers(const sn_network *network, const sn_metadata *metadata,
                              const sn_input_step *steps, void **packed, size_t *bytes,

@@ -13,7 +13,8 @@ enum { TEXT_LIMIT = 1 << 20 };
 
 /* What reading a file of HDF5 begins with. */
 static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
-/* Likewise a model file, which people give where a checkpoint is wanted: docs/model-format.md. */
+/* What a model file begins with; people often give one instead of a checkpoint:
+ * docs/model-format.md. */
 static const char model_signature[] = "signetNN";
 
 /* For a call of HDF5 that has just failed. Where memory ran out HDF5 may be in any state, and is
@@ -428,7 +429,7 @@ static sn_status read_text(const sn_h5 *h5, const char *name, const data_set *fo
     const size_t size = H5Tget_size(found->type);
     SN_RETURN_IF(found->class != H5T_STRING || H5Tis_variable_str(found->type) ||
                      found->shape.rank != 0,
-                 error, SN_ERROR_DATA, "%s: %s is no text of fixed length", h5->path, name);
+                 error, SN_ERROR_DATA, "%s: %s is not a text of fixed length", h5->path, name);
     SN_RETURN_IF(size > TEXT_LIMIT, error, SN_ERROR_DATA,
                  "%s: %s has %zu bytes; texts have up to %d", h5->path, name, size,
                  (int)TEXT_LIMIT);

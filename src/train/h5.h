@@ -65,7 +65,7 @@ sn_status sn_h5_write_text(sn_h5 *h5, const char *name, const char *text, sn_err
 /* Whether a link of that name exists. */
 bool sn_h5_has(const sn_h5 *h5, const char *name);
 
-/* The links directly in a group; 0 when there is no such group. */
+/* The links directly in a group; 0 if the group does not exist. */
 size_t sn_h5_group_size(const sn_h5 *h5, const char *group);
 
 /* The name of link `index` of a group, in the order of names. False when there is none, or when it
@@ -75,13 +75,13 @@ bool sn_h5_link_name(const sn_h5 *h5, const char *group, size_t index, char *nam
 /* The shape of a data set. */
 sn_status sn_h5_shape(const sn_h5 *h5, const char *name, sn_shape *shape, sn_error *error);
 
-/* SN_ERROR_DATA when there is no such data set or its shape is another. */
+/* SN_ERROR_DATA if the data set does not exist or has another shape. */
 sn_status sn_h5_read_floats(const sn_h5 *h5, const char *name, const sn_shape *shape, float *values,
                             sn_error *error);
 sn_status sn_h5_read_bytes(const sn_h5 *h5, const char *name, const sn_shape *shape, int8_t *values,
                            sn_error *error);
 
-/* SN_ERROR_DATA also when the value is no whole number or below 0. */
+/* SN_ERROR_DATA also if the value is negative or not a whole number. */
 sn_status sn_h5_read_u64(const sn_h5 *h5, const char *name, uint64_t *value, sn_error *error);
 sn_status sn_h5_read_double(const sn_h5 *h5, const char *name, double *value, sn_error *error);
 

@@ -31,7 +31,7 @@ static herr_t refuse(walk *w, const char *why) {
     return -1;
 }
 
-/* Likewise, when HDF5 could not do something. */
+/* Ends the walk when HDF5 could not do something. */
 static herr_t give_up(walk *w) {
     if (w->status == SN_OK && sn_h5_was_memory()) {
         if (w->h5->image)

@@ -78,7 +78,7 @@ static sn_status read_names(const json_t *names, const char *source, sn_metadata
     for (int i = 0; i < metadata->classes; i++) {
         const char *name = json_string_value(json_array_get(names, (size_t)i));
         SN_RETURN_IF(!name || !name[0], error, SN_ERROR_DATA,
-                     "%s: the name of class %d in 'classes' is no text", source, i);
+                     "%s: the name of class %d in 'classes' is not a text", source, i);
         clean_name(name, metadata->class_names[i]);
     }
     return SN_OK;

@@ -25,7 +25,7 @@ sn_run_directory sn_run_directory_none(void) {
 
 /* ---- what is in a folder ---- */
 
-/* Bytes; -1 when there is no such file. */
+/* Size in bytes; -1 if the file does not exist. */
 static long long size_of(const sn_run_directory *directory, const char *name) {
     char path[SN_RUN_PATH_SIZE];
     struct stat info;

@@ -55,7 +55,7 @@ sn_status sn_run_directory_write_config(const sn_run_directory *directory,
 /* Appends a line to metrics.jsonl and sees it to the disk. */
 sn_status sn_run_directory_append(sn_run_directory *directory, const char *line, sn_error *error);
 
-/* Likewise lines, each with its newline, to layers.csv. */
+/* Appends lines, each with its newline, to layers.csv. */
 sn_status sn_run_directory_append_layers(sn_run_directory *directory, const char *lines,
                                          sn_error *error);
 

@@ -16,7 +16,7 @@ enum { SN_RUN_NOTE_SIZE = 512 };
 sn_status sn_run_log_trim_metrics(const char *path, uint64_t epoch, char note[SN_RUN_NOTE_SIZE],
                                   sn_error *error);
 
-/* Likewise layers.csv, in which each epoch has `layers` lines below a heading. Columns that an
+/* The same for layers.csv, in which each epoch has `layers` lines below a heading. Columns that an
  * older version did not write are added, empty. SN_ERROR_DATA also for another heading. */
 sn_status sn_run_log_trim_layers(const char *path, uint64_t epoch, size_t layers,
                                  char note[SN_RUN_NOTE_SIZE], sn_error *error);
