@@ -59,7 +59,8 @@ SN_INLINE sn_vec mean_of(sn_vec sum, size_t channels, bool rounds) {
         return sum / count;
     /* Sums of integers are exact, and so are quotients that are integers: 255 times the 65536
      * channels that a model may have is below 2^24. */
-    const sn_vec quotient = (sum + (sn_real)(channels / 2)) / count;
+    const size_t half = channels / 2;
+    const sn_vec quotient = (sum + (sn_real)half) / count;
     const sn_vec nearest = sn_vec_round(quotient);
     return nearest - sn_vec_where((sn_vec_mask)(nearest > quotient), sn_vec_all(1));
 }

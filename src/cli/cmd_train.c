@@ -272,8 +272,8 @@ const sn_command sn_cmd_train = {
     .launcher = "./train",
     .summary = "train a network from scratch",
     .forms = (const char *const[]){"[OPTION...]",
-                                   "--resume DIR [--epochs N] [--threads N] [--data-dir DIR] "
-                                   "[--stop-after N]\n[--checkpoint-minutes X]",
+                                   ("--resume DIR [--epochs N] [--threads N] [--data-dir DIR] "
+                                    "[--stop-after N]\n[--checkpoint-minutes X]"),
                                    "--profile | --summary [OPTION...]", "--list", NULL},
     .description = "Trains a network and writes config.json, metrics.jsonl, layers.csv, last.h5 "
                    "and best.h5 to a\n"

@@ -143,14 +143,14 @@ static sn_status print(const report *r, sn_output format, sn_error *error) {
 }
 
 /* Counts the layers of the packed network and prints everything. */
-static sn_status report_packed(report *r, const void *packed, size_t size, sn_output format,
+static sn_status report_packed(report r, const void *packed, size_t size, sn_output format,
                                sn_error *error) {
     const sn_infer_options infer = {0};
     sn_summary summary;
     sn_status status = sn_summary_make(packed, size, &infer, &summary, error);
-    r->summary = &summary;
+    r.summary = &summary;
     if (status == SN_OK)
-        status = print(r, format, error);
+        status = print(&r, format, error);
     sn_summary_free(&summary);
     return status;
 }
@@ -167,7 +167,7 @@ sn_status sn_show_summary(const sn_train_config *config, const sn_trainer *train
     void *packed;
     r.memory_rows = fill_memory(&use, r.memory);
     SN_TRY(sn_freeze(network, sn_trainer_metadata(trainer), &packed, &size, error));
-    const sn_status status = report_packed(&r, packed, size, format, error);
+    const sn_status status = report_packed(r, packed, size, format, error);
     sn_free(packed);
     return status;
 }
