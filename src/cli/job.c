@@ -191,6 +191,14 @@ static sn_status find_folder(const sn_job *job, int dataset, char directory[SN_O
         const sn_train_config *config = sn_checkpoint_config(job->subject.checkpoint);
         if (dataset == config->dataset && access(config->data_dir, R_OK) == 0)
             given = config->data_dir;
+        else
+            SN_RETURN_IF(
+                dataset == config->dataset && config->data_dir[0] &&
+                    !sn_dataset_can_be_fetched(dataset),
+                error, SN_ERROR_IO,
+                "%s was trained on the data in %s, which is not there; give its place with "
+                "--data-dir",
+                job->path, config->data_dir);
     }
     return sn_cli_find_data(dataset, given, directory, error);
 }

@@ -291,6 +291,25 @@ typedef struct split_arrays {
     long long *values, *other_values;
 } split_arrays;
 
+/* Every class needs a training image: labels that begin with 1, or have a gap, are a mistake. */
+static sn_status check_classes(const long long *labels, size_t count, int classes, const char *path,
+                               sn_error *error) {
+    bool *seen = sn_alloc_array((size_t)classes, sizeof *seen);
+    SN_RETURN_IF(!seen, error, SN_ERROR_MEMORY, "%s: no memory for %d classes", path, classes);
+    for (size_t i = 0; i < count; i++)
+        seen[labels[i]] = true;
+    int missing = 0;
+    while (missing < classes && seen[missing])
+        missing++;
+    sn_free(seen);
+    SN_RETURN_IF(
+        missing < classes, error, SN_ERROR_DATA,
+        "%s: the largest label is %d, but y_train has no label %d; labels are 0, 1, 2 and so "
+        "on, without a gap",
+        path, classes - 1, missing);
+    return SN_OK;
+}
+
 static sn_status read_split(hid_t file, const char *path, sn_split split, size_t limit,
                             split_arrays *s, sn_dataset *dataset, sn_error *error) {
     const bool train = split == SN_SPLIT_TRAIN;
@@ -304,6 +323,9 @@ static sn_status read_split(hid_t file, const char *path, sn_split split, size_t
                        &classes, error));
     for (size_t i = 0; i < dataset->count; i++)
         dataset->labels[i] = (int32_t)s->values[i];
+    SN_TRY(check_classes(train ? s->values : s->other_values,
+                         (size_t)(train ? s->labels : s->other_labels).size[0], classes, path,
+                         error));
     SN_RETURN_IF(classes < 2, error, SN_ERROR_DATA, "%s: has one class; it needs 2 at least", path);
     return name_classes(file, path, classes, dataset, error);
 }

@@ -105,9 +105,7 @@ static void composite(const reader *r, sn_colour background, sn_picture *picture
 }
 
 static sn_status damaged(const reader *r, const char *path, sn_error *error) {
-    return sn_error_set(error, SN_ERROR_DATA,
-                        "%s: broken PNG picture (%s); sides can be 1 to %d pixels", path,
-                        r->message, SN_PICTURE_MAX_SIDE);
+    return sn_error_set(error, SN_ERROR_DATA, "%s: broken PNG picture (%s)", path, r->message);
 }
 
 static sn_status read_all_rows(reader *r, const char *path, sn_error *error) {
@@ -131,8 +129,9 @@ static sn_status read_picture(reader *r, const char *path, sn_colour background,
     r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r, on_error, on_warning);
     r->info = r->png ? png_create_info_struct(r->png) : NULL;
     SN_RETURN_IF(!r->info, error, SN_ERROR_MEMORY, "%s: no memory to read it", path);
-    if (!read_header(r))
-        return damaged(r, path, error);
+    SN_RETURN_IF(!read_header(r), error, SN_ERROR_DATA,
+                 "%s: broken PNG picture (%s); sides can be 1 to %d pixels", path, r->message,
+                 SN_PICTURE_MAX_SIDE);
     SN_TRY(sn_picture_allocate(path, r->width, r->height, picture, error));
     SN_TRY(read_all_rows(r, path, error));
     picture->facts.sixteen_bits = r->value_size == 2;

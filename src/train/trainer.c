@@ -47,8 +47,25 @@ struct sn_trainer {
 
 /* ---- preparation ---- */
 
+/* Readers of files with both splits do not compare them. */
+static sn_status check_test_images(const sn_dataset *train, const sn_dataset *test,
+                                   sn_error *error) {
+    const int channels = sn_dataset_channels(train), height = sn_dataset_height(train);
+    const int width = sn_dataset_width(train), classes = sn_dataset_classes(train);
+    SN_RETURN_IF(
+        sn_dataset_channels(test) != channels || sn_dataset_height(test) != height ||
+            sn_dataset_width(test) != width || sn_dataset_classes(test) != classes,
+        error, SN_ERROR_DATA,
+        "training images are %dx%dx%d of %d classes, test images %dx%dx%d of %d; both need "
+        "one size",
+        channels, height, width, classes, sn_dataset_channels(test), sn_dataset_height(test),
+        sn_dataset_width(test), sn_dataset_classes(test));
+    return SN_OK;
+}
+
 static sn_status prepare_input(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
                                const sn_checkpoint *resume, sn_error *error) {
+    SN_TRY(check_test_images(train, test, error));
     if (resume) {
         t->input = *sn_checkpoint_input(resume);
         SN_TRY(sn_input_check(&t->input, train, error));

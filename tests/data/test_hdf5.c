@@ -44,15 +44,18 @@ typedef struct content {
     const char *names;
     float odd_pixel; /* added to the first */
     const char *left_out;
+    bool gap; /* label 3 becomes 5 */
 } content;
 
 static content standard(void) {
-    return (content){H5T_STD_U8LE, 1, true, 1, 3, 1, NULL, 0, ""};
+    return (content){H5T_STD_U8LE, 1, true, 1, 3, 1, NULL, 0, "", false};
 }
 
 static void write_split(hid_t file, const content *c, const char *x, const char *y, hsize_t count) {
     for (size_t i = 0; i < count; i++) {
         labels[i] = i == 1 ? c->odd_one : (int)i % (c->largest_label + 1);
+        if (c->gap && labels[i] == 3)
+            labels[i] = 5;
         for (size_t p = 0; p < SIZE; p++) {
             const size_t to =
                 c->channels_last ? p % (HEIGHT * WIDTH) * CHANNELS + p / (HEIGHT * WIDTH) : p;
@@ -188,6 +191,9 @@ START_TEST(refuses_other_contents) {
     c = standard();
     c.names = "cat\0dog\0"; /* strlen: one name for four classes */
     expect_refused(&c, "class_names should be 4 strings");
+    c = standard();
+    c.gap = true;
+    expect_refused(&c, "the largest label is 5, but y_train has no label 3");
     c = standard();
     c.largest_label = 0;
     c.odd_one = 0;

@@ -59,3 +59,7 @@ root/scripts/table runs/fp32 runs/none >refused.out 2>refused.err || status=$?
 [[ ! -s refused.out ]] || die "a part of a table: $(cat refused.out)"
 [[ $status -eq 2 && $(cat refused.err) == *'runs/none has no finished epoch' ]] ||
     die "status $status: $(cat refused.err)"
+
+# What it builds is there: the stub above would not notice.
+target=$(sed -n 's/.*scripts\/build" -t \([a-z]*\) build.*/\1/p' "$3/scripts/matrix")
+grep -q "executable('$target'" "$3/meson.build" || die "scripts/matrix builds '$target', which meson.build does not have"

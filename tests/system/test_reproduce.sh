@@ -49,6 +49,12 @@ cksum out/matrix-*/*/last.h5 >before
 root/scripts/reproduce --quick -j 2 -o out >made 2>log || die "failed: $(cat log)"
 cksum out/matrix-*/*/last.h5 | cmp - before || die 'trained again'
 
+for wrong in out root/scripts/table nosuch.csv; do
+    status=0
+    root/scripts/figures "$wrong" >refused.out 2>refused || status=$?
+    [[ $status -eq 2 && $(wc -l <refused) -eq 1 ]] || die "figures $wrong: status $status: $(cat refused)"
+done
+
 for wrong in long-table -x '--quick short'; do
     status=0
     # shellcheck disable=SC2086 # two words

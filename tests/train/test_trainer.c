@@ -111,6 +111,25 @@ static void check_resume(int kind, const char *stop_after, uint64_t steps) {
     end_training(&second);
 }
 
+/* Test images of 32x32, which a network for 16x16 would read past the end of its input with. */
+START_TEST(test_images_of_another_size_are_refused) {
+    char out[SN_RUN_PATH_SIZE];
+    sn_train_config config;
+    sn_dataset *train, *test;
+    sn_trainer *trainer = NULL;
+    sn_error error;
+    configure(&config, "out", in_folder(out, "run"), NULL);
+    ck_assert_int_eq(open_images(&config, SN_SPLIT_TRAIN, &train, NULL), SN_OK);
+    ck_assert_int_eq(sn_dataset_open(config.dataset, SN_SPLIT_TEST, "", 20, &test, NULL), SN_OK);
+    ck_assert_int_eq(sn_trainer_create(&config, train, test, NULL, &trainer, &error),
+                     SN_ERROR_DATA);
+    ck_assert_ptr_nonnull(strstr(error.message, "training images are 3x16x16 of 10 classes, test "
+                                                "images 3x32x32 of 10"));
+    sn_dataset_free(train);
+    sn_dataset_free(test);
+}
+END_TEST
+
 START_TEST(two_epochs_and_two_are_four) {
     check_resume(_i, "2", 0);
 }
@@ -438,6 +457,7 @@ Suite *trainer_suite(void) {
     tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, the_same_seed_gives_the_same_run);
+    tcase_add_test(tcase, test_images_of_another_size_are_refused);
     tcase_add_loop_test(tcase, two_epochs_and_two_are_four, 0, RESUMES);
     tcase_add_loop_test(tcase, a_run_stopped_within_an_epoch_continues_with_the_next_step, 0,
                         RESUMES);
