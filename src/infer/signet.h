@@ -218,7 +218,8 @@ const char *sn_infer_dataset_name(const void *packed);
  * packed model, UTF-8, ending in NUL; NULL when the model does not say. */
 const char *sn_infer_layer_name(const void *packed, int index);
 
-/* The name of a class, inside the packed model, UTF-8, ending in NUL; NULL when it has none. */
+/* The name of a class, inside the packed model, UTF-8, ending in NUL; NULL when it has none. All
+ * names are read from the packed bytes, not from the opened model. */
 const char *sn_infer_class_name(const void *packed, int index);
 
 #endif
