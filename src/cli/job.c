@@ -183,24 +183,23 @@ static sn_status find_dataset(const sn_job *job, int *dataset, sn_error *error) 
     return SN_OK;
 }
 
-/* The folder of the data: as given, else the one used in training if it is still there. */
+/* The folder of the data: as given, else the one used in training if it is still there. What only
+ * the user has cannot be looked for anywhere else. */
 static sn_status find_folder(const sn_job *job, int dataset, char directory[SN_OPTION_TEXT_SIZE],
                              sn_error *error) {
     const char *given = job->options->data_dir;
-    if (!given[0] && job->subject.checkpoint) {
-        const sn_train_config *config = sn_checkpoint_config(job->subject.checkpoint);
-        if (dataset == config->dataset && access(config->data_dir, R_OK) == 0)
-            given = config->data_dir;
-        else
-            SN_RETURN_IF(
-                dataset == config->dataset && config->data_dir[0] &&
-                    !sn_dataset_can_be_fetched(dataset),
-                error, SN_ERROR_IO,
-                "%s was trained on the data in %s, which is not there; give its place with "
-                "--data-dir",
-                job->path, config->data_dir);
-    }
-    return sn_cli_find_data(dataset, given, directory, error);
+    const sn_train_config *config =
+        job->subject.checkpoint ? sn_checkpoint_config(job->subject.checkpoint) : NULL;
+    if (given[0] || !config || config->dataset != dataset || !config->data_dir[0])
+        return sn_cli_find_data(dataset, given, directory, error);
+    if (access(config->data_dir, R_OK) == 0)
+        return sn_cli_find_data(dataset, config->data_dir, directory, error);
+    SN_RETURN_IF(!sn_dataset_is_drawn(dataset) && !sn_dataset_can_be_fetched(dataset), error,
+                 SN_ERROR_IO,
+                 "%s was trained on the data in %s, which is not there; give its place with "
+                 "--data-dir",
+                 job->path, config->data_dir);
+    return sn_cli_find_data(dataset, "", directory, error);
 }
 
 /* The option that nothing will look at. */

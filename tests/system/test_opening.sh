@@ -59,6 +59,10 @@ expect printed 'resumed   its only epoch is done already; --epochs N goes on'
 expect said 'train: warning: --data-dir has no effect with --dataset shapes'
 "$eval" fp32/best.h5 --data-dir . --parity 0 >/dev/null 2>"$aside/said"
 expect said 'eval: warning: --data-dir has no effect with --dataset shapes'
+mkdir gone
+run "${small[@]}" --epochs 1 --data-dir gone --out drawn
+rmdir gone
+"$eval" drawn/last.h5 --parity 0 >/dev/null 2>"$aside/said" || die "needs a folder that it never used: $(cat "$aside/said")"
 run "${steps[@]}" --limit-train 80 --epochs 3 --out three
 grep -Eqx "$pace 3 epochs take [0-9]+ s, until about .*" "$aside/said" || die "pace: $(cat "$aside/said")"
 

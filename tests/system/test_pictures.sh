@@ -39,6 +39,12 @@ jq -e '.images == 16 and .parity_mismatches == 0' of-checkpoint.json >/dev/null 
 grep -qx 'eval: warning: pets/valid: 14 of 16 pictures have another size; the largest centred square of each is resized to 16 x 16' said ||
     die "$(cat said)"
 
+# ---- the folder of the training is gone ----
+mv pets cats
+refused 'was trained on the data in pets, which is not there; give its place with --data-dir' "$eval" sized/last.h5
+"$eval" sized/last.h5 --data-dir cats --parity 0 --json | jq -e '.images == 16' >/dev/null || die 'the place that was given'
+mv cats pets
+
 # ---- grey, and a run that goes on ----
 "$train" "${run[@]}" --image-size 12 --channels 1 --epochs 2 --stop-after 1 --out grey >printed 2>said || die "$(cat said)"
 grep -qx 'data      folder in pets: 64 training and 16 test images, 1x12x12' printed || die "$(cat printed)"
