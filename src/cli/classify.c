@@ -80,12 +80,9 @@ static void print_text(const guess *guesses, size_t count) {
 static sn_status print(const guess *guesses, size_t count, sn_output format, sn_error *error) {
     const sn_rows rows = {fields, sizeof fields / sizeof *fields, guesses, sizeof *guesses, count,
                           false};
-    if (format == SN_OUTPUT_JSON)
-        return sn_rows_print_json(sn_rows_json(&rows), stdout, error);
-    if (format == SN_OUTPUT_CSV)
-        sn_rows_csv(&rows, stdout);
-    else
-        print_text(guesses, count);
+    if (format != SN_OUTPUT_TEXT)
+        return sn_rows_print_data(&rows, format, stdout, error);
+    print_text(guesses, count);
     return SN_OK;
 }
 

@@ -323,3 +323,10 @@ sn_status sn_rows_print_json(json_t *json, FILE *out, sn_error *error) {
                  "cannot make JSON: no memory, or a text is not UTF-8");
     return SN_OK;
 }
+
+sn_status sn_rows_print_data(const sn_rows *rows, sn_output format, FILE *out, sn_error *error) {
+    if (format == SN_OUTPUT_JSON)
+        return sn_rows_print_json(sn_rows_json(rows), out, error);
+    sn_rows_csv(rows, out);
+    return SN_OK;
+}

@@ -84,6 +84,10 @@ void sn_rows_csv(const sn_rows *rows, FILE *out);
 /* An array of objects; NULL when memory is out or a text is not UTF-8. */
 json_t *sn_rows_json(const sn_rows *rows);
 
+/* The rows for programs: an array in JSON or, in CSV, lines. Not for text. Errors as for
+ * sn_rows_print_json. */
+sn_status sn_rows_print_data(const sn_rows *rows, sn_output format, FILE *out, sn_error *error);
+
 /* One row as an object; NULL as above. */
 json_t *sn_row_json(const sn_field *fields, size_t field_count, const void *row);
 

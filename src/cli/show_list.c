@@ -88,11 +88,8 @@ sn_status sn_show_list(sn_output format, sn_error *error) {
         }
     const sn_rows rows = {fields, sizeof fields / sizeof *fields, entries, sizeof *entries, count,
                           false};
-    if (format == SN_OUTPUT_JSON)
-        return sn_rows_print_json(sn_rows_json(&rows), stdout, error);
-    if (format == SN_OUTPUT_CSV)
-        sn_rows_csv(&rows, stdout);
-    else
-        print_text(entries, count);
+    if (format != SN_OUTPUT_TEXT)
+        return sn_rows_print_data(&rows, format, stdout, error);
+    print_text(entries, count);
     return SN_OK;
 }

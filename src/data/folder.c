@@ -138,11 +138,17 @@ static void files_clear(sn_folder_files *files) {
     sn_free(files->label);
 }
 
+static sn_status picture_path(const catalogue *c, size_t label, size_t position,
+                              char path[PATH_SIZE], sn_error *error) {
+    char folder[PATH_SIZE];
+    SN_TRY(sn_folder_join(folder, c->root, c->classes.name[label], error));
+    return sn_folder_join(path, folder, c->pictures[label].name[position], error);
+}
+
 static sn_status add_file(const catalogue *c, size_t label, size_t position, sn_folder_files *files,
                           sn_error *error) {
-    char folder[PATH_SIZE], path[PATH_SIZE];
-    SN_TRY(sn_folder_join(folder, c->root, c->classes.name[label], error));
-    SN_TRY(sn_folder_join(path, folder, c->pictures[label].name[position], error));
+    char path[PATH_SIZE];
+    SN_TRY(picture_path(c, label, position, path, error));
     char *copy = strdup(path);
     SN_RETURN_IF(!copy, error, SN_ERROR_MEMORY, "%s: no memory for the list of its files", c->root);
     files->path[files->count] = copy;
@@ -196,25 +202,38 @@ static sn_status list_split(catalogue *train, catalogue *test, const sn_dataset_
     return check_classes(train, error);
 }
 
-/* Without an image size the first readable picture of the train split sets it. If there is none,
- * 1 x 1 is enough to find out why. */
+/* The size of the train split's first readable picture, in the order of the data set. If there is
+ * none, 1 x 1 is enough to find out why, and *fault is what is wrong with the last one. */
+static sn_status find_size(const catalogue *train, const sn_dataset_request *request, int *width,
+                           int *height, char path[PATH_SIZE], sn_error *fault, sn_error *error) {
+    size_t tried = 0;
+    for (size_t position = 0; tried < train->picture_count; position++)
+        for (size_t label = 0; label < train->classes.count; label++) {
+            if (position >= train->pictures[label].count)
+                continue;
+            tried++;
+            SN_TRY(picture_path(train, label, position, path, error));
+            if (sn_folder_picture_size(path, request, width, height, fault) == SN_OK) {
+                *fault = (sn_error){0};
+                return SN_OK;
+            }
+        }
+    *width = *height = 1;
+    path[0] = '\0';
+    return SN_OK;
+}
+
+/* Without an image size the first picture sets it. */
 static sn_status choose_size(const catalogue *train, const sn_dataset_request *request, int *width,
                              int *height, char model[PATH_SIZE], sn_error *error) {
     *width = *height = request->image_size;
     if (request->image_size > 0)
         return SN_OK;
-    sn_folder_files files;
-    const char *path = "";
     sn_error fault = {0};
-    sn_status status = order_files(train, 0, &files, error);
-    if (status == SN_OK) {
-        sn_folder_find_size(&files, request, width, height, &path, &fault);
-        snprintf(model, PATH_SIZE, "%s", path);
-        if (fault.status != SN_OK && request->split == SN_SPLIT_TEST)
-            status = sn_error_set(error, fault.status, "%s", fault.message);
-    }
-    files_clear(&files);
-    return status;
+    SN_TRY(find_size(train, request, width, height, model, &fault, error));
+    SN_RETURN_IF(fault.status != SN_OK && request->split == SN_SPLIT_TEST, error, fault.status,
+                 "%s", fault.message);
+    return SN_OK;
 }
 
 static sn_status read_pictures(const catalogue *wanted, const catalogue *train,

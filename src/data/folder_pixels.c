@@ -319,22 +319,14 @@ sn_status sn_folder_read_pixels(const sn_folder_files *files, const sn_dataset_r
     return status;
 }
 
-void sn_folder_find_size(const sn_folder_files *files, const sn_dataset_request *request,
-                         int *width, int *height, const char **path, sn_error *fault) {
-    *fault = (sn_error){0};
-    for (size_t i = 0; i < files->count; i++) {
-        sn_picture picture;
-        if (sn_picture_read(files->path[i], background_of(request), &picture, fault) == SN_OK) {
-            *width = picture.width;
-            *height = picture.height;
-            *path = files->path[i];
-            *fault = (sn_error){0};
-            sn_picture_clear(&picture);
-            return;
-        }
-    }
-    *width = *height = 1;
-    *path = "";
+sn_status sn_folder_picture_size(const char *path, const sn_dataset_request *request, int *width,
+                                 int *height, sn_error *error) {
+    sn_picture picture;
+    SN_TRY(sn_picture_read(path, background_of(request), &picture, error));
+    *width = picture.width;
+    *height = picture.height;
+    sn_picture_clear(&picture);
+    return SN_OK;
 }
 
 sn_status sn_dataset_read_files(const sn_dataset_request *request, char **paths, size_t count,

@@ -14,11 +14,9 @@ typedef struct sn_folder_files {
     int32_t *label; /* [count] */
 } sn_folder_files;
 
-/* The size that the first readable picture of `files` has; 1 x 1 when there is none. *fault
- * receives what is wrong with the last one that was tried, and its status is SN_OK when a picture
- * could be read; `path` then points to the path of that one. */
-void sn_folder_find_size(const sn_folder_files *files, const sn_dataset_request *request,
-                         int *width, int *height, const char **path, sn_error *fault);
+/* The size of one picture, which is decoded for that. Errors as for sn_picture_read. */
+sn_status sn_folder_picture_size(const char *path, const sn_dataset_request *request, int *width,
+                                 int *height, sn_error *error);
 
 /* Decodes all files into *dataset, whose shape is set, by request->threads threads. `model` is the
  * path of the picture that set the size, or NULL when pictures are resized to it. Pictures that

@@ -601,16 +601,19 @@ sn_status sn_config_from_json(const char *text, const char *source, sn_train_con
     return status;
 }
 
+bool sn_input_fits(const sn_input_info *input, const sn_dataset *dataset) {
+    return input->classes == sn_dataset_classes(dataset) &&
+           input->channels == sn_dataset_channels(dataset) &&
+           input->height == sn_dataset_height(dataset) && input->width == sn_dataset_width(dataset);
+}
+
 sn_status sn_input_check(const sn_input_info *input, const sn_dataset *dataset, sn_error *error) {
-    const int classes = sn_dataset_classes(dataset), channels = sn_dataset_channels(dataset);
-    const int height = sn_dataset_height(dataset), width = sn_dataset_width(dataset);
-    SN_RETURN_IF(input->classes != classes || input->channels != channels ||
-                     input->height != height || input->width != width,
-                 error, SN_ERROR_DATA,
+    SN_RETURN_IF(!sn_input_fits(input, dataset), error, SN_ERROR_DATA,
                  "the network takes %dx%dx%d images of %d classes; the data has %dx%dx%d images of "
                  "%d classes",
-                 input->channels, input->height, input->width, input->classes, channels, height,
-                 width, classes);
+                 input->channels, input->height, input->width, input->classes,
+                 sn_dataset_channels(dataset), sn_dataset_height(dataset),
+                 sn_dataset_width(dataset), sn_dataset_classes(dataset));
     return SN_OK;
 }
 

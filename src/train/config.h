@@ -96,6 +96,9 @@ sn_status sn_config_from_json(const char *text, const char *source, sn_train_con
  * broken files. Split, directory, limit and the rest are the caller's to add. */
 sn_dataset_request sn_config_request(const sn_train_config *config);
 
+/* Whether the data set has the images and classes that the network was made for. */
+bool sn_input_fits(const sn_input_info *input, const sn_dataset *dataset);
+
 /* SN_ERROR_DATA unless the data set has the images and classes that the network was made for. */
 sn_status sn_input_check(const sn_input_info *input, const sn_dataset *dataset, sn_error *error);
 

@@ -47,35 +47,31 @@ struct sn_trainer {
 
 /* ---- preparation ---- */
 
-/* Readers of files with both splits do not compare them. */
-static sn_status check_test_images(const sn_dataset *train, const sn_dataset *test,
+/* Readers of files with both splits do not compare them. The training images fit already. */
+static sn_status check_test_images(const sn_input_info *input, const sn_dataset *test,
                                    sn_error *error) {
-    const int channels = sn_dataset_channels(train), height = sn_dataset_height(train);
-    const int width = sn_dataset_width(train), classes = sn_dataset_classes(train);
     SN_RETURN_IF(
-        sn_dataset_channels(test) != channels || sn_dataset_height(test) != height ||
-            sn_dataset_width(test) != width || sn_dataset_classes(test) != classes,
-        error, SN_ERROR_DATA,
+        !sn_input_fits(input, test), error, SN_ERROR_DATA,
         "training images are %dx%dx%d of %d classes, test images %dx%dx%d of %d; both need "
         "one size",
-        channels, height, width, classes, sn_dataset_channels(test), sn_dataset_height(test),
-        sn_dataset_width(test), sn_dataset_classes(test));
+        input->channels, input->height, input->width, input->classes, sn_dataset_channels(test),
+        sn_dataset_height(test), sn_dataset_width(test), sn_dataset_classes(test));
     return SN_OK;
 }
 
 static sn_status prepare_input(sn_trainer *t, const sn_dataset *train, const sn_dataset *test,
                                const sn_checkpoint *resume, sn_error *error) {
-    SN_TRY(check_test_images(train, test, error));
     if (resume) {
         t->input = *sn_checkpoint_input(resume);
         SN_TRY(sn_input_check(&t->input, train, error));
-        return sn_input_count(&t->input, train, test, error);
+    } else {
+        t->input = (sn_input_info){.classes = sn_dataset_classes(train),
+                                   .channels = sn_dataset_channels(train),
+                                   .height = sn_dataset_height(train),
+                                   .width = sn_dataset_width(train),
+                                   .statistics = sn_dataset_statistics(train)};
     }
-    t->input = (sn_input_info){.classes = sn_dataset_classes(train),
-                               .channels = sn_dataset_channels(train),
-                               .height = sn_dataset_height(train),
-                               .width = sn_dataset_width(train),
-                               .statistics = sn_dataset_statistics(train)};
+    SN_TRY(check_test_images(&t->input, test, error));
     return sn_input_count(&t->input, train, test, error);
 }
 
