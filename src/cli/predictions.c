@@ -20,8 +20,15 @@ static sn_status open_predictions(const char *path, char temporary[TEMPORARY_SIZ
     snprintf(temporary, TEMPORARY_SIZE, "%s.XXXXXX", path);
     const int descriptor = mkstemp(temporary);
     *file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
-    SN_RETURN_IF(!*file, error, SN_ERROR_IO, "--predictions: cannot write %s: %s", path,
-                 strerror(errno));
+    if (!*file) {
+        const int code = errno;
+        if (descriptor >= 0) {
+            close(descriptor);
+            unlink(temporary);
+        }
+        return sn_error_set(error, SN_ERROR_IO, "--predictions: cannot write %s: %s", path,
+                            strerror(code));
+    }
     /* mkstemp makes a file for its owner alone. */
     const mode_t mask = umask(0);
     umask(mask);
