@@ -526,7 +526,7 @@ static sn_status read_older(const json_t *values, const char *source, sn_train_c
                             sn_error *error) {
     if (!json_object_get(values, "crop-padding"))
         config->crop_padding = FORMER_PADDING;
-    if (!json_object_get(values, "background"))
+    if (!json_object_get(values, "background") && sn_dataset_is_resized(config->dataset))
         config->background = BACKGROUND_BLACK;
     if (json_object_get(values, "center"))
         return SN_OK;
@@ -673,20 +673,16 @@ static size_t add_quoted(char *to, size_t room, const char *text) {
 }
 
 bool sn_config_command(const sn_train_config *config, char *command, size_t size) {
-    sn_train_config standard;
-    if (sn_option_defaults(options, OPTION_COUNT, &standard, NULL) != SN_OK)
-        return false;
-    sn_config_resolve(&standard);
     size_t used = (size_t)snprintf(command, size, "./train");
     for (size_t i = 0; i < OPTION_COUNT && used < size; i++) {
-        char now[SN_OPTION_TEXT_SIZE], otherwise[SN_OPTION_TEXT_SIZE];
-        sn_option_format(&options[i], config, now);
-        sn_option_format(&options[i], &standard, otherwise);
-        if (strcmp(now, otherwise) == 0)
+        const bool is_out = options[i].offset == offsetof(sn_train_config, out);
+        char value[SN_OPTION_TEXT_SIZE];
+        if (!(is_out ? config->out[0] != '\0' : config->given[i]))
             continue;
+        sn_option_format(&options[i], config, value);
         used += (size_t)snprintf(command + used, size - used, " --%s", options[i].name);
         if (options[i].kind != SN_OPTION_FLAG && used < size)
-            used += add_quoted(command + used, size - used, now);
+            used += add_quoted(command + used, size - used, value);
     }
     return used < size;
 }

@@ -109,8 +109,9 @@ sn_status sn_input_count(sn_input_info *input, const sn_dataset *train, const sn
 /* The network that configuration and data ask for. */
 sn_model_options sn_config_model(const sn_train_config *config, const sn_input_info *input);
 
-/* The command line that configures a run like this, "train --quant fp32 --out DIR": options that
- * differ from their defaults, quoted for a shell. False when it does not fit into `size` bytes. */
+/* The command line that configures a run like this, "./train --quant fp32 --out DIR": the options
+ * that were given, also those with the value that is the default here, quoted for a shell. False
+ * when it does not fit into `size` bytes. */
 bool sn_config_command(const sn_train_config *config, char *command, size_t size);
 
 /* "cifar10-resnet20-signed-binary-0" */

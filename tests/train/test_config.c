@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -294,6 +295,22 @@ START_TEST(json_says_what_was_given) {
 END_TEST
 
 /* Older configurations do not say it: it is what differs. */
+/* A thread for each processor is the default of this machine, and not of another one. */
+START_TEST(the_command_has_what_was_given) {
+    char command[1000], expected[100];
+    sn_train_config config;
+    configure(&config, "threads", "0", "no-augment", "true", "out", "a b", NULL);
+    ck_assert(sn_config_command(&config, command, sizeof command));
+    ck_assert_str_eq(command, "./train --out 'a b'");
+    config.given[index_of("threads")] = config.given[index_of("no-augment")] = true;
+    ck_assert(sn_config_command(&config, command, sizeof command));
+    snprintf(expected, sizeof expected, "./train --no-augment --threads %d --out 'a b'",
+             omp_get_num_procs());
+    ck_assert_str_eq(command, expected);
+    ck_assert(!sn_config_command(&config, command, strlen(expected)));
+}
+END_TEST
+
 START_TEST(older_configurations_were_given_what_differs) {
     static const char json[] =
         "{\"format\": \"signet configuration 1\", \"options\": {\"quant\": \"ternary\", "
@@ -323,6 +340,7 @@ Suite *config_suite(void) {
     tcase_add_test(tcase, older_configurations_augment_as_they_did);
     tcase_add_test(tcase, defaults_go_with_the_other_options);
     tcase_add_test(tcase, json_says_what_was_given);
+    tcase_add_test(tcase, the_command_has_what_was_given);
     tcase_add_test(tcase, older_configurations_were_given_what_differs);
     tcase_add_test(tcase, text_that_json_cannot_hold_is_refused);
     tcase_add_test(tcase, evaluation_counts_ranks_and_refuses_nan);
